@@ -1,2 +1,2 @@
-//! Developer commands. 
+//! Developer commands.
 fn main() {}
