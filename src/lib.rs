@@ -1,1 +1,2 @@
 //! scimshim.
+pub mod expr;
