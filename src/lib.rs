@@ -1,3 +1,5 @@
 //! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 
+pub mod auth;
+pub mod route;
 pub mod scim;
