@@ -7,6 +7,8 @@ pub mod route;
 
 pub mod auth;
 
+pub mod auth;
+pub mod route;
 pub mod scim;
 
 pub mod dialect;
