@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `server` | a connection -> requests, answers, faults, call records | shell |
 //! | `pages` | the pages beside the API (`/`, `/echo`, `/stream`, `/ws` ...) | shell |
+//! | `fault`, `record` | what calls meet instead of an answer; what calls there were | pure |
 //! | `answer` | store + request -> store + response | pure |
 //! | `employees`, `teams` | one endpoint each -> response | pure |
 //! | `fields` | a JSON body -> a checked document | pure |
