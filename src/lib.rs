@@ -7,8 +7,6 @@ pub mod route;
 
 pub mod auth;
 
-pub mod auth;
-pub mod route;
 pub mod scim;
 
 pub mod dialect;
