@@ -39,10 +39,14 @@ pub(crate) async fn drive(
 ) -> Outcome<Batch> {
     let make = Arc::new(make);
     let next = Arc::new(AtomicUsize::new(0));
-    let mut tasks = JoinSet::new();
+    // Connected before the clock starts: the question is the cost of a request, not of a connection.
+    let mut opened = Vec::with_capacity(connections);
     for _ in 0..connections {
-        // Connected before the clock starts: the question is the cost of a request, not of a connection.
-        let mut connection = Connection::open(address).await?;
+        opened.push(Connection::open(address).await?);
+    }
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for mut connection in opened {
         let (make, next) = (Arc::clone(&make), Arc::clone(&next));
         tasks.spawn(async move {
             let mut latencies = Vec::new();
@@ -52,13 +56,12 @@ pub(crate) async fn drive(
                     return Outcome::Ok(latencies);
                 }
                 let request = make(number);
-                let start = Instant::now();
+                let sent = Instant::now();
                 connection.exchange(&request).await?;
-                latencies.push(start.elapsed());
+                latencies.push(sent.elapsed());
             }
         });
     }
-    let start = Instant::now();
     let mut latencies = Vec::with_capacity(count);
     let finish = async {
         while let Some(task) = tasks.join_next().await {

@@ -72,13 +72,18 @@ fn orchestrate(args: &[String]) -> Outcome<()> {
     runtime.block_on(async {
         let stage = stage::Stage::set(&options).await?;
         let mut summary = rounds::run(&stage, &options).await?;
-        summary.instructions = if options.callgrind {
-            callgrind::run(&stage, &options).await?
+        // The rounds are reported even if the counting, which comes last, fails.
+        let counted = if options.callgrind {
+            callgrind::run(&stage, &options).await
         } else {
-            Vec::new()
+            Ok(Vec::new())
         };
+        if let Ok(instructions) = &counted {
+            summary.instructions.clone_from(instructions);
+        }
         print!("{}", report::table(&summary));
-        report::write_json(&summary, &options.out)
+        report::write_json(&summary, &options.out)?;
+        counted.map(drop)
     })
 }
 
