@@ -1,1 +1,3 @@
-//! scimshim.
+//! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
+
+pub mod scim;

@@ -13,10 +13,7 @@ use crate::Outcome;
 
 /// Serves until SIGINT, which ends Pingora at once; SIGTERM would wait out its grace period.
 pub(crate) fn serve(listen: &str, upstream: SocketAddr) -> Outcome<()> {
-    let conf = ServerConf {
-        threads: std::thread::available_parallelism()?.get(),
-        ..ServerConf::default()
-    };
+    let conf = ServerConf { threads: std::thread::available_parallelism()?.get(), ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let peer = HttpPeer::new(upstream, false, String::new());
@@ -36,11 +33,7 @@ impl ProxyHttp for Bare {
 
     fn new_ctx(&self) {}
 
-    async fn upstream_peer(
-        &self,
-        _session: &mut Session,
-        _ctx: &mut (),
-    ) -> pingora::Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, _session: &mut Session, _ctx: &mut ()) -> pingora::Result<Box<HttpPeer>> {
         Ok(Box::new(self.peer.clone()))
     }
 }

@@ -37,10 +37,7 @@ pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Vec<(Subjec
     Ok(found)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "instruction counts of a short run are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "instruction counts of a short run are far below 2^52")]
 fn per_request(few: u64, many: u64) -> f64 {
     many.saturating_sub(few) as f64 / (MANY - FEW) as f64
 }
@@ -56,18 +53,8 @@ async fn count(stage: &Stage, subject: Subject, requests: usize, folder: &Path) 
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(server.get_program())
         .args(server.get_args())
-        .envs(
-            server
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-    let process = Process::start(
-        "server under valgrind",
-        &mut command,
-        address,
-        Duration::from_secs(120),
-    )
-    .await?;
+        .envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let process = Process::start("server under valgrind", &mut command, address, Duration::from_secs(120)).await?;
     drive(address, CONNECTIONS, requests, stage.requests(subject)).await?;
     // Pingora ends at once on SIGINT; on SIGTERM the bare proxy would wait out its grace period.
     process.stop("INT").await?;
@@ -76,14 +63,8 @@ async fn count(stage: &Stage, subject: Subject, requests: usize, folder: &Path) 
 
 /// The `summary:` (or, in older versions, `totals:`) line of a callgrind file.
 fn total(text: &str) -> Outcome<u64> {
-    let line = text.lines().find_map(|line| {
-        line.strip_prefix("summary:")
-            .or_else(|| line.strip_prefix("totals:"))
-    });
-    Ok(line
-        .ok_or("a callgrind file without a sum")?
-        .trim()
-        .parse()?)
+    let line = text.lines().find_map(|line| line.strip_prefix("summary:").or_else(|| line.strip_prefix("totals:")));
+    Ok(line.ok_or("a callgrind file without a sum")?.trim().parse()?)
 }
 
 fn present() -> bool {

@@ -85,10 +85,7 @@ pub(crate) async fn once(address: SocketAddr, request: &[u8]) -> Outcome<Vec<u8>
 /// A request as bytes.
 pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: bench\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 struct Connection {
@@ -102,11 +99,7 @@ impl Connection {
     async fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            address,
-            stream,
-            received: Vec::with_capacity(8192),
-        })
+        Ok(Self { address, stream, received: Vec::with_capacity(8192) })
     }
 
     async fn exchange(&mut self, request: &[u8]) -> Outcome<Vec<u8>> {
@@ -196,11 +189,7 @@ impl Head {
             .next()
             .and_then(|line| line.split(' ').nth(1)?.parse().ok())
             .ok_or("an answer without a status line")?;
-        let mut head = Self {
-            status,
-            framing: Framing::Length(0),
-            closes: false,
-        };
+        let mut head = Self { status, framing: Framing::Length(0), closes: false };
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             if name.eq_ignore_ascii_case("content-length") {
@@ -216,7 +205,5 @@ impl Head {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -6,11 +6,7 @@
 //! ratios within a round can be compared. Everything is on loopback, bounded in count and in time.
 //!
 //! Roles: `orchestrate` (the default) measures and starts the others; `bare` is the proxy to compare with.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a table is what this program is for"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
 mod callgrind;
@@ -35,10 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Cargo adds `--bench` to whatever the caller says.
-    let args: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|arg| arg != "--bench")
-        .collect();
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let outcome = match args.first().map(String::as_str) {
         Some("bare") => bare_from(&args[1..]),
         Some("orchestrate") => orchestrate(&args[1..]),
@@ -66,18 +59,12 @@ struct Options {
 
 fn orchestrate(args: &[String]) -> Outcome<()> {
     let options = options(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stage = stage::Stage::set(&options).await?;
         let mut summary = rounds::run(&stage, &options).await?;
         // The rounds are reported even if the counting, which comes last, fails.
-        let counted = if options.callgrind {
-            callgrind::run(&stage, &options).await
-        } else {
-            Ok(Vec::new())
-        };
+        let counted = if options.callgrind { callgrind::run(&stage, &options).await } else { Ok(Vec::new()) };
         if let Ok(instructions) = &counted {
             summary.instructions.clone_from(instructions);
         }

@@ -30,16 +30,9 @@ impl Process {
         address: SocketAddr,
         patience: Duration,
     ) -> Outcome<Self> {
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|err| format!("{name}: {err}"))?;
-        let mut process = Self {
-            name,
-            child,
-            address,
-        };
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|err| format!("{name}: {err}"))?;
+        let mut process = Self { name, child, address };
         let deadline = Instant::now() + patience;
         while TcpStream::connect(address).await.is_err() {
             if let Some(status) = process.child.try_wait()? {
@@ -59,19 +52,14 @@ impl Process {
         // The second field is the program's name in brackets, which may hold anything.
         let after = stat.rsplit_once(')').ok_or("odd /proc stat")?.1;
         let fields: Vec<&str> = after.split_whitespace().collect();
-        let ticks = |index: usize| -> Outcome<f64> {
-            Ok(fields.get(index).ok_or("short /proc stat")?.parse()?)
-        };
+        let ticks = |index: usize| -> Outcome<f64> { Ok(fields.get(index).ok_or("short /proc stat")?.parse()?) };
         Ok((ticks(11)? + ticks(12)?) * 1000.0 / TICKS_PER_SECOND)
     }
 
     /// The most memory it ever had resident, in KiB.
     pub(crate) fn peak_kib(&self) -> Outcome<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .ok_or("no VmHWM in /proc status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in /proc status")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 

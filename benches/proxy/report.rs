@@ -14,10 +14,7 @@ use crate::stage::Subject;
 
 pub(crate) fn table(summary: &Summary) -> String {
     let connections = summary.connections;
-    let rows: String = Subject::ALL
-        .into_iter()
-        .map(|subject| Row::of(summary, subject).to_line(subject))
-        .collect();
+    let rows: String = Subject::ALL.into_iter().map(|subject| Row::of(summary, subject).to_line(subject)).collect();
     format!(
         "\n{:<26} {:>9} {:>8} {:>8} {:>10} {:>7} {:>7} {:>10} {:>7}\n{rows}\
          medians of {} rounds, {connections} connections; peak memory: bare proxy {:.1} MiB, sidecar {:.1} MiB\n",
@@ -37,10 +34,8 @@ pub(crate) fn table(summary: &Summary) -> String {
 }
 
 pub(crate) fn write_json(summary: &Summary, folder: &Path) -> Outcome<()> {
-    let subjects: Vec<Value> = Subject::ALL
-        .into_iter()
-        .map(|subject| Row::of(summary, subject).to_json(subject))
-        .collect();
+    let subjects: Vec<Value> =
+        Subject::ALL.into_iter().map(|subject| Row::of(summary, subject).to_json(subject)).collect();
     let value = json!({
         "connections": summary.connections,
         "bare_peak_kib": summary.bare_peak_kib,
@@ -71,11 +66,7 @@ impl Row {
         let bare_cpu = column(summary, Subject::Bare, |sample| sample.cpu_ms_per_1k);
         let ratios = cpu.iter().zip(&bare_cpu).map(|(this, bare)| this / bare);
         let counted = |wanted: Subject| {
-            summary
-                .instructions
-                .iter()
-                .find(|(counted, _)| *counted == wanted)
-                .map(|(_, count)| *count)
+            summary.instructions.iter().find(|(counted, _)| *counted == wanted).map(|(_, count)| *count)
         };
         let instructions = counted(subject);
         Self {
@@ -86,9 +77,7 @@ impl Row {
             cpu_ms_per_1k_best: cpu.iter().copied().fold(f64::INFINITY, f64::min),
             cpu_ms_per_1k: median(cpu),
             instructions,
-            instructions_to_bare: instructions
-                .zip(counted(Subject::Bare))
-                .map(|(this, bare)| this / bare),
+            instructions_to_bare: instructions.zip(counted(Subject::Bare)).map(|(this, bare)| this / bare),
         }
     }
 
@@ -124,11 +113,7 @@ impl Row {
 
 /// One number of a subject in the order of the rounds, whatever order they were measured in.
 fn column(summary: &Summary, subject: Subject, value: fn(&Sample) -> f64) -> Vec<f64> {
-    let mut samples: Vec<&Sample> = summary
-        .samples
-        .iter()
-        .filter(|sample| sample.subject == subject)
-        .collect();
+    let mut samples: Vec<&Sample> = summary.samples.iter().filter(|sample| sample.subject == subject).collect();
     samples.sort_by_key(|sample| sample.round);
     samples.into_iter().map(value).collect()
 }
@@ -142,10 +127,7 @@ fn or_dash(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "memory in KiB is far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
 fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }

@@ -33,14 +33,7 @@ pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Summary> {
     let mut samples = Vec::new();
     // Connection pools, branch predictors and allocators need a moment; these numbers are thrown away.
     for subject in Subject::ALL {
-        measure(
-            stage,
-            subject,
-            options.requests / 10,
-            options.connections,
-            0,
-        )
-        .await?;
+        measure(stage, subject, options.requests / 10, options.connections, 0).await?;
     }
     for round in 0..options.rounds {
         let mut order = Subject::ALL;
@@ -62,10 +55,7 @@ pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Summary> {
     })
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "request counts are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "request counts are far below 2^52")]
 async fn measure(
     stage: &Stage,
     subject: Subject,
@@ -75,21 +65,13 @@ async fn measure(
 ) -> Outcome<Sample> {
     let process = stage.process(subject);
     let before = process.cpu_ms()?;
-    let batch = drive(
-        process.address,
-        connections,
-        requests,
-        stage.requests(subject),
-    )
-    .await
-    .map_err(|err| format!("{}: {err}", subject.name()))?;
+    let batch = drive(process.address, connections, requests, stage.requests(subject))
+        .await
+        .map_err(|err| format!("{}: {err}", subject.name()))?;
     let cpu_ms = process.cpu_ms()? - before;
     let percentile = |percent: usize| {
         let at = batch.latencies.len().saturating_sub(1) * percent / 100;
-        batch
-            .latencies
-            .get(at)
-            .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
+        batch.latencies.get(at).map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
     };
     Ok(Sample {
         subject,

@@ -40,14 +40,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Direct,
-        Self::Bare,
-        Self::Pass,
-        Self::Read,
-        Self::Create,
-        Self::Patch,
-    ];
+    pub(crate) const ALL: [Self; 6] = [Self::Direct, Self::Bare, Self::Pass, Self::Read, Self::Create, Self::Patch];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -96,8 +89,7 @@ impl Stage {
         let bare = Process::start("bare proxy", &mut command, address, patience).await?;
 
         let address = free_address()?;
-        let mut command =
-            sidecar_command(&options.binary, &options.out, address, application.address)?;
+        let mut command = sidecar_command(&options.binary, &options.out, address, application.address)?;
         let sidecar = Process::start("sidecar", &mut command, address, patience).await?;
 
         let mut stage = Self {
@@ -131,21 +123,11 @@ impl Stage {
         match subject {
             Subject::Direct | Subject::Bare | Subject::Pass => Box::new(move |number| {
                 let id = &native_ids[number % POOL];
-                request(
-                    "GET",
-                    &format!("/api/employees/{id}"),
-                    &native_headers(),
-                    "",
-                )
+                request("GET", &format!("/api/employees/{id}"), &native_headers(), "")
             }),
             Subject::Read => Box::new(move |number| {
                 let id = &scim_ids[number % POOL];
-                request(
-                    "GET",
-                    &format!("{SCIM_BASE}/Users/{id}"),
-                    &scim_headers(),
-                    "",
-                )
+                request("GET", &format!("{SCIM_BASE}/Users/{id}"), &scim_headers(), "")
             }),
             Subject::Create => Box::new(move |_| create_request(&made)),
             Subject::Patch => Box::new(move |number| {
@@ -192,32 +174,20 @@ fn create_request(made: &AtomicUsize) -> Vec<u8> {
     let body = format!(
         r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"user{number}@example.com","externalId":"ext-{number}","name":{{"givenName":"Given","familyName":"Family"}},"emails":[{{"value":"user{number}@example.com","type":"work","primary":true}}],"active":true}}"#
     );
-    request(
-        "POST",
-        &format!("{SCIM_BASE}/Users"),
-        &scim_headers(),
-        &body,
-    )
+    request("POST", &format!("{SCIM_BASE}/Users"), &scim_headers(), &body)
 }
 
 fn patch_request(id: &str, active: bool) -> Vec<u8> {
     let body = format!(
         r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"replace","path":"active","value":{active}}}]}}"#
     );
-    request(
-        "PATCH",
-        &format!("{SCIM_BASE}/Users/{id}"),
-        &scim_headers(),
-        &body,
-    )
+    request("PATCH", &format!("{SCIM_BASE}/Users/{id}"), &scim_headers(), &body)
 }
 
 /// The `id` of a created resource, on either side; some APIs wrap what they answer once.
 fn id_in(body: &[u8]) -> Outcome<String> {
     let value: Value = serde_json::from_slice(body)?;
-    let inner = value
-        .as_object()
-        .and_then(|members| members.values().find(|member| member.get("id").is_some()));
+    let inner = value.as_object().and_then(|members| members.values().find(|member| member.get("id").is_some()));
     match value.get("id").or_else(|| inner?.get("id")) {
         Some(Value::String(id)) => Ok(id.clone()),
         Some(Value::Number(id)) => Ok(id.to_string()),
@@ -232,15 +202,9 @@ fn bare_command(listen: SocketAddr, upstream: SocketAddr) -> Outcome<Command> {
 }
 
 /// The sidecar with the shipped config, moved to the addresses of this run.
-fn sidecar_command(
-    binary: &Path,
-    folder: &Path,
-    listen: SocketAddr,
-    upstream: SocketAddr,
-) -> Outcome<Command> {
+fn sidecar_command(binary: &Path, folder: &Path, listen: SocketAddr, upstream: SocketAddr) -> Outcome<Command> {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
-    let shipped =
-        fs::read_to_string(&shipped).map_err(|err| format!("{}: {err}", shipped.display()))?;
+    let shipped = fs::read_to_string(&shipped).map_err(|err| format!("{}: {err}", shipped.display()))?;
     let (text, secrets) = moved_config(&shipped, listen, upstream)?;
     let file = folder.join(format!("config-{}.toml", listen.port()));
     fs::write(&file, text)?;
@@ -254,11 +218,7 @@ fn sidecar_command(
 ///
 /// By line and not by a parser, so that the config stays the shipped one in everything else. The first `listen` is
 /// the data listener; any other gets a port of its own.
-fn moved_config(
-    shipped: &str,
-    listen: SocketAddr,
-    upstream: SocketAddr,
-) -> Outcome<(String, Vec<String>)> {
+fn moved_config(shipped: &str, listen: SocketAddr, upstream: SocketAddr) -> Outcome<(String, Vec<String>)> {
     let (mut lines, mut secrets) = (Vec::new(), Vec::new());
     let mut listeners = 0;
     for line in shipped.lines() {
@@ -266,11 +226,7 @@ fn moved_config(
         secrets.extend(named.map(str::to_owned));
         let key = line.split('=').next().unwrap_or_default().trim();
         if key == "listen" {
-            let address = if listeners == 0 {
-                listen
-            } else {
-                free_address()?
-            };
+            let address = if listeners == 0 { listen } else { free_address()? };
             listeners += 1;
             lines.push(format!("listen = \"{address}\""));
         } else if key == "url" {

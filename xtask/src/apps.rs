@@ -14,10 +14,7 @@ const APPS: &[&str] = &["jupyterhub"];
 /// Builds the sidecar and puts it through a cycle in front of every application.
 pub(crate) fn test_apps(workspace: &Workspace, _args: &[String]) -> Result<(), String> {
     let workspace = &workspace.with_build_tools()?;
-    step(
-        "build",
-        &mut workspace.cargo(["build", "--quiet", "--bin", "scimshim"]),
-    )?;
+    step("build", &mut workspace.cargo(["build", "--quiet", "--bin", "scimshim"]))?;
     for app in APPS {
         let example = workspace.root.join("deploy/examples").join(app);
         let running = Running::start(workspace, app, &example)?;
@@ -52,11 +49,7 @@ impl<'a> Running<'a> {
             state: workspace.target.join("apps").join(app),
             facts: Vec::new(),
         };
-        let said = capture(
-            workspace
-                .command(example.join("start.sh"))
-                .arg(&running.state),
-        )?;
+        let said = capture(workspace.command(example.join("start.sh")).arg(&running.state))?;
         running.facts = facts(&said);
         Ok(running)
     }
@@ -64,15 +57,9 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let stopped = step(
-            "stop it",
-            self.workspace.command(&self.stop).arg(&self.state),
-        );
+        let stopped = step("stop it", self.workspace.command(&self.stop).arg(&self.state));
         if let Err(why) = stopped {
-            eprintln!(
-                "xtask: {why}; its process ids are in {}",
-                self.state.display()
-            );
+            eprintln!("xtask: {why}; its process ids are in {}", self.state.display());
         }
     }
 }
@@ -92,13 +79,7 @@ mod tests {
     #[test]
     fn facts_keep_everything_after_the_first_equals_sign() {
         let said = "READY\nHUB_URL=http://127.0.0.1:1/hub/api\nHUB_TOKEN=a=b=\n";
-        let expected = [
-            ("HUB_URL", "http://127.0.0.1:1/hub/api"),
-            ("HUB_TOKEN", "a=b="),
-        ];
-        assert_eq!(
-            facts(said),
-            expected.map(|(n, v)| (n.to_owned(), v.to_owned()))
-        );
+        let expected = [("HUB_URL", "http://127.0.0.1:1/hub/api"), ("HUB_TOKEN", "a=b=")];
+        assert_eq!(facts(said), expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
     }
 }

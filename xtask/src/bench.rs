@@ -9,19 +9,7 @@ use crate::workspace::{Workspace, step};
 /// Builds in the release profile and measures.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<(), String> {
     let workspace = workspace.with_build_tools()?;
-    let mut command = workspace.cargo([
-        "bench",
-        "--quiet",
-        "--profile",
-        "release",
-        "--bench",
-        "proxy",
-        "--",
-    ]);
-    command
-        .arg("orchestrate")
-        .arg("--out")
-        .arg(workspace.target.join("bench"))
-        .args(args);
+    let mut command = workspace.cargo(["bench", "--quiet", "--profile", "release", "--bench", "proxy", "--"]);
+    command.arg("orchestrate").arg("--out").arg(workspace.target.join("bench")).args(args);
     step("measure", &mut command)
 }

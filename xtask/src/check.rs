@@ -43,37 +43,15 @@ pub(crate) fn check(workspace: &Workspace, _args: &[String]) -> Result<(), Strin
     cargo_deny(workspace)?;
     step(
         "lints, core alone",
-        &mut workspace.cargo([
-            "clippy",
-            "--quiet",
-            "--lib",
-            "--no-default-features",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        &mut workspace.cargo(["clippy", "--quiet", "--lib", "--no-default-features", "--", "-D", "warnings"]),
     )?;
 
     let workspace = &workspace.with_build_tools()?;
     step(
         "lints, everything",
-        &mut workspace.cargo([
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        &mut workspace.cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     )?;
-    let mut doc = workspace.cargo([
-        "doc",
-        "--quiet",
-        "--no-deps",
-        "--workspace",
-        "--document-private-items",
-    ]);
+    let mut doc = workspace.cargo(["doc", "--quiet", "--no-deps", "--workspace", "--document-private-items"]);
     step("documentation", doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     suite::tidy(workspace)
 }
@@ -98,10 +76,7 @@ fn core_dependencies(workspace: &Workspace) -> Result<(), String> {
         return Ok(());
     }
     let names: Vec<&str> = found.into_iter().collect();
-    Err(format!(
-        "the core depends on {}; make it optional behind the feature `server`",
-        names.join(", ")
-    ))
+    Err(format!("the core depends on {}; make it optional behind the feature `server`", names.join(", ")))
 }
 
 /// The forbidden crates in the output of `cargo tree --prefix none --format {p}`, one package a line.
@@ -122,20 +97,11 @@ fn matches(pattern: &str, name: &str) -> bool {
 /// Licences, banned crates and sources. Advisories are left out, because they need a download of their own.
 fn cargo_deny(workspace: &Workspace) -> Result<(), String> {
     if !answers("cargo-deny", &["--version"]) {
-        println!(
-            "==> licences and sources: NOT CHECKED, cargo-deny is not installed (`cargo install cargo-deny`)"
-        );
+        println!("==> licences and sources: NOT CHECKED, cargo-deny is not installed (`cargo install cargo-deny`)");
         return Ok(());
     }
     let mut deny = workspace.command("cargo-deny");
-    deny.args([
-        "--log-level",
-        "error",
-        "check",
-        "licenses",
-        "bans",
-        "sources",
-    ]);
+    deny.args(["--log-level", "error", "check", "licenses", "bans", "sources"]);
     step("licences and sources", &mut deny)
 }
 

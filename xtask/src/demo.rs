@@ -16,10 +16,7 @@ pub(crate) fn demo(workspace: &Workspace, args: &[String]) -> Result<(), String>
     if !std::io::stderr().is_terminal() {
         build.arg("--quiet");
     }
-    step(
-        "build the release binary (the first time this takes some minutes)",
-        &mut build,
-    )?;
+    step("build the release binary (the first time this takes some minutes)", &mut build)?;
 
     let mut demo = workspace.command(workspace.binary("release", "scimshim"));
     demo.arg("demo").args(args).stdin(Stdio::inherit());

@@ -50,11 +50,7 @@ pub(crate) fn fuzz(workspace: &Workspace, args: &[String]) -> Result<(), String>
     if failed.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "{}; the inputs are in {}",
-        failed.join(", "),
-        folder.join("artifacts").display()
-    ))
+    Err(format!("{}; the inputs are in {}", failed.join(", "), folder.join("artifacts").display()))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -66,10 +62,7 @@ struct Options {
 }
 
 fn options(args: &[String]) -> Result<Options, String> {
-    let mut options = Options {
-        seconds: 30,
-        only: None,
-    };
+    let mut options = Options { seconds: 30, only: None };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--seconds" {
@@ -79,9 +72,7 @@ fn options(args: &[String]) -> Result<Options, String> {
                 _ => return Err(format!("--seconds wants a number above 0, not `{value}`")),
             };
         } else if arg.starts_with('-') || options.only.is_some() {
-            return Err(format!(
-                "`{arg}` is not understood; usage: fuzz [--seconds N] [TARGET]"
-            ));
+            return Err(format!("`{arg}` is not understood; usage: fuzz [--seconds N] [TARGET]"));
         } else {
             options.only = Some(arg.clone());
         }
@@ -91,8 +82,7 @@ fn options(args: &[String]) -> Result<Options, String> {
 
 /// The names of the targets: the files in `fuzz/targets`.
 fn targets(folder: &Path) -> Result<Vec<String>, String> {
-    let entries =
-        fs::read_dir(folder).map_err(|err| format!("cannot read {}: {err}", folder.display()))?;
+    let entries = fs::read_dir(folder).map_err(|err| format!("cannot read {}: {err}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
@@ -136,13 +126,9 @@ fn run_target(
         fs::create_dir_all(made).map_err(|err| format!("cannot make {}: {err}", made.display()))?;
     }
     let mut command = workspace.command(built.join(target));
-    command
-        .args(LIMITS)
-        .arg(format!("-max_total_time={seconds}"));
+    command.args(LIMITS).arg(format!("-max_total_time={seconds}"));
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
-    command
-        .args(["-print_final_stats=1", "-verbosity=0"])
-        .arg(corpus);
+    command.args(["-print_final_stats=1", "-verbosity=0"]).arg(corpus);
     let seeds = crate_folder.join("corpus").join(target);
     if seeds.is_dir() {
         command.arg(seeds);
@@ -161,36 +147,17 @@ mod tests {
 
     #[test]
     fn options_have_a_default_and_a_bound_below() {
-        assert_eq!(
-            parse(&[]),
-            Ok(Options {
-                seconds: 30,
-                only: None
-            })
-        );
-        assert_eq!(
-            parse(&["--seconds", "5", "filter"]),
-            Ok(Options {
-                seconds: 5,
-                only: Some("filter".into())
-            })
-        );
+        assert_eq!(parse(&[]), Ok(Options { seconds: 30, only: None }));
+        assert_eq!(parse(&["--seconds", "5", "filter"]), Ok(Options { seconds: 5, only: Some("filter".into()) }));
         // 0 would mean "for ever" to libFuzzer.
-        for bad in [
-            &["--seconds", "0"][..],
-            &["--seconds"],
-            &["--seconds", "x"],
-            &["--fast"],
-            &["a", "b"],
-        ] {
+        for bad in [&["--seconds", "0"][..], &["--seconds"], &["--seconds", "x"], &["--fast"], &["a", "b"]] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn the_host_is_read_from_the_compiler() {
-        let version =
-            "rustc 1.95.0\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n";
+        let version = "rustc 1.95.0\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n";
         assert_eq!(host_triple(version), Some("x86_64-unknown-linux-gnu"));
         assert_eq!(host_triple("rustc 1.95.0"), None);
     }

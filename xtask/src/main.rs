@@ -50,12 +50,7 @@ const VERBS: &[Verb] = &[
         help: "tests of the core alone, without building Pingora",
         run: suite::core,
     },
-    Verb {
-        name: "wire",
-        arguments: "",
-        help: "the wire corpus alone, with its report",
-        run: suite::wire,
-    },
+    Verb { name: "wire", arguments: "", help: "the wire corpus alone, with its report", run: suite::wire },
     Verb {
         name: "test-apps",
         arguments: "",
@@ -116,9 +111,7 @@ mod tests {
     fn help_names_every_verb_once() {
         let text = help();
         for verb in VERBS {
-            let lines = text
-                .lines()
-                .filter(|line| line.split_whitespace().next() == Some(verb.name));
+            let lines = text.lines().filter(|line| line.split_whitespace().next() == Some(verb.name));
             assert_eq!(lines.count(), 1, "{}", verb.name);
         }
     }

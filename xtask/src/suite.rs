@@ -15,14 +15,9 @@ use crate::workspace::{Workspace, cannot_start};
 /// Every test once: the core with no features, then what only exists with the shell.
 pub(crate) fn test(workspace: &Workspace, args: &[String]) -> Result<(), String> {
     if let Some(extra) = args.first() {
-        return Err(format!(
-            "`{extra}`: the whole suite takes no arguments; see `core` for a filter"
-        ));
+        return Err(format!("`{extra}`: the whole suite takes no arguments; see `core` for a filter"));
     }
-    let core = [(
-        "core alone",
-        workspace.cargo(["test", "--lib", "--no-default-features", "--no-fail-fast"]),
-    )];
+    let core = [("core alone", workspace.cargo(["test", "--lib", "--no-default-features", "--no-fail-fast"]))];
     // The first half needs no build tools, so it answers before anything is installed.
     let mut total = run_all(core)?;
 
@@ -34,10 +29,7 @@ pub(crate) fn test(workspace: &Workspace, args: &[String]) -> Result<(), String>
         command.args(&shell);
         runs.push(("shell modules", command));
     }
-    runs.push((
-        "integration",
-        workspace.cargo(["test", "--test", "*", "--no-fail-fast"]),
-    ));
+    runs.push(("integration", workspace.cargo(["test", "--test", "*", "--no-fail-fast"])));
     runs.push(("doc tests", workspace.cargo(["test", "--doc"])));
     runs.push(("xtask", workspace.cargo(["test", "--package", "xtask"])));
     total.add(run_all(runs)?);
@@ -84,10 +76,7 @@ impl Tally {
 fn verdict(total: Tally) -> Result<(), String> {
     println!("{} passed, {} failed", total.passed, total.failed);
     match total {
-        Tally {
-            failed: 0,
-            passed: 0,
-        } => Err("no test ran".into()),
+        Tally { failed: 0, passed: 0 } => Err("no test ran".into()),
         Tally { failed: 0, .. } => Ok(()),
         Tally { failed, .. } => Err(format!("{failed} failed")),
     }
@@ -106,14 +95,10 @@ fn run_all(runs: impl IntoIterator<Item = (&'static str, Command)>) -> Result<Ta
 fn run_one(name: &str, command: &mut Command) -> Result<Tally, String> {
     println!("==> {name}");
     let start = Instant::now();
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|err| cannot_start(command, &err))?;
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|err| cannot_start(command, &err))?;
     let mut tally = Tally::default();
     if let Some(stdout) = child.stdout.take() {
-        tally = stream(BufReader::new(stdout), std::io::stdout().lock())
-            .map_err(|err| format!("{name}: {err}"))?;
+        tally = stream(BufReader::new(stdout), std::io::stdout().lock()).map_err(|err| format!("{name}: {err}"))?;
     }
     let status = child.wait().map_err(|err| format!("{name}: {err}"))?;
     if !status.success() && tally.failed == 0 {
@@ -143,15 +128,8 @@ fn stream(mut lines: impl BufRead, mut out: impl Write) -> std::io::Result<Tally
 fn result_line(line: &str) -> Option<Tally> {
     let rest = line.trim_end().strip_prefix("test result: ")?;
     let (_, counts) = rest.split_once(". ")?;
-    let count = |what: &str| {
-        counts
-            .split("; ")
-            .find_map(|part| part.strip_suffix(what)?.trim_end().parse().ok())
-    };
-    Some(Tally {
-        passed: count("passed")?,
-        failed: count("failed")?,
-    })
+    let count = |what: &str| counts.split("; ").find_map(|part| part.strip_suffix(what)?.trim_end().parse().ok());
+    Some(Tally { passed: count("passed")?, failed: count("failed")? })
 }
 
 /// The test filters of the modules that exist only with the feature `server`, such as `config::reload::`.
@@ -192,9 +170,7 @@ fn gated_modules(text: &str) -> impl Iterator<Item = &str> {
             return None;
         }
         let was_gated = std::mem::take(&mut gated);
-        let declared = line
-            .split_once("mod ")
-            .filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
+        let declared = line.split_once("mod ").filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
         let name = declared?.1.trim_end_matches([';', '{', ' ', '}']);
         was_gated.then_some(name)
     })
@@ -232,33 +208,15 @@ mod tests {
                        \xff odd bytes\ntest result: FAILED. 2 passed; 3 failed; 0 ignored\n";
         let mut copy = Vec::new();
         let tally = stream(&output[..], &mut copy).expect("reads from memory");
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 3,
-                failed: 3
-            }
-        );
+        assert_eq!(tally, Tally { passed: 3, failed: 3 });
         assert_eq!(copy, output);
     }
 
     #[test]
     fn nothing_run_is_a_failure() {
         assert!(verdict(Tally::default()).is_err());
-        assert!(
-            verdict(Tally {
-                passed: 1,
-                failed: 0
-            })
-            .is_ok()
-        );
-        assert!(
-            verdict(Tally {
-                passed: 1,
-                failed: 1
-            })
-            .is_err()
-        );
+        assert!(verdict(Tally { passed: 1, failed: 0 }).is_ok());
+        assert!(verdict(Tally { passed: 1, failed: 1 }).is_err());
     }
 
     #[test]

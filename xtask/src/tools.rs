@@ -16,10 +16,7 @@ use crate::workspace::{answers, capture};
 
 /// What the machine has, as far as [`attempts`] needs to know.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are independent observations, not a state"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "these are independent observations, not a state")]
 struct Facts {
     /// A C compiler answers.
     compiler: bool,
@@ -81,9 +78,7 @@ fn attempts(facts: Facts) -> Result<Vec<Attempt>, String> {
         return Err("no C compiler answers (tried cc, gcc and clang); install one, for example the package gcc".into());
     }
     if !facts.make && !facts.apt_as_root {
-        return Err(
-            "neither make nor ninja answers; install one, for example the package make".into(),
-        );
+        return Err("neither make nor ninja answers; install one, for example the package make".into());
     }
     if facts.cmake && facts.make {
         return Ok(vec![Attempt::OnPath]);
@@ -99,11 +94,9 @@ fn attempts(facts: Facts) -> Result<Vec<Attempt>, String> {
         ways.push(Attempt::Pip);
     }
     if ways.is_empty() {
-        return Err(
-            "cmake is missing, and neither apt (as root) nor python3 with pip is there to install it; \
+        return Err("cmake is missing, and neither apt (as root) nor python3 with pip is there to install it; \
              install cmake with the system's package manager"
-                .into(),
-        );
+            .into());
     }
     Ok(ways)
 }
@@ -123,11 +116,7 @@ fn observe(wrapper: &Path) -> Facts {
 /// `CC` counts too: build scripts honour it.
 fn has_compiler() -> bool {
     let named = env::var("CC").ok();
-    named
-        .as_deref()
-        .into_iter()
-        .chain(["cc", "gcc", "clang"])
-        .any(|compiler| answers(compiler, &["--version"]))
+    named.as_deref().into_iter().chain(["cc", "gcc", "clang"]).any(|compiler| answers(compiler, &["--version"]))
 }
 
 fn is_root() -> bool {
@@ -139,14 +128,7 @@ fn install_by_apt() -> Result<(), String> {
     quietly(Command::new("apt-get").args(["update", "-qq"]))?;
     quietly(
         Command::new("apt-get")
-            .args([
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "cmake",
-                "make",
-            ])
+            .args(["install", "-y", "-qq", "--no-install-recommends", "cmake", "make"])
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
 }
@@ -154,25 +136,15 @@ fn install_by_apt() -> Result<(), String> {
 /// The wheel brings its own cmake; its entry script finds the package through `PYTHONPATH`, hence the wrapper.
 fn install_by_pip(folder: &Path, wrapper: &Path) -> Result<(), String> {
     let package = folder.join("cmake");
-    eprintln!(
-        "xtask: cmake is missing, installing the Python wheel into {}",
-        package.display()
-    );
+    eprintln!("xtask: cmake is missing, installing the Python wheel into {}", package.display());
     quietly(
         Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(["--upgrade", "--target"])
             .arg(&package)
             .arg("cmake"),
     )?;
-    write_wrapper(&package, wrapper)
-        .map_err(|err| format!("cannot write {}: {err}", wrapper.display()))?;
+    write_wrapper(&package, wrapper).map_err(|err| format!("cannot write {}: {err}", wrapper.display()))?;
     if !answers(&wrapper.to_string_lossy(), &["--version"]) {
         return Err("the cmake of the Python wheel does not run".into());
     }
@@ -195,10 +167,7 @@ fn wrapper_script(package: &Path) -> String {
 /// Runs an installer; its output is shown only when it fails.
 fn quietly(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|err| format!("{program}: {err}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|err| format!("{program}: {err}"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -221,66 +190,34 @@ mod tests {
     use super::*;
 
     /// A machine with a C compiler and make, and nothing else.
-    const BARE: Facts = Facts {
-        compiler: true,
-        make: true,
-        cmake: false,
-        provided: false,
-        apt_as_root: false,
-        pip: false,
-    };
+    const BARE: Facts =
+        Facts { compiler: true, make: true, cmake: false, provided: false, apt_as_root: false, pip: false };
 
     #[test]
     fn an_installed_cmake_is_used_before_anything_else() {
-        let facts = Facts {
-            cmake: true,
-            provided: true,
-            apt_as_root: true,
-            pip: true,
-            ..BARE
-        };
+        let facts = Facts { cmake: true, provided: true, apt_as_root: true, pip: true, ..BARE };
         assert_eq!(attempts(facts), Ok(vec![Attempt::OnPath]));
     }
 
     #[test]
     fn an_earlier_install_is_used_again() {
-        let facts = Facts {
-            provided: true,
-            apt_as_root: true,
-            pip: true,
-            ..BARE
-        };
+        let facts = Facts { provided: true, apt_as_root: true, pip: true, ..BARE };
         assert_eq!(attempts(facts), Ok(vec![Attempt::Provided]));
     }
 
     #[test]
     fn apt_comes_before_pip_and_pip_is_the_fallback() {
-        let facts = Facts {
-            apt_as_root: true,
-            pip: true,
-            ..BARE
-        };
+        let facts = Facts { apt_as_root: true, pip: true, ..BARE };
         assert_eq!(attempts(facts), Ok(vec![Attempt::Apt, Attempt::Pip]));
-        assert_eq!(
-            attempts(Facts { pip: true, ..BARE }),
-            Ok(vec![Attempt::Pip])
-        );
+        assert_eq!(attempts(Facts { pip: true, ..BARE }), Ok(vec![Attempt::Pip]));
     }
 
     #[test]
     fn make_is_installed_with_cmake_or_asked_for() {
-        let without = Facts {
-            make: false,
-            cmake: true,
-            pip: true,
-            ..BARE
-        };
+        let without = Facts { make: false, cmake: true, pip: true, ..BARE };
         let why = attempts(without).expect_err("pip brings no make");
         assert!(why.contains("make"), "{why}");
-        let root = Facts {
-            apt_as_root: true,
-            ..without
-        };
+        let root = Facts { apt_as_root: true, ..without };
         assert_eq!(attempts(root), Ok(vec![Attempt::Apt]));
     }
 
@@ -288,12 +225,7 @@ mod tests {
     fn what_cannot_be_provided_is_one_sentence() {
         let why = attempts(BARE).expect_err("nothing can install it");
         assert!(why.starts_with("cmake is missing"), "{why}");
-        let why = attempts(Facts {
-            compiler: false,
-            cmake: true,
-            ..BARE
-        })
-        .expect_err("no compiler");
+        let why = attempts(Facts { compiler: false, cmake: true, ..BARE }).expect_err("no compiler");
         assert!(why.starts_with("no C compiler"), "{why}");
         assert_eq!(why.lines().count(), 1);
     }
@@ -301,10 +233,7 @@ mod tests {
     #[test]
     fn the_wrapper_survives_odd_folder_names() {
         let script = wrapper_script(Path::new("/a b/it's"));
-        assert_eq!(
-            script,
-            "#!/bin/sh\nPYTHONPATH='/a b/it'\\''s' exec python3 '/a b/it'\\''s/bin/cmake' \"$@\"\n"
-        );
+        assert_eq!(script, "#!/bin/sh\nPYTHONPATH='/a b/it'\\''s' exec python3 '/a b/it'\\''s/bin/cmake' \"$@\"\n");
     }
 
     #[test]

@@ -27,25 +27,15 @@ impl Workspace {
     pub(crate) fn locate() -> Result<Self, String> {
         let manifest = env::var_os("CARGO_MANIFEST_DIR")
             .ok_or("start it as `cargo xtask <verb>`, so that cargo says where the checkout is")?;
-        let root = Path::new(&manifest)
-            .parent()
-            .ok_or("the folder of xtask has no parent")?;
-        let target = env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |given| root.join(given));
-        Ok(Self {
-            root: root.to_path_buf(),
-            target,
-            path: None,
-        })
+        let root = Path::new(&manifest).parent().ok_or("the folder of xtask has no parent")?;
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |given| root.join(given));
+        Ok(Self { root: root.to_path_buf(), target, path: None })
     }
 
     /// The same checkout with what a build of the shell needs on the `PATH`; see [`tools::provide`].
     pub(crate) fn with_build_tools(&self) -> Result<Self, String> {
         let path = tools::provide(&self.target.join("tools"))?;
-        Ok(Self {
-            path,
-            ..self.clone()
-        })
+        Ok(Self { path, ..self.clone() })
     }
 
     /// A cargo command in the root folder.
@@ -85,9 +75,7 @@ impl Workspace {
 pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
     println!("==> {name}");
     let start = Instant::now();
-    let status = command
-        .status()
-        .map_err(|err| cannot_start(command, &err))?;
+    let status = command.status().map_err(|err| cannot_start(command, &err))?;
     if !status.success() {
         return Err(format!("{name}: {status}"));
     }
@@ -97,16 +85,12 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
 
 /// Runs a command for what it prints. Its standard error goes through to ours.
 pub(crate) fn capture(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|err| cannot_start(command, &err))?;
+    let output = command.stderr(Stdio::inherit()).output().map_err(|err| cannot_start(command, &err))?;
     let program = command.get_program().to_string_lossy();
     if !output.status.success() {
         return Err(format!("{program}: {}", output.status));
     }
-    String::from_utf8(output.stdout)
-        .map_err(|_| format!("{program} printed something other than UTF-8"))
+    String::from_utf8(output.stdout).map_err(|_| format!("{program} printed something other than UTF-8"))
 }
 
 /// Whether a program can be run at all; what it prints is thrown away.
@@ -122,8 +106,5 @@ pub(crate) fn answers(program: &str, args: &[&str]) -> bool {
 
 /// The sentence for a program that could not be started.
 pub(crate) fn cannot_start(command: &Command, err: &std::io::Error) -> String {
-    format!(
-        "cannot start {}: {err}",
-        command.get_program().to_string_lossy()
-    )
+    format!("cannot start {}: {err}", command.get_program().to_string_lossy())
 }

@@ -1,0 +1,220 @@
+//! One compiled configuration: immutable, shared by the requests that began with it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Authenticator;
+use crate::config::secret::SecretRef;
+use crate::expr::{Expr, Template};
+use crate::mapping::{Mapping, Origin, Slot};
+use crate::route::PathTemplate;
+use crate::scim::ScimType;
+
+/// Everything a request needs to know.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Hash of the configuration text, 16 hex digits: shown by metrics and logs.
+    pub hash: String,
+    /// `[server]`.
+    pub server: Server,
+    /// Bounds.
+    pub limits: Limits,
+    /// Names of route variables; `Name::Var(i)` indexes this list.
+    pub variables: Vec<Arc<str>>,
+    /// Routes in file order; no two can match the same path.
+    pub routes: Vec<Route>,
+    /// Backends.
+    pub backends: Vec<Backend>,
+    /// Inbound credentials by `[auth.<name>]`.
+    pub authenticators: Vec<Authenticator>,
+    /// Every secret, by index; resolved by the shell at load. Never printed.
+    pub secrets: Vec<SecretRef>,
+    /// Warnings of the load.
+    pub warnings: Vec<crate::config::Diagnostic>,
+}
+
+/// `[server]`: keys that need a restart are marked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Listener of the data side. Restart.
+    pub listen: SocketAddr,
+    /// Listener of `/metrics`, `/livez`, `/readyz`. Restart.
+    pub admin_listen: SocketAddr,
+    /// Worker threads of the data side. Restart.
+    pub threads: usize,
+    /// Connections at the most, on the data side. Restart.
+    pub max_connections: usize,
+    /// Where everything that is not SCIM goes; an index into `backends`. `None` answers 404.
+    pub passthrough: Option<usize>,
+    /// Peers whose `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// SIGTERM: how long to go on accepting.
+    pub keep_accepting: Duration,
+    /// SIGTERM: how long work in flight may take after that.
+    pub drain_timeout: Duration,
+    /// A user PATCH answers 200 with the resource; groups may answer 204.
+    pub group_patch_status: u16,
+}
+
+/// An address range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    /// First address.
+    pub addr: std::net::IpAddr,
+    /// Prefix length in bits.
+    pub prefix: u8,
+}
+
+/// Bounds on everything from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Request header bytes, all together.
+    pub header_max_bytes: usize,
+    /// Time for a whole request header.
+    pub header_timeout: Duration,
+    /// SCIM request body bytes.
+    pub body_max_bytes: usize,
+    /// Time for a whole SCIM request body.
+    pub body_timeout: Duration,
+    /// Idle time of a kept connection.
+    pub keepalive_timeout: Duration,
+    /// Nesting of JSON in a SCIM body.
+    pub json_max_depth: usize,
+    /// Nesting of a filter.
+    pub filter_max_depth: usize,
+    /// Comparisons in a filter.
+    pub filter_max_terms: usize,
+    /// Operations in one PATCH.
+    pub patch_max_operations: usize,
+    /// Members named in one request.
+    pub members_max: usize,
+    /// Largest `count` served; also the default one.
+    pub page_max: usize,
+    /// Native calls one SCIM request may become.
+    pub calls_max: usize,
+    /// Time for a SCIM request as a whole.
+    pub request_timeout: Duration,
+    /// Native reply bytes.
+    pub reply_max_bytes: usize,
+    /// Operations in one bulk request.
+    pub bulk_max_operations: usize,
+    /// Time an upstream connection may take to open.
+    pub upstream_connect_timeout: Duration,
+    /// Time between two reads of a pass-through.
+    pub upstream_read_timeout: Duration,
+}
+
+/// `[[route]]`.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The template as written: label of logs and metrics.
+    pub label: Arc<str>,
+    /// The compiled template.
+    pub template: PathTemplate,
+    /// Constants: index into `Snapshot::variables` and value.
+    pub set: Vec<(usize, String)>,
+    /// Index into `Snapshot::authenticators`; `None` for `kind = "none"`.
+    pub auth: Option<usize>,
+    /// Index into `Snapshot::backends`.
+    pub backend: usize,
+    /// Resource types served, in file order.
+    pub mappings: Vec<Arc<Mapping>>,
+    /// Its place.
+    pub origin: Origin,
+}
+
+/// `[backend.<name>]`.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its name: label of metrics.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub url: BaseUrl,
+    /// Credentials sent to it.
+    pub auth: OutboundAuth,
+    /// Headers sent with every native call.
+    pub headers: Vec<(Arc<str>, Template)>,
+    /// Time for one native call.
+    pub timeout: Duration,
+    /// Calls under way together.
+    pub concurrency: usize,
+    /// How bodies are encoded.
+    pub format: Format,
+    /// Recognises the application's refusal of the adapter's own credential; default: status 401.
+    pub expired: Option<Expr>,
+    /// Error rules in file order.
+    pub errors: Vec<ErrorRule>,
+    /// Its place.
+    pub origin: Origin,
+}
+
+/// A backend's base URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// `https` rather than `http`.
+    pub tls: bool,
+    /// Host as written.
+    pub host: String,
+    /// Port, explicit or of the scheme.
+    pub port: u16,
+    /// Path without a trailing slash, perhaps empty.
+    pub path: String,
+}
+
+/// How bodies of native calls are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/json`.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// Credentials sent to a backend. Numbers index `Snapshot::secrets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboundAuth {
+    /// None.
+    None,
+    /// `Authorization: Bearer TOKEN`.
+    Bearer(usize),
+    /// A header of any name, with an optional prefix.
+    Header {
+        /// Header name.
+        name: String,
+        /// Put before the token as written (`"token "`).
+        prefix: String,
+        /// The token.
+        token: usize,
+    },
+    /// Basic credentials.
+    Basic {
+        /// User name.
+        user: String,
+        /// Password.
+        password: usize,
+    },
+}
+
+/// `[[backend.x.error]]`.
+#[derive(Clone, Debug)]
+pub struct ErrorRule {
+    /// Slots it is about, each perhaps of one resource type; empty is all.
+    pub on: Vec<(Option<Arc<str>>, Slot)>,
+    /// Condition over `status`, `headers`, `body`.
+    pub when: Expr,
+    /// Whether the condition itself names `status` (otherwise it never sees 401, 429 and 5xx).
+    pub names_status: bool,
+    /// SCIM status; the built-in table's where absent.
+    pub status: Option<u16>,
+    /// SCIM keyword.
+    pub scim_type: Option<ScimType>,
+    /// Detail.
+    pub detail: Option<Template>,
+    /// Its place.
+    pub origin: Origin,
+}
+
+/// Secrets by index, resolved: what the shell holds beside a snapshot.
+pub type ResolvedSecrets = BTreeMap<usize, crate::config::secret::Secret>;

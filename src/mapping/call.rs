@@ -1,0 +1,256 @@
+//! Native calls as the mapping describes them: templates, not yet requests.
+
+use std::sync::Arc;
+
+use crate::expr::{Expr, Template};
+
+use super::{Codec, NativePath, Origin};
+
+/// One native call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// `GET`, `POST`, ... in upper case.
+    pub method: Arc<str>,
+    /// Path segments, each a template whose placeholders are percent-encoded as a path segment.
+    pub segments: Vec<Template>,
+    /// Query parameters in order. A parameter whose template is null is left out.
+    pub query: Vec<(Arc<str>, Template)>,
+    /// Headers in order. A header whose template is null is left out.
+    pub headers: Vec<(Arc<str>, Template)>,
+    /// What is sent.
+    pub body: Body,
+    /// What success is; `None` is any 2xx.
+    pub ok: Option<Expr>,
+    /// Replies that count as success although `ok` says otherwise.
+    pub also_ok: Vec<AlsoOk>,
+    /// Shape of the reply.
+    pub envelope: Envelope,
+    /// Values taken from the reply, by name.
+    pub save: Vec<(Arc<str>, Extract)>,
+    /// Phases that follow, in order.
+    pub then: Vec<Phase>,
+    /// May be repeated after an unknown outcome.
+    pub idempotent: bool,
+    /// Which call slot this is written in.
+    pub slot: Slot,
+    /// Its place in the configuration.
+    pub origin: Origin,
+}
+
+/// Body of a call.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Nothing is sent.
+    None,
+    /// What the attribute table makes: the mapped rows on create and replace, the changed ones on update; wrapped as
+    /// the envelope says. Reads and deletes send nothing.
+    Rows,
+    /// As written.
+    Built(BodyNode),
+}
+
+/// A body as written: structure, never text.
+#[derive(Clone, Debug)]
+pub enum BodyNode {
+    /// A template; null leaves the key out, the literal `"{null}"` sends null.
+    Leaf(Template),
+    /// A TOML number, boolean, or a string without placeholders.
+    Literal(serde_json::Value),
+    /// A table; `spread` puts the rows beside the explicit keys, which win.
+    Object {
+        /// Explicit keys.
+        fields: Vec<(Arc<str>, BodyNode)>,
+        /// `"..."`.
+        spread: Option<Spread>,
+    },
+    /// An array.
+    Array(Vec<BodyNode>),
+    /// A secret, filled in by the shell just before sending. The number indexes the snapshot's secrets.
+    Secret(usize),
+}
+
+/// `"..." = "mapped" | "changed"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Every mapped row.
+    Mapped,
+    /// Changed rows only.
+    Changed,
+}
+
+/// `also_ok`: a status, or a condition over `status`, `headers`, `body`.
+#[derive(Clone, Debug)]
+pub enum AlsoOk {
+    /// This status.
+    Status(u16),
+    /// This condition.
+    When(Expr),
+}
+
+/// Shape of replies and of bodies the adapter makes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Where the list is.
+    pub items: NativePath,
+    /// Where one object is.
+    pub item: NativePath,
+    /// Key around bodies the adapter makes.
+    pub wrap: Option<NativePath>,
+    /// How the total is known.
+    pub total: Total,
+    /// A filter plan whose reply is one object or nothing.
+    pub single: bool,
+}
+
+/// Where the number of all objects comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// A path in the reply.
+    Path(NativePath),
+    /// Counted by walking to the end, bounded by the scan limit.
+    Walk,
+}
+
+/// A value read from a reply.
+#[derive(Clone, Debug)]
+pub struct Extract {
+    /// Where.
+    pub native: NativePath,
+    /// Codecs in read direction.
+    pub codec: Vec<Codec>,
+}
+
+/// What follows a call (`then`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Rows not sent yet go out through `update` and write rules.
+    Update,
+    /// Members are applied.
+    Members,
+    /// The object is read.
+    Get,
+}
+
+/// How a list is paged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// The style with its parameter names.
+    pub style: PagingStyle,
+    /// Parameter that carries the page size, if the API takes one.
+    pub size: Option<Arc<str>>,
+    /// The largest size the application serves.
+    pub max: u32,
+}
+
+/// Paging styles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PagingStyle {
+    /// The whole list at once.
+    None,
+    /// Page numbers.
+    Page {
+        /// Parameter name.
+        page: Arc<str>,
+        /// Number of the first page.
+        first: u32,
+    },
+    /// Number of objects to skip.
+    Offset {
+        /// Parameter name.
+        offset: Arc<str>,
+        /// Number of the first object.
+        first: u32,
+    },
+    /// A marker from the last reply.
+    Cursor {
+        /// Parameter name.
+        cursor: Arc<str>,
+        /// Where the next marker is.
+        next: NativePath,
+    },
+    /// A URL from the last reply; host and base path stay the backend's.
+    Link {
+        /// Where the next URL is; the `Link` header by default.
+        next: NativePath,
+    },
+}
+
+/// Call slots: error rules and metrics name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// `ops.list` and filter plans.
+    List,
+    /// `ops.get`.
+    Get,
+    /// `ops.create`.
+    Create,
+    /// `ops.replace`.
+    Replace,
+    /// `ops.update` and write rules.
+    Update,
+    /// `ops.delete`.
+    Delete,
+    /// `members.list`.
+    MembersList,
+    /// `members.add`.
+    MembersAdd,
+    /// `members.remove`.
+    MembersRemove,
+    /// `members.set`.
+    MembersSet,
+    /// `members.inverse`.
+    Inverse,
+}
+
+impl Slot {
+    /// The name used in the configuration and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Get => "get",
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::MembersList => "members.list",
+            Self::MembersAdd => "members.add",
+            Self::MembersRemove => "members.remove",
+            Self::MembersSet => "members.set",
+            Self::Inverse => "members.inverse",
+        }
+    }
+
+    /// Every slot.
+    pub const ALL: [Self; 11] = [
+        Self::List,
+        Self::Get,
+        Self::Create,
+        Self::Replace,
+        Self::Update,
+        Self::Delete,
+        Self::MembersList,
+        Self::MembersAdd,
+        Self::MembersRemove,
+        Self::MembersSet,
+        Self::Inverse,
+    ];
+
+    /// The slot of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|slot| slot.as_str() == text)
+    }
+
+    /// Whether a call in this slot only reads, whatever its method.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::List | Self::Get | Self::MembersList | Self::Inverse)
+    }
+}
+
+/// Which list a call pages through, with its paging.
+#[derive(Clone, Debug)]
+pub struct ListCall {
+    /// The call.
+    pub call: Call,
+    /// How it pages.
+    pub paging: Paging,
+}

@@ -1,0 +1,214 @@
+//! The compiled mapping of one resource type onto one native API: immutable data, every name resolved.
+//!
+//! In: what `config::compile` made of the file. Out: `from_native` turns native documents into SCIM resources,
+//! `to_native` turns SCIM state into native documents. Nothing here knows HTTP or decides which calls to make.
+
+pub mod call;
+pub mod codec;
+pub mod from_native;
+pub mod members;
+pub mod native_path;
+pub mod row;
+pub mod to_native;
+
+use std::fmt;
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::expr::{Expr, Template};
+use crate::scim::ResourceType;
+
+pub use call::{AlsoOk, Body, BodyNode, Call, Envelope, Extract, Paging, PagingStyle, Phase, Slot, Spread, Total};
+pub use codec::Codec;
+pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
+pub use native_path::NativePath;
+pub use row::{Access, Omit, Row, Source, Target};
+
+/// Where in the configuration something stands; shown by `explain`, logs and mapping errors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// File name, or a preset such as `preset:rest@1`.
+    pub source: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.source, self.line)
+    }
+}
+
+/// One resource type as one backend holds it.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Schemas: known and announced.
+    pub resource_type: ResourceType,
+    /// `[resource.T]`.
+    pub origin: Origin,
+    /// How SCIM ids and native keys relate.
+    pub id: IdRule,
+    /// The attribute table; at most 128 rows, so that a set of rows is one `u128`.
+    pub rows: Vec<Row>,
+    /// Native calls by operation.
+    pub ops: Operations,
+    /// Write rules in file order.
+    pub writes: Vec<WriteRule>,
+    /// Filter push-downs.
+    pub filters: Vec<FilterPlan>,
+    /// How far a filter without a push-down may read.
+    pub scan: Option<Scan>,
+    /// Membership, for types that have members.
+    pub members: Option<Members>,
+    /// The read-only `groups` attribute, seen from the member's side.
+    pub inverse: Option<Inverse>,
+    /// What a PUT that leaves an attribute out does.
+    pub put_omitted: PutOmitted,
+    /// A native object for which this holds is treated as absent.
+    pub gone: Option<Expr>,
+    /// Where the native version (for `ETag`) is, if the API has one.
+    pub version: Option<Extract>,
+    /// Native paths removed from a document before it is sent whole.
+    pub strip: Vec<NativePath>,
+}
+
+/// A set of rows by index.
+pub type RowSet = u128;
+
+/// The most rows a mapping may have.
+pub const MAX_ROWS: usize = 128;
+
+/// SCIM id and native key.
+#[derive(Clone, Debug)]
+pub struct IdRule {
+    /// Where the key is in a native document.
+    pub native: NativePath,
+    /// The key's native type.
+    pub kind: IdKind,
+    /// Computes the key on create; without it the application assigns one.
+    pub derive: Option<Template>,
+    /// What happens when a derived key is taken.
+    pub collision: Collision,
+    /// Whether the key follows a rename.
+    pub mutable: IdMutability,
+    /// What a key looks like, anchored; a SCIM id that does not match is 404 without a native call.
+    pub pattern: Option<Regex>,
+}
+
+/// Native type of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdKind {
+    /// Text.
+    String,
+    /// A JSON integer.
+    Int,
+}
+
+/// When a derived key is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collision {
+    /// The application answers with a conflict.
+    Native,
+    /// Look first; 409 `uniqueness` naming the holder.
+    Reject,
+    /// Look first; an equal holder is the answer, another one is 409.
+    Reuse,
+}
+
+/// What renaming does to the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdMutability {
+    /// Nothing: the key stays.
+    Keep,
+    /// The attributes it derives from are immutable: 400 `mutability`.
+    Reject,
+}
+
+/// Native calls by operation; what is absent is derived or not supported.
+#[derive(Clone, Debug, Default)]
+pub struct Operations {
+    /// All objects.
+    pub list: Option<Call>,
+    /// One object.
+    pub get: Option<Call>,
+    /// A new object.
+    pub create: Option<Call>,
+    /// Some fields of an object.
+    pub update: Option<Call>,
+    /// A whole object.
+    pub replace: Option<Call>,
+    /// Removal.
+    pub delete: Option<Call>,
+}
+
+/// A call of its own for some attributes.
+#[derive(Clone, Debug)]
+pub struct WriteRule {
+    /// Rows it is about.
+    pub rows: RowSet,
+    /// Holds on update, on create, or both.
+    pub on_create: bool,
+    /// See `on_create`.
+    pub on_update: bool,
+    /// Only when this holds.
+    pub when: Option<Expr>,
+    /// What to send.
+    pub call: Call,
+    /// Whether the rows it matched are taken out of the ordinary update.
+    pub claims: bool,
+    /// Before the ordinary update instead of after it.
+    pub before: bool,
+    /// The rule's place.
+    pub origin: Origin,
+}
+
+/// A push-down for comparisons of one attribute.
+#[derive(Clone, Debug)]
+pub struct FilterPlan {
+    /// The attribute; sub-attribute `value` for multi-valued complex ones.
+    pub path: crate::scim::AttrPath,
+    /// Operators it serves.
+    pub ops: Vec<crate::scim::filter::CompareOp>,
+    /// The row whose codec encodes the value, if one reads this attribute.
+    pub row: Option<usize>,
+    /// What to call.
+    pub how: FilterCall,
+    /// The plan's place.
+    pub origin: Origin,
+}
+
+/// How a push-down asks.
+#[derive(Clone, Debug)]
+pub enum FilterCall {
+    /// `get` with a key computed from the value (`"get"`, `"get {value}"`).
+    Get {
+        /// The key; `None` means the value itself.
+        key: Option<Template>,
+    },
+    /// A list call: the resource's own with changes merged in, or another.
+    List(Box<Call>),
+}
+
+/// Bounds of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Objects read at the most; more is 400 `tooMany`.
+    pub max: u32,
+}
+
+/// Override 5 of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOmitted {
+    /// Unassigned, as RFC 7644 3.5.1 has it.
+    Clear,
+    /// Left as it is.
+    Keep,
+}
+
+impl Mapping {
+    /// Row indices in a set, ascending.
+    pub fn rows_in(&self, set: RowSet) -> impl Iterator<Item = (usize, &Row)> {
+        self.rows.iter().enumerate().filter(move |(index, _)| set & (1 << index) != 0)
+    }
+}

@@ -1,0 +1,121 @@
+//! What passes between a plan and whoever carries it out: calls, replies, the answer.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::dialect::Repairs;
+use crate::mapping::{Origin, Slot};
+
+/// A native request, ready to send but for credentials and body secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NativeCall {
+    /// HTTP method in upper case.
+    pub method: Arc<str>,
+    /// Path and query below the backend's URL: `/users/7?page=1`.
+    pub target: String,
+    /// Headers besides those of the backend.
+    pub headers: Vec<(Arc<str>, String)>,
+    /// Body; the backend's format says how it is encoded.
+    pub body: Option<Value>,
+    /// Which slot it was written in.
+    pub slot: Slot,
+    /// Resource type it is about.
+    pub resource: Arc<str>,
+    /// Its place in the configuration.
+    pub origin: Origin,
+    /// May be sent again after an unknown outcome.
+    pub idempotent: bool,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NativeOutcome {
+    /// The application answered.
+    Reply(NativeReply),
+    /// It did not, or the answer could not be read.
+    Failed(NativeFailure),
+}
+
+/// An answer of the application.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NativeReply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers with lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// Parsed body; null when empty or not JSON.
+    pub body: Value,
+    /// Whether there was a body that is not JSON.
+    pub unreadable: bool,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NativeFailure {
+    /// No connection.
+    Connect,
+    /// The connection ended before the answer was complete.
+    Interrupted,
+    /// The deadline passed.
+    Timeout,
+    /// The answer is larger than allowed.
+    TooLarge,
+}
+
+impl NativeFailure {
+    /// The word used in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect_error",
+            Self::Interrupted => "interrupted",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// What a plan wants next.
+#[derive(Debug)]
+pub enum Step {
+    /// Carry these out (they may run together, at most `parallel` at a time) and come back with one outcome each, in
+    /// order.
+    Calls {
+        /// The calls.
+        calls: Vec<NativeCall>,
+        /// How many may be under way together.
+        parallel: usize,
+    },
+    /// The answer.
+    Reply(Box<ScimResponse>),
+}
+
+/// The answer to a SCIM request.
+#[derive(Clone, Debug, Default)]
+pub struct ScimResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides `Content-Type` and `Content-Length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body, if there is one; `application/scim+json`.
+    pub body: Option<Value>,
+    /// What happened on the way, for logs, metrics and the demo.
+    pub report: Report,
+}
+
+/// What happened on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Dialect repairs made.
+    pub repairs: Repairs,
+    /// Known attributes that the mapping lacks.
+    pub unmapped: Vec<String>,
+    /// Names that no schema knows.
+    pub unknown: Vec<String>,
+    /// Remarks for `explain` and the log, such as "current members not read".
+    pub notes: Vec<String>,
+    /// The error that the answer reports, if it does.
+    pub error: Option<crate::scim::ScimError>,
+    /// The id of the resource the request was about, where known.
+    pub resource_id: Option<String>,
+}
