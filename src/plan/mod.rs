@@ -110,7 +110,7 @@ impl std::fmt::Debug for Plan {
 }
 
 /// The methods an endpoint knows, for 405 and `Allow`.
-fn allowed(endpoint: &Endpoint) -> &'static str {
+pub fn allowed(endpoint: &Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Collection { .. } => "GET, POST",
         Endpoint::Resource { .. } | Endpoint::Me => "GET, PUT, PATCH, DELETE",
