@@ -140,7 +140,7 @@ fn comments_and_literals_are_blanked_in_place() {
         ("a // b\nc", "a     \nc"),
         ("a /* b /* c */ d\n*/ e", "a               \n   e"),
         ("f(\"x\\\"y\", 'z')", "f(      ,    )"),
-        ("r#\"a\"b\"# + r\"c\" + for_r", "          +      + for_r"),
+        ("r#\"a\"b\"# + r\"c\" + for_r", "         +      + for_r"),
         ("fn f<'a>(x: &'a str) -> char { '\\'' }", "fn f<'a>(x: &'a str) -> char {      }"),
     ];
     for (text, expected) in cases {
