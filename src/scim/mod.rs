@@ -5,15 +5,16 @@
 //! and no native API.
 
 pub mod attr_path;
+pub mod compare;
 pub mod error;
 pub mod filter;
 pub mod patch;
 pub mod resource;
 pub mod schema;
 
-pub use attr_path::AttrPath;
+pub use attr_path::{AttrPath, PathError, Resolved, Target};
 pub use error::{ScimError, ScimType};
-pub use filter::Filter;
+pub use filter::{Filter, FilterError, FilterLimits, FilterRepair};
 pub use patch::{PatchOp, PatchPath};
 pub use resource::Resource;
 pub use schema::{Attribute, AttributeType, ResourceType, Schema};
