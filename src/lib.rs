@@ -23,4 +23,16 @@ pub mod config;
 pub mod native;
 
 #[cfg(feature = "server")]
+pub mod adapter;
+
+#[cfg(feature = "server")]
+pub mod proxy;
+
+#[cfg(feature = "server")]
+pub mod telemetry;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+#[cfg(feature = "server")]
 pub mod demo;

@@ -149,7 +149,7 @@ impl Checker<'_> {
             };
             // A mistake inside the key has already been reported, and left a literal behind.
             if let Some(problem) = problem.filter(|_| self.errors.is_empty()) {
-                self.refuse(self.parsed.token(pair.key.id), problem.into(), None);
+                self.refuse(self.parsed.extent(&pair.key), problem.into(), None);
             }
             let value = self.node(&pair.value);
             entries.push([key, value]);
@@ -287,7 +287,7 @@ impl Checker<'_> {
                 select.field.as_str().into(),
             ),
             _ => self.refuse(
-                self.parsed.token(field.id),
+                self.parsed.extent(field),
                 "`has` takes a field".into(),
                 Some("write `has(x.field)`, or `'key' in x`".into()),
             ),
@@ -319,7 +319,7 @@ impl Checker<'_> {
     }
 
     fn pattern(&mut self, receiver: Node, pattern: &IdedExpr, action: PatternAction) -> Node {
-        let span = self.parsed.token(pattern.id);
+        let span = self.parsed.extent(pattern);
         let Tree::Literal(LiteralValue::String(text)) = &pattern.expr else {
             return self.refuse(span, "the pattern must be a literal text".into(), None);
         };
@@ -342,7 +342,7 @@ impl Checker<'_> {
         args: &[IdedExpr],
     ) -> Node {
         let Tree::Ident(name) = &variable.expr else {
-            let span = self.parsed.token(variable.id);
+            let span = self.parsed.extent(variable);
             return self.refuse(
                 span,
                 "the first argument must be a plain name for the element".into(),
@@ -443,7 +443,7 @@ fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<Strin
                 known,
             )
         })
-        .filter(|(distance, known)| *distance <= (known.chars().count() / 3).max(1))
+        .filter(|(distance, known)| distance * 3 <= known.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| format!("did you mean `{known}`?"))
 }

@@ -16,6 +16,9 @@ use super::{Env, EvalError, LOOPS_MAX, WORK_MAX, library};
 /// A value on its way through an evaluation.
 pub(super) type Val<'v> = Cow<'v, Value>;
 
+/// The work of a loop turn, in comparisons of an element.
+const TURN_STEPS: usize = 8;
+
 const NULL: Val<'static> = Cow::Owned(Value::Null);
 
 /// Evaluates `node` over `env`.
@@ -64,7 +67,10 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
             .map_or(NULL, Cow::Borrowed),
         Node::Select(operand, field) => select(eval(operand, context)?, field),
         Node::Has(operand, field) => truth(eval(operand, context)?.get(&**field).is_some()),
-        Node::Index(parts) => index(eval(&parts[0], context)?, &*eval(&parts[1], context)?)?,
+        Node::Index(parts) => {
+            let (operand, at) = both(parts, context)?;
+            index(operand, &at)?
+        }
         Node::List(elements) => list(elements, context)?,
         Node::Map(entries) => map(entries, context)?,
         Node::Not(operand) => truth(!test(operand, context)?),
@@ -82,29 +88,37 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
                 context,
             );
         }
-        Node::Default(parts) => match eval(&parts[0], context)? {
-            value if value.is_null() => return eval(&parts[1], context),
-            value => value,
-        },
-        Node::Compare(comparison, parts) => truth(compare(
-            *comparison,
-            &*eval(&parts[0], context)?,
-            &*eval(&parts[1], context)?,
-        )),
-        Node::In(parts) => contains(
-            &*eval(&parts[0], context)?,
-            &*eval(&parts[1], context)?,
-            context,
-        )?,
-        Node::Arithmetic(operator, parts) => arithmetic(
-            *operator,
-            eval(&parts[0], context)?,
-            eval(&parts[1], context)?,
-        )?,
+        Node::Default(parts) => {
+            let [value, otherwise] = &**parts;
+            match eval(value, context)? {
+                value if value.is_null() => return eval(otherwise, context),
+                value => value,
+            }
+        }
+        Node::Compare(comparison, parts) => {
+            let (left, right) = both(parts, context)?;
+            truth(compare(*comparison, &left, &right))
+        }
+        Node::In(parts) => {
+            let (item, container) = both(parts, context)?;
+            contains(&item, &container, context)?
+        }
+        Node::Arithmetic(operator, parts) => {
+            let (left, right) = both(parts, context)?;
+            arithmetic(*operator, left, right)?
+        }
         Node::Call(function, args) => return library::call(*function, args, context),
         Node::Pattern(pattern) => return match_pattern(pattern, context),
         Node::Loop(each) => return run_loop(each, context),
     })
+}
+
+fn both<'v>(
+    parts: &'v [Node; 2],
+    context: &Context<'v, '_>,
+) -> Result<(Val<'v>, Val<'v>), EvalError> {
+    let [first, second] = parts;
+    Ok((eval(first, context)?, eval(second, context)?))
 }
 
 fn truth(value: bool) -> Val<'static> {
@@ -278,7 +292,7 @@ fn run_loop<'v>(each: &'v Loop, context: &Context<'v, '_>) -> Result<Val<'v>, Ev
         }
         other => return Err(mistyped("a loop", other)),
     };
-    context.spend(items.len())?;
+    context.spend(items.len().saturating_mul(TURN_STEPS))?;
     let value = match &each.action {
         LoopAction::Exists(body) => Value::Bool(any(items, each, body, context, true)?),
         LoopAction::All(body) => Value::Bool(!any(items, each, body, context, false)?),

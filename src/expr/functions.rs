@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `size(x)`, `x.size()` | CEL | characters of a text, elements of a list, entries of a map |
 //! | `x.contains(s)` `x.startsWith(s)` `x.endsWith(s)` | CEL | boolean |
-//! | `x.matches(p)` | CEL | whether the pattern occurs anywhere; anchor with `^` and `$`. `p` must be a literal |
+//! | `x.matches(p)` `matches(x, p)` | CEL | whether the pattern occurs anywhere; anchor with `^` and `$`. `p` must be a literal |
 //! | `bool(x)` `int(x)` `double(x)` `string(x)` | CEL | the value as that type; a text that is none is an error |
 //! | `has(x.a)` | CEL macro | whether the field is there, be it null |
 //! | `x.exists(v, c)` `x.all(v, c)` `x.exists_one(v, c)` (also `existsOne`) | CEL macro | over list elements or map keys |
@@ -192,7 +192,7 @@ const CATALOGUE: &[Entry] = &[
     method("lower", Function::Lower, 0, 0),
     method("lowerAscii", Function::LowerAscii, 0, 0),
     special("map", Kind::Map, Form::Method, 2, 3),
-    special("matches", Kind::Matches, Form::Method, 1, 1),
+    special("matches", Kind::Matches, Form::Both, 1, 1),
     method("replace", Function::Replace, 2, 3),
     special("replaceRe", Kind::ReplaceRe, Form::Method, 2, 2),
     method("reverse", Function::Reverse, 0, 0),

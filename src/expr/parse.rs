@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use cel::common::ast::{IdedExpr, SourceInfo};
+use cel::common::ast::{Expr, IdedExpr, SourceInfo};
 use cel::parser::ParseErrors;
 
-use super::scan::{Kind, pieces};
+use super::scan::{Kind, Piece, pieces};
 use super::{DEPTH_MAX, ExprError, LINKS_MAX, SOURCE_MAX_BYTES};
 
 /// A parsed expression.
@@ -37,11 +37,55 @@ impl Parsed<'_> {
             .get(..token.start)
             .unwrap_or_default()
             .trim_end();
-        let name = before
-            .trim_end_matches(|c: char| c.is_alphanumeric() || c == '_')
-            .len()..before.len();
+        let name = before.trim_end_matches(is_word).len()..before.len();
         if name.is_empty() { token } else { name }
     }
+
+    /// All of an expression: from the first token of its parts to the last, with the bracket or name that ends it.
+    pub(super) fn extent(&self, tree: &IdedExpr) -> Range<usize> {
+        let token = self.token(tree.id);
+        let mut extent = self.closed(token.clone());
+        let mut cover =
+            |part: Range<usize>| extent = extent.start.min(part.start)..extent.end.max(part.end);
+        match &tree.expr {
+            Expr::Select(select) => {
+                cover(self.extent(&select.operand));
+                let field = pieces(self.source, token.end).next();
+                cover(field.map_or(token, |field| field.span));
+            }
+            Expr::Call(call) => {
+                call.target
+                    .iter()
+                    .for_each(|target| cover(self.extent(target)));
+                call.args.iter().for_each(|arg| cover(self.extent(arg)));
+                if self.source.get(token) == Some("(") {
+                    cover(self.called_name(tree.id));
+                }
+            }
+            _ => {}
+        }
+        extent
+    }
+
+    /// An opening bracket with everything up to its closing one; any other token as it is.
+    fn closed(&self, token: Range<usize>) -> Range<usize> {
+        let mut depth = 0_usize;
+        for piece in pieces(self.source, token.start) {
+            match piece.kind {
+                Kind::Mark('(' | '[' | '{') => depth += 1,
+                Kind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return token.start..token.end.max(piece.span.end);
+            }
+        }
+        token
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// Parses `source`.
@@ -143,46 +187,29 @@ fn first_error(source: &str, errors: &ParseErrors) -> ExprError {
         return error(0..source.len(), "this is not an expression".into());
     };
     let start = offset(source, first.pos);
-    let end = source
-        .get(start..)
-        .and_then(|rest| rest.chars().next())
-        .map_or(start, |next| start + next.len_utf8());
-    let (message, length) = reworded(&first.msg);
-    let end = length.map_or(end, |length| start + length);
-    error(start..end.min(source.len()), message)
+    match pieces(source, start).next() {
+        Some(piece) => error(piece.span.clone(), reworded(&first.msg, source, &piece)),
+        None => error(
+            source.len()..source.len(),
+            "the expression ends too early".into(),
+        ),
+    }
 }
 
-/// The parser's message without the list of its grammar's tokens, and the length of the text it quotes.
-fn reworded(message: &str) -> (String, Option<usize>) {
-    let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
-    let quoted = message.split_once('\'').and_then(|(_, rest)| {
-        let rest = rest
-            .split_once("' expecting")
-            .map_or(rest, |(quoted, _)| quoted);
-        Some(rest.strip_suffix('\'').unwrap_or(rest)).filter(|quoted| !quoted.is_empty())
-    });
-    let unexpected = [
-        "mismatched input",
-        "extraneous input",
-        "no viable alternative at input",
-    ];
-    match quoted {
-        Some("<EOF>") => ("the expression ends too early".into(), Some(0)),
-        Some(text) if message.starts_with("token recognition error") => match text.chars().next() {
-            Some('\'' | '"') => (
-                "the text is not closed, or holds an unknown escape".into(),
-                Some(text.len()),
-            ),
-            _ => (
-                format!("unexpected `{}`", text.trim_end()),
-                Some(text.trim_end().len()),
-            ),
-        },
-        Some(text) if unexpected.iter().any(|start| message.starts_with(start)) => {
-            (format!("unexpected `{text}`"), Some(text.len()))
+/// The parser's message in terms of what stands there, without the list of its grammar's tokens.
+fn reworded(message: &str, source: &str, piece: &Piece) -> String {
+    if message.contains("Recursion limit") {
+        return "the expression nests too deep".into();
+    }
+    match message.strip_prefix("Syntax error: ") {
+        Some(_) if piece.kind == Kind::Literal => {
+            "unexpected text, or an unknown escape in it".into()
         }
-        _ if message.contains("Recursion limit") => ("the expression nests too deep".into(), None),
-        _ => (message.to_owned(), None),
+        Some(_) => format!(
+            "unexpected `{}`",
+            source.get(piece.span.clone()).unwrap_or_default()
+        ),
+        None => message.to_owned(),
     }
 }
 

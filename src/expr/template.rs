@@ -53,7 +53,7 @@ pub enum Encode {
     QueryValue,
     /// A path up to the first literal `?`, a query from there.
     Url,
-    /// Not encoded.
+    /// Not encoded: what the place allows is checked there.
     None,
 }
 

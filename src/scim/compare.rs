@@ -1,7 +1,7 @@
 //! How two scalar values compare in SCIM: text with or without case, numbers by value, dates as instants.
 //!
 //! In: scalars out of resources, filters and PATCH values. Out: an equality or an order. Structure (lists, complex
-//! values) is the business of the callers: filter evaluation, [`equality`](super::equality) and [`sort`](super::sort).
+//! values) is the business of the callers: filter evaluation, [`equality`](super::equality) and [`sort`](mod@super::sort).
 
 use std::cmp::Ordering;
 

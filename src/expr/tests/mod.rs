@@ -1,5 +1,6 @@
 //! Tests of the language: tables by subject, properties over arbitrary text and JSON, and the `cel` interpreter as oracle.
 
+mod bounds;
 mod errors;
 mod oracle;
 mod properties;

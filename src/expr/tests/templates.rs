@@ -172,7 +172,7 @@ fn mistakes() {
     };
     refused("a «{»org", "the placeholder is not closed");
     refused("a «}» b", "this brace closes nothing");
-    refused("{{'a': 1}«}»}", "this brace closes nothing");
+    refused("{{'a': 1}}«}»", "this brace closes nothing");
     refused("é «{}»", "the placeholder is empty");
     refused("{org} {«'x} y»", "is not closed");
     refused("é{org}{«orgg»}", "unknown name");

@@ -12,7 +12,7 @@ mod print;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(in crate::scim) mod tests;
 
 use std::sync::Arc;
 

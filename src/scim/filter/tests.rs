@@ -6,7 +6,7 @@ use super::super::resource::Resource;
 use super::super::schema::{Attribute, AttributeType, ResourceType, Schema, group_type, user_type};
 use super::*;
 
-pub(super) fn acme_user() -> ResourceType {
+pub(in crate::scim) fn acme_user() -> ResourceType {
     let mut user = user_type();
     let attributes = vec![
         Attribute::new("tag", AttributeType::String, "").multi(),
