@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::forward::Forwarded;
 use super::request::{Envelope, Unsendable};
@@ -144,7 +144,7 @@ impl NativeClient {
     ) -> (NativeOutcome, u32) {
         let mut attempts = 0;
         loop {
-            let permit = timeout_at(deadline.into(), upstream.gate.acquire()).await;
+            let permit = timeout_at(deadline, upstream.gate.acquire()).await;
             // A turn that comes with the deadline comes too late.
             if permit.is_err() || Instant::now() >= deadline {
                 return (NativeOutcome::Failed(NativeFailure::Timeout), attempts);
@@ -174,7 +174,7 @@ impl NativeClient {
             let body = read_limited(body, self.reply_max_bytes).await?;
             Ok::<NativeReply, NativeFailure>(reply::read(&head, &body))
         };
-        match timeout_at(until.into(), exchange).await {
+        match timeout_at(until, exchange).await {
             Ok(Ok(reply)) => NativeOutcome::Reply(reply),
             Ok(Err(failure)) => NativeOutcome::Failed(failure),
             Err(_) => NativeOutcome::Failed(NativeFailure::Timeout),

@@ -8,9 +8,10 @@ mod stub;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{CallContext, Completed, Forwarded, NativeClient};
 use crate::config::secret::Secret;
