@@ -11,7 +11,7 @@ pub mod patch;
 pub mod resource;
 pub mod schema;
 
-pub use attr_path::AttrPath;
+pub use attr_path::{AttrPath, PathError, Resolved, Target};
 pub use error::{ScimError, ScimType};
 pub use filter::Filter;
 pub use patch::{PatchOp, PatchPath};
