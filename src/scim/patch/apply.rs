@@ -47,7 +47,7 @@ pub fn apply(rt: &ResourceType, current: Resource, ops: &[PatchOp]) -> Result<Re
 
 /// The definition behind the attribute name of a path, without its sub-attribute.
 fn definition<'a>(rt: &'a ResourceType, attr: &AttrPath) -> Option<&'a Attribute> {
-    rt.attribute(attr.extension.as_deref(), &attr.attribute)
+    rt.definition(&attr.parent()).map(|(attribute, _)| attribute)
 }
 
 /// The resource being changed. Lists are taken out of it when an operation first names them.
@@ -58,7 +58,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn list(&mut self, attr: &AttrPath, attribute: &'a Attribute) -> &mut Elements<'a> {
-        self.lists.entry(whole(attr)).or_insert_with_key(|path| {
+        self.lists.entry(attr.parent()).or_insert_with_key(|path| {
             let stored = self.resource.get(path).cloned();
             self.resource.set(path, None);
             Elements::load(attribute, stored)
@@ -73,11 +73,6 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The path of the attribute as a whole.
-fn whole(attr: &AttrPath) -> AttrPath {
-    AttrPath { sub: None, ..attr.clone() }
-}
-
 fn change_single(resource: &mut Resource, attribute: &Attribute, op: &PatchOp) -> Result<(), ScimError> {
     let PatchPath { attr, filter } = op.path();
     if filter.is_some() {
@@ -89,11 +84,11 @@ fn change_single(resource: &mut Resource, attribute: &Attribute, op: &PatchOp) -
                 Some(sub) => Value::Object(Map::from_iter([(sub.to_string(), value.clone())])),
                 None => value.clone(),
             };
-            set_single(resource, &whole(attr), attribute, value);
+            set_single(resource, &attr.parent(), attribute, value);
         }
         PatchOp::Remove { .. } | PatchOp::RemoveElements { .. } => match &attr.sub {
             Some(sub) if !is_value_of(attribute, sub) => resource.set(attr, None),
-            _ => resource.set(&whole(attr), None),
+            _ => resource.set(&attr.parent(), None),
         },
     }
     Ok(())
@@ -159,9 +154,12 @@ fn change_list(list: &mut Elements<'_>, attribute: &Attribute, op: &PatchOp) -> 
 }
 
 fn add_all(list: &mut Elements<'_>, value: &Value) {
-    match value {
-        Value::Array(elements) => elements.iter().for_each(|element| drop(list.add(element.clone()))),
-        element => drop(list.add(element.clone())),
+    let elements = match value {
+        Value::Array(elements) => elements.as_slice(),
+        element => std::slice::from_ref(element),
+    };
+    for element in elements {
+        list.add(element.clone());
     }
 }
 
@@ -203,7 +201,7 @@ fn is_value_of(attribute: &Attribute, sub: &str) -> bool {
 fn frozen(rt: &ResourceType, current: &Resource, ops: &[PatchOp]) -> Vec<(AttrPath, Value)> {
     let mut frozen = Vec::new();
     for path in super::touched(ops) {
-        let path = whole(&path);
+        let path = path.parent();
         let Some(attribute) = definition(rt, &path) else { continue };
         if attribute.mutability == Mutability::Immutable
             && let Some(value) = current.get(&path)
@@ -225,7 +223,7 @@ fn check_frozen(after: &Resource, frozen: Vec<(AttrPath, Value)>) -> Result<(), 
 /// not this request's fault.
 fn check_required(rt: &ResourceType, after: &Resource, ops: &[PatchOp]) -> Result<(), ScimError> {
     for path in super::touched(ops) {
-        let path = whole(&path);
+        let path = path.parent();
         if after.get(&path).is_none() && definition(rt, &path).is_some_and(|attribute| attribute.required) {
             return Err(ScimError::invalid_value(format!("{path} is required and cannot be removed")));
         }

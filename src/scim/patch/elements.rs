@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
+use crate::scim::compare::{fold, scalar_eq};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::schema::{Attribute, Mutability};
 use crate::scim::{AttributeType, ScimError};
 
 /// The elements of one attribute. Two elements are the same element if their `value` is the same and their `type` is
-/// not different (RFC 7643 2.4: no combination of `value` and `type` more than once); elements without a `value` are
-/// the same if all else but `primary` is.
+/// not different (RFC 7643 2.4: no combination of `value` and `type` more than once); references are the same if their
+/// `value` is; elements without a `value` are the same if all else but `primary` is.
 pub(crate) struct Elements<'a> {
     attribute: &'a Attribute,
     slots: Vec<Slot>,
@@ -33,6 +34,15 @@ struct Same {
     all: Vec<Handle>,
     typed: BTreeMap<String, Handle>,
     untyped: Option<Handle>,
+}
+
+/// Where an added element is.
+#[derive(Clone, Copy)]
+pub(crate) struct Added {
+    /// Its place.
+    pub(crate) slot: usize,
+    /// Whether the list has one element more.
+    pub(crate) grew: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -66,23 +76,26 @@ impl<'a> Elements<'a> {
         (!left.is_empty()).then_some(Value::Array(left))
     }
 
-    /// Adds an element, or merges it into the one that it equals. Says whether the list grew.
-    pub(crate) fn add(&mut self, element: Value) -> bool {
+    /// Adds an element, or what it has to say beyond the one that it equals.
+    pub(crate) fn add(&mut self, element: Value) -> Added {
         let primary = is_primary(&element);
-        let (slot, grew) = match self.find(&self.identity(&element)) {
+        let added = match self.find(&self.identity(&element)) {
             Some(slot) => {
-                self.rewrite(slot, |current| merge(current, element));
-                (slot, false)
+                if let Value::Object(members) = element {
+                    let news = self.news(slot, members);
+                    self.rewrite(slot, |current| merge(current, Value::Object(news)));
+                }
+                Added { slot, grew: false }
             }
             None => {
                 self.push(element);
-                (self.slots.len() - 1, true)
+                Added { slot: self.slots.len() - 1, grew: true }
             }
         };
         if primary {
-            self.demote_all_but(slot);
+            self.demote_all_but(added.slot);
         }
-        grew
+        added
     }
 
     /// Removes every element.
@@ -243,6 +256,17 @@ impl<'a> Elements<'a> {
         immutable.filter_map(|sub| Some((sub.name.to_string(), element.get(&*sub.name)?.clone()))).collect()
     }
 
+    /// The members of an added element that the present one does not have yet. What equals the present value is left
+    /// out (RFC 7644 3.5.2.1: no change), and so is what is immutable: adding what is there is no attempt to change it.
+    fn news(&self, slot: usize, mut members: Map<String, Value>) -> Map<String, Value> {
+        let Some(Value::Object(present)) = self.element(slot) else { return members };
+        members.retain(|name, value| {
+            let (Some(current), Some(sub)) = (present.get(name), self.attribute.sub_attribute(name)) else { return true };
+            sub.mutability != Mutability::Immutable && !scalar_eq(current, value, sub.kind, sub.case_exact)
+        });
+        members
+    }
+
     /// The index key if the filter asks for one `value` as exactly as the index keeps it.
     fn indexed(&self, filter: &Filter) -> Option<String> {
         let (Filter::Compare(comparison), Some(text)) = (filter, equal_value(filter)) else { return None };
@@ -250,11 +274,11 @@ impl<'a> Elements<'a> {
     }
 
     fn is_exact(&self) -> bool {
-        is_reference(self.attribute) || self.attribute.sub_attribute("value").unwrap_or(self.attribute).case_exact
+        self.attribute.sub_attribute("value").unwrap_or(self.attribute).case_exact
     }
 
     fn value_key(&self, text: &str) -> String {
-        let text = if self.is_exact() { text.to_owned() } else { text.to_lowercase() };
+        let text = if self.is_exact() { text.to_owned() } else { fold(text) };
         format!("\"{text}")
     }
 
@@ -265,7 +289,8 @@ impl<'a> Elements<'a> {
         let Some(value) = members.get("value") else {
             return Identity { value: whole_key(self.attribute, members), kind: None };
         };
-        let kind = members.get("type").and_then(Value::as_str).map(str::to_lowercase);
+        let kind = members.get("type").filter(|_| !is_reference(self.attribute));
+        let kind = kind.and_then(Value::as_str).map(fold);
         Identity { value: self.scalar_key(value), kind }
     }
 
@@ -343,7 +368,7 @@ fn whole_key(attribute: &Attribute, members: &Map<String, Value>) -> String {
     for (name, value) in members.iter().filter(|(name, _)| *name != "primary") {
         let folds = attribute.sub_attribute(name).is_some_and(|sub| !sub.case_exact);
         let text = value.to_string();
-        parts.push(format!("{name}={}", if folds { text.to_lowercase() } else { text }));
+        parts.push(format!("{name}={}", if folds { fold(&text) } else { text }));
     }
     parts.sort_unstable();
     parts.join("\u{1}")

@@ -44,10 +44,10 @@ pub fn touched(ops: &[PatchOp]) -> Vec<AttrPath> {
     for op in ops {
         let path = op.path();
         match op {
-            _ if path.filter.is_some() => note(AttrPath { sub: None, ..path.attr.clone() }),
+            _ if path.filter.is_some() => note(path.attr.parent()),
             PatchOp::Add { value: Value::Object(members), .. } | PatchOp::Replace { value: Value::Object(members), .. } => {
                 for name in members.keys() {
-                    note(AttrPath { sub: Some(name.as_str().into()), ..path.attr.clone() });
+                    note(path.attr.child(&name.as_str().into()));
                 }
             }
             _ => note(path.attr.clone()),
