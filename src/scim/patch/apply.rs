@@ -28,7 +28,8 @@ use crate::scim::{AttrPath, AttributeType, Resource, ResourceType, ScimError};
 /// elements), 400 `mutability` (immutable value changed), 400 `invalidValue` (required value gone), 400 `invalidPath`
 /// (a path that this resource type does not have).
 pub fn apply(rt: &ResourceType, current: Resource, ops: &[PatchOp]) -> Result<Resource, ScimError> {
-    let frozen = frozen(rt, &current, ops);
+    let touched = touched_attributes(rt, ops);
+    let frozen = frozen(&current, &touched);
     let mut work = Work { resource: current, lists: HashMap::new() };
     for op in ops {
         let attr = &op.path().attr;
@@ -40,7 +41,7 @@ pub fn apply(rt: &ResourceType, current: Resource, ops: &[PatchOp]) -> Result<Re
         }
     }
     let after = work.finish();
-    check_required(rt, &after, ops)?;
+    check_required(&after, &touched)?;
     check_frozen(&after, frozen)?;
     Ok(after)
 }
@@ -197,19 +198,16 @@ fn is_value_of(attribute: &Attribute, sub: &str) -> bool {
     sub == "value" && attribute.sub_attribute("value").is_some()
 }
 
+/// The attributes that the operations name, as wholes.
+fn touched_attributes<'a>(rt: &'a ResourceType, ops: &[PatchOp]) -> Vec<(AttrPath, &'a Attribute)> {
+    let paths = super::touched(ops).into_iter().map(|path| path.parent());
+    paths.filter_map(|path| definition(rt, &path).map(|attribute| (path, attribute))).collect()
+}
+
 /// The immutable values that the operations could change.
-fn frozen(rt: &ResourceType, current: &Resource, ops: &[PatchOp]) -> Vec<(AttrPath, Value)> {
-    let mut frozen = Vec::new();
-    for path in super::touched(ops) {
-        let path = path.parent();
-        let Some(attribute) = definition(rt, &path) else { continue };
-        if attribute.mutability == Mutability::Immutable
-            && let Some(value) = current.get(&path)
-        {
-            frozen.push((path, value.clone()));
-        }
-    }
-    frozen
+fn frozen(current: &Resource, touched: &[(AttrPath, &Attribute)]) -> Vec<(AttrPath, Value)> {
+    let immutable = touched.iter().filter(|(_, attribute)| attribute.mutability == Mutability::Immutable);
+    immutable.filter_map(|(path, _)| Some((path.clone(), current.get(path)?.clone()))).collect()
 }
 
 fn check_frozen(after: &Resource, frozen: Vec<(AttrPath, Value)>) -> Result<(), ScimError> {
@@ -221,12 +219,9 @@ fn check_frozen(after: &Resource, frozen: Vec<(AttrPath, Value)>) -> Result<(), 
 
 /// Refuses operations that leave a required attribute without a value. What was missing before and is not touched is
 /// not this request's fault.
-fn check_required(rt: &ResourceType, after: &Resource, ops: &[PatchOp]) -> Result<(), ScimError> {
-    for path in super::touched(ops) {
-        let path = path.parent();
-        if after.get(&path).is_none() && definition(rt, &path).is_some_and(|attribute| attribute.required) {
-            return Err(ScimError::invalid_value(format!("{path} is required and cannot be removed")));
-        }
+fn check_required(after: &Resource, touched: &[(AttrPath, &Attribute)]) -> Result<(), ScimError> {
+    match touched.iter().find(|(path, attribute)| attribute.required && after.get(path).is_none()) {
+        Some((path, _)) => Err(ScimError::invalid_value(format!("{path} is required and cannot be removed"))),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -58,6 +58,14 @@ struct Identity {
     kind: Option<String>,
 }
 
+impl Identity {
+    /// Whether both can be the same element: the same value, and no two different types.
+    fn agrees(&self, other: &Self) -> bool {
+        let types_differ = matches!((&self.kind, &other.kind), (Some(own), Some(other)) if own != other);
+        self.value == other.value && !types_differ
+    }
+}
+
 impl<'a> Elements<'a> {
     /// Takes the stored list as it is: what it repeats stays repeated until an operation touches it.
     pub(crate) fn load(attribute: &'a Attribute, stored: Option<Value>) -> Self {
@@ -104,13 +112,14 @@ impl<'a> Elements<'a> {
         self.index.clear();
     }
 
-    /// Removes the elements that equal one of `wanted`: by `value` where it has one, as a whole otherwise. With a
-    /// filter, only elements that satisfy it are removed.
+    /// Removes the elements that equal one of `wanted`, by the measure of [`Elements`]. With a filter, only elements
+    /// that satisfy it are removed.
     pub(crate) fn remove_equal(&mut self, wanted: &[Value], filter: Option<&Filter>) {
         for element in wanted {
-            let identity = self.identity(element);
-            for slot in self.with_value(&identity.value) {
-                if filter.is_none_or(|filter| self.satisfies(slot, filter)) {
+            let wanted = self.identity(element);
+            for slot in self.with_value(&wanted.value) {
+                let is_meant = self.element(slot).is_some_and(|element| self.identity(element).agrees(&wanted));
+                if is_meant && filter.is_none_or(|filter| self.satisfies(slot, filter)) {
                     self.remove(slot);
                 }
             }
@@ -166,8 +175,11 @@ impl<'a> Elements<'a> {
     /// Appends the element that a filter describes, and answers its place. `None` if the filter is not a plain
     /// conjunction of equalities, or contradicts itself.
     pub(crate) fn synthesise(&mut self, filter: &Filter) -> Option<usize> {
-        let element = Value::Object(constants(filter)?);
-        self.push(element);
+        let mut members = constants(filter)?;
+        self.push(match self.attribute.kind {
+            AttributeType::Complex => Value::Object(members),
+            _ => members.remove("value")?,
+        });
         let slot = self.slots.len() - 1;
         if self.satisfies(slot, filter) {
             self.promote(slot);

@@ -8,6 +8,8 @@ mod apply;
 mod elements;
 mod members;
 mod path;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 
@@ -43,8 +45,8 @@ pub enum PatchOp {
         /// Target.
         path: PatchPath,
     },
-    /// Removes the elements that equal one of the given values (compared by `value` where both have one). No RFC
-    /// form; the canonical form of what Entra and others send as `remove` with a value list.
+    /// Removes the elements that equal one of the given values: the same `value` and not another `type`, or, without
+    /// a `value`, all else equal. No RFC form; the canonical form of what Entra and others send as `remove` with a value list.
     RemoveElements {
         /// A multi-valued attribute without sub-attribute. With a filter, only elements that satisfy it are removed.
         path: PatchPath,
