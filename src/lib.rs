@@ -1,3 +1,7 @@
 //! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 
+#[cfg(feature = "server")]
+pub mod proxy;
 pub mod scim;
+#[cfg(feature = "server")]
+pub mod telemetry;
