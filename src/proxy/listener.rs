@@ -88,14 +88,18 @@ impl DataListener {
     pub async fn run(mut self) -> usize {
         let mut tasks = JoinSet::new();
         loop {
-            tokio::select! {
+            let accepted = tokio::select! {
                 _ = self.phase.wait_for(|phase| *phase >= Phase::Draining) => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((socket, peer)) => self.connections.take(&mut tasks, socket, peer),
-                    // No descriptors left, most likely: the socket stays ready, so that trying at once would spin.
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                },
-                Some(ended) = tasks.join_next() => self.connections.note_end(&ended),
+                accepted = self.listener.accept() => accepted,
+                Some(ended) = tasks.join_next() => {
+                    self.connections.note_end(&ended);
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((socket, peer)) => self.connections.take(&mut tasks, socket, peer),
+                // No descriptors left, most likely: the socket stays ready, so that trying at once would spin.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
         drop(self.listener);
