@@ -27,16 +27,15 @@ use crate::telemetry::events::ConfigLoaded;
 /// Makes a configuration from files.
 #[async_trait]
 pub trait Loader: Send + Sync {
-    /// Reads, compiles and resolves everything. `before` is the configuration in force, if there is one: what only a
-    /// restart can change must be the same.
+    /// Reads, compiles and resolves everything. What only a restart can change must be as it was the first time.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
-    async fn load(&self, before: Option<&Live>) -> Result<Loaded, LoadError>;
+    async fn load(&self) -> Result<Loaded, LoadError>;
 
-    /// Files whose change is a reason to load again: the configuration and the secrets it names. Asked after each
-    /// load.
+    /// Files whose change is a reason to load again: the configuration, and the secrets that it named when it was last
+    /// read, whether or not it could be put in force.
     fn files(&self) -> Vec<PathBuf>;
 }
 
@@ -114,7 +113,7 @@ impl Reloader {
     ///
     /// There is nothing to fall back on, so that any error is final.
     pub async fn first(loader: Box<dyn Loader>, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        let loaded = loader.load(None).await?;
+        let loaded = loader.load().await?;
         let tried = fingerprint(&loader.files()).await;
         let outcome = Outcome::Applied.as_str();
         let hash = &loaded.live.hash;
@@ -137,29 +136,29 @@ impl Reloader {
     pub async fn run(mut self) {
         let mut watched = Watched::default();
         loop {
-            watched.follow(&self.loader.files(), &self.hint);
-            let hinted = tokio::time::timeout(POLL_EVERY, self.hint.notified()).await.is_ok();
-            if hinted {
-                // One change comes as several events, and a file being written is not worth reading.
-                tokio::time::sleep(SETTLE).await;
+            // What changed before a directory was watched is no event, so that the files are looked at once more.
+            if !watched.follow(&self.loader.files(), &self.hint) {
+                let hinted = tokio::time::timeout(POLL_EVERY, self.hint.notified()).await.is_ok();
+                if hinted {
+                    // One change comes as several events, and a file being written is not worth reading.
+                    tokio::time::sleep(SETTLE).await;
+                }
             }
             self.reload_if_changed().await;
         }
     }
 
-    /// Compares the files with what was tried last, and loads them if they differ.
+    /// Compares the files with what was tried last, and loads them if they differ. What changes while they are being
+    /// loaded is a difference next time.
     pub async fn reload_if_changed(&mut self) -> Outcome {
         let found = fingerprint(&self.loader.files()).await;
         if found == self.tried {
             return Outcome::Unchanged;
         }
         self.tried = found;
-        let before = self.current.load_full();
-        let (outcome, remarks) = match self.loader.load(Some(&before)).await {
+        let (outcome, remarks) = match self.loader.load().await {
             Ok(loaded) => {
                 self.current.store(Arc::new(loaded.live));
-                // The files may be others now.
-                self.tried = fingerprint(&self.loader.files()).await;
                 (Outcome::Applied, loaded.warnings)
             }
             Err(LoadError::Invalid(findings)) => (Outcome::Invalid, findings),
@@ -181,11 +180,11 @@ struct Watched {
 }
 
 impl Watched {
-    /// Watches the parent directories of these files and no others.
-    fn follow(&mut self, files: &[PathBuf], hint: &Arc<Notify>) {
+    /// Watches the parent directories of these files and no others; says whether those were others before.
+    fn follow(&mut self, files: &[PathBuf], hint: &Arc<Notify>) -> bool {
         let directories: BTreeSet<PathBuf> = files.iter().map(|file| parent(file)).collect();
         if directories == self.directories {
-            return;
+            return false;
         }
         let hint = hint.clone();
         let wake = move |event: notify::Result<notify::Event>| {
@@ -205,6 +204,7 @@ impl Watched {
             }
         }
         self.directories = directories;
+        true
     }
 }
 

@@ -4,4 +4,5 @@ mod proxy_connection;
 mod proxy_forward;
 mod proxy_harness;
 mod proxy_protocol;
+mod proxy_reload;
 mod proxy_scim;

@@ -52,7 +52,6 @@ impl Default for Setup {
 pub(crate) struct Server {
     pub running: Running,
     pub metrics: Arc<Metrics>,
-    pub current: Arc<ArcSwap<Live>>,
 }
 
 impl Setup {
@@ -62,8 +61,8 @@ impl Setup {
         let any = "127.0.0.1:0".parse().unwrap();
         let listeners = Listeners::bind(any, any).await.unwrap();
         let options = RunOptions { max_connections: self.max_connections };
-        let running = start(current.clone(), listeners, options, metrics.clone()).unwrap();
-        Server { running, metrics, current }
+        let running = start(current, listeners, options, metrics.clone()).unwrap();
+        Server { running, metrics }
     }
 }
 
@@ -72,7 +71,7 @@ pub(crate) async fn live(bounds: Bounds, trusted: TrustedProxies, upstream: Opti
         Some(address) => Some(Upstream::start(target(address)).await),
         None => None,
     };
-    Live { hash: "test".to_owned(), bounds, trusted, upstream, scim: Arc::new(Echo) }
+    Live { hash: "test".to_owned(), bounds, trusted, upstream, scim: Arc::new(Echo { name: "test".into() }) }
 }
 
 fn target(address: SocketAddr) -> UpstreamTarget {
@@ -89,9 +88,13 @@ fn target(address: SocketAddr) -> UpstreamTarget {
 }
 
 /// A SCIM service without SCIM: `/scim/...` answers with what it was given, or does as the path says.
-struct Echo;
+pub(crate) struct Echo {
+    pub name: Arc<str>,
+}
 
-struct EchoExchange;
+struct EchoExchange {
+    name: Arc<str>,
+}
 
 #[async_trait]
 impl ScimService for Echo {
@@ -105,7 +108,7 @@ impl ScimService for Echo {
         if head.path == "/scim/panic-early" {
             panic!("on request");
         }
-        Admission::Scim(Box::new(EchoExchange))
+        Admission::Scim(Box::new(EchoExchange { name: self.name.clone() }))
     }
 }
 
@@ -119,6 +122,7 @@ impl Exchange for EchoExchange {
         match request.path.as_str() {
             "/scim/panic" => panic!("on request"),
             "/scim/slow" => tokio::time::sleep(Duration::from_millis(400)).await,
+            "/scim/name" => return answer(200, Bytes::from(self.name.to_string())),
             "/scim/gone" => return answer(204, Bytes::new()),
             "/scim/origin" => return answer(200, Bytes::from(request.origin)),
             _ => {}
@@ -214,12 +218,6 @@ impl Client {
     /// Whether the other side closed, having said no more.
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.pending.is_empty() && !self.more().await
-    }
-
-    /// Everything up to the end of the connection.
-    pub(crate) async fn rest(&mut self) -> String {
-        while self.more().await {}
-        self.pending_text()
     }
 
     fn pending_text(&self) -> String {
