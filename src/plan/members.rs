@@ -23,7 +23,7 @@ use super::run::{Run, id_text};
 /// 400 `noTarget` for a removal that would empty the group without naming anybody, unless the mapping allows it.
 pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, ScimError> {
     let Some(members) = &run.mapping.members else { return Ok(MemberChange::None) };
-    if patch::clears_members(ops) && !members.allow_clear {
+    if patch::is_clear(ops, "members") && !members.allow_clear {
         return Err(ScimError::no_target(
             "removing all members without naming them is refused here; name the members, or replace them with an empty list",
         ));
@@ -31,9 +31,24 @@ pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, Sci
     Ok(patch::member_change(ops, "members"))
 }
 
+/// A change that only the current members can decide, decided.
+///
+/// # Errors
+/// 404 when there is no such group; what applying the operations refuses.
+pub(super) async fn resolve(run: &Run<'_>, id: &str, ops: &[PatchOp], change: MemberChange) -> Result<MemberChange, ScimError> {
+    if !matches!(change, MemberChange::NeedsState) {
+        return Ok(change);
+    }
+    let object = read::fetch(run, id).await?;
+    let whole = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
+    let applied = patch::apply(&run.mapping.resource_type, whole, ops)?;
+    Ok(MemberChange::Set(applied.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default()))
+}
+
 /// Whether the current members must be known before anything is sent.
 pub(super) fn needs_state(run: &Run<'_>, change: &MemberChange) -> bool {
-    matches!(change, MemberChange::NeedsState) || (run.mapping.members.as_ref().is_some_and(|members| members.always_diff) && !matches!(change, MemberChange::None))
+    let always = run.mapping.members.as_ref().is_some_and(|members| members.always_diff);
+    matches!(change, MemberChange::NeedsState) || (always && !matches!(change, MemberChange::None))
 }
 
 /// Whether the member list is part of the group's own document.

@@ -46,6 +46,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
         }
         None => send_difference(run, id, &ops, &member_ops, request).await?,
     };
+    let change = members::resolve(run, id, &member_ops, change).await?;
     let latest = if matches!(change, MemberChange::None) {
         latest
     } else {
