@@ -145,7 +145,9 @@ fn check_values(document: &Document, fields: &[Field], parent: &str) -> Result<(
             | (Kind::Text | Kind::Reference, Value::String(_))
             | (Kind::Reference, Value::Number(_))
             | (Kind::Flag, Value::Bool(_)) => continue,
-            (Kind::Items, Value::Array(items)) if items.iter().all(|item| item.is_string() || item.is_object()) => continue,
+            (Kind::Items, Value::Array(items)) if items.iter().all(|item| item.is_string() || item.is_object()) => {
+                continue;
+            }
             (Kind::Objects, Value::Array(items)) if items.iter().all(Value::is_object) => continue,
             (Kind::Nested(inner), Value::Object(value)) => {
                 check_values(value, inner, &format!("{name}."))?;
