@@ -35,7 +35,5 @@ pub mod telemetry;
 pub mod server;
 
 #[cfg(feature = "server")]
-pub mod cli;
-
 #[cfg(feature = "server")]
 pub mod demo;

@@ -104,6 +104,16 @@ impl Repairs {
         }
     }
 
+    /// Counts what another list counted as well.
+    pub fn merge(&mut self, other: &Self) {
+        for (repair, count) in other.iter() {
+            match self.0.iter_mut().find(|(known, _)| *known == repair) {
+                Some((_, total)) => *total += count,
+                None => self.0.push((repair, count)),
+            }
+        }
+    }
+
     /// Every repair made, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Repair, u64)> + '_ {
         self.0.iter().copied()
