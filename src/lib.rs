@@ -1,4 +1,4 @@
 //! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 
-pub mod scim;
 pub mod dialect;
+pub mod scim;

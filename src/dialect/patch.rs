@@ -1,6 +1,6 @@
 //! Canonical operations from the body of a PATCH.
 //!
-//! In: a PatchOp message as sent. Out: operations that each name one attribute and carry a value of its type. The
+//! In: a `PatchOp` message as sent. Out: operations that each name one attribute and carry a value of its type. The
 //! resource is not looked at: whether a filter matches is for [`crate::scim::patch::apply`].
 
 use serde_json::{Map, Value};
@@ -130,8 +130,7 @@ impl<'a> Reader<'a, '_> {
         match self.target(path)? {
             PatchTarget::Core => {
                 self.notes.repair(Repair::SchemaAsPath);
-                let assignments =
-                    expand_schema(self.rt, &self.rt.schema, value, &self.limits.filter, &mut self.notes)?;
+                let assignments = expand_schema(self.rt, &self.rt.schema, value, &self.limits.filter, &mut self.notes)?;
                 self.assign_all(verb, assignments)
             }
             PatchTarget::Extension(schema) => {
@@ -213,7 +212,7 @@ impl<'a> Reader<'a, '_> {
     fn target(&mut self, path: &str) -> Result<PatchTarget<'a>, ScimError> {
         note_legacy(path, &mut self.notes);
         let parsed = scim_patch::parse(self.rt, path, &self.limits.filter).map_err(|error| path_error(&error))?;
-        parsed.repairs.into_iter().for_each(|repair| self.notes.repair(repair.into()));
+        self.notes.filter_repairs(parsed.repairs);
         Ok(parsed.target)
     }
 }
@@ -274,11 +273,7 @@ fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
 ///
 /// # Errors
 /// 400 `invalidValue` for a value of the wrong type and for clearing what is required.
-pub(super) fn assign(
-    verb: Verb,
-    assignment: Assignment<'_>,
-    notes: &mut Notes<'_>,
-) -> Result<Vec<PatchOp>, ScimError> {
+pub(super) fn assign(verb: Verb, assignment: Assignment<'_>, notes: &mut Notes<'_>) -> Result<Vec<PatchOp>, ScimError> {
     let Assignment { path, attribute, sub, value } = assignment;
     let attr = path.attr.clone();
     let at = At::Attribute(&attr);

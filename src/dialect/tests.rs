@@ -18,7 +18,8 @@ const ACME: &str = "urn:ietf:params:scim:schemas:extension:acme:2.0:User";
 
 /// The User type with the extension that the wire cases use, plus an attribute for each type that no RFC schema has.
 fn user() -> ResourceType {
-    let parts = vec![Attribute::new("value", AttributeType::String, ""), Attribute::new("type", AttributeType::String, "")];
+    let parts =
+        vec![Attribute::new("value", AttributeType::String, ""), Attribute::new("type", AttributeType::String, "")];
     let badges = Attribute { sub_attributes: parts, ..Attribute::new("badges", AttributeType::Complex, "").multi() };
     let attributes = vec![
         Attribute::new("tag", AttributeType::String, ""),
@@ -42,6 +43,7 @@ fn stored(rt: &ResourceType, value: Value) -> Resource {
     resource(rt, value, Purpose::Stored, &mut Repairs::default()).expect("a valid resource").resource
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without references")]
 fn normalise(rt: &ResourceType, ops: Value) -> Result<NormalisedPatch, ScimError> {
     patch(rt, json!({"Operations": ops}), &PatchLimits::default(), Some("r-1"), &mut Repairs::default())
 }
