@@ -1,14 +1,39 @@
 //! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
+//!
+//! The modules are the stages of a request, in order; `ARCHITECTURE.md` tells what passes between them. The first
+//! group is pure: no sockets, no clocks, no files. It builds without the `server` feature.
+
+pub mod route;
+
+pub mod auth;
+
+pub mod scim;
+
+pub mod dialect;
+
+pub mod expr;
+
+pub mod mapping;
+
+pub mod plan;
+
+pub mod config;
 
 #[cfg(feature = "server")]
-pub mod config {
-    //! Configuration.
-    pub mod reload;
-}
+pub mod native;
+
+#[cfg(feature = "server")]
+pub mod adapter;
+
 #[cfg(feature = "server")]
 pub mod proxy;
-pub mod scim;
-#[cfg(feature = "server")]
-pub mod server;
+
 #[cfg(feature = "server")]
 pub mod telemetry;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+#[cfg(feature = "server")]
+#[cfg(feature = "server")]
+pub mod demo;

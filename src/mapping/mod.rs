@@ -19,7 +19,7 @@ use regex::Regex;
 use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
-pub use call::{AlsoOk, Body, BodyNode, Call, Envelope, Extract, Paging, PagingStyle, Phase, Slot, Spread, Total};
+pub use call::{AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total};
 pub use codec::Codec;
 pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
@@ -129,7 +129,7 @@ pub enum IdMutability {
 #[derive(Clone, Debug, Default)]
 pub struct Operations {
     /// All objects.
-    pub list: Option<Call>,
+    pub list: Option<ListCall>,
     /// One object.
     pub get: Option<Call>,
     /// A new object.
@@ -187,7 +187,7 @@ pub enum FilterCall {
         key: Option<Template>,
     },
     /// A list call: the resource's own with changes merged in, or another.
-    List(Box<Call>),
+    List(Box<ListCall>),
 }
 
 /// Bounds of a scan.
@@ -210,5 +210,11 @@ impl Mapping {
     /// Row indices in a set, ascending.
     pub fn rows_in(&self, set: RowSet) -> impl Iterator<Item = (usize, &Row)> {
         self.rows.iter().enumerate().filter(move |(index, _)| set & (1 << index) != 0)
+    }
+
+    /// Whether no other row is about the same attribute as this one.
+    pub fn sole_on_attribute(&self, row: &Row) -> bool {
+        let attribute = (&row.target.path.extension, &row.target.path.attribute);
+        self.rows.iter().filter(|other| (&other.target.path.extension, &other.target.path.attribute) == attribute).count() == 1
     }
 }

@@ -1,11 +1,13 @@
 //! One row of the attribute table.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::expr::{Expr, Template};
-use crate::scim::{AttrPath, AttributeType};
+use crate::scim::{AttrPath, AttributeType, Resource};
 
 use super::{Codec, NativePath, Origin};
 
@@ -101,4 +103,98 @@ pub enum Omit {
     Empty,
     /// There is no unassigned state: an omission keeps the value, a removal writes the default or is refused.
     Keep,
+}
+
+impl Row {
+    /// The native path this row writes to, if any.
+    pub fn native_path(&self) -> Option<&NativePath> {
+        match &self.source {
+            Source::Native { path, .. } | Source::Computed { path: Some(path), .. } => Some(path),
+            Source::Computed { .. } | Source::Mirror { .. } => None,
+        }
+    }
+
+    /// Whether the row's value can be changed after creation.
+    pub fn updatable(&self) -> bool {
+        matches!(self.access, Access::Both | Access::Write)
+    }
+}
+
+impl Target {
+    /// The value of this row in a resource.
+    ///
+    /// `sole` says that no other row is about the same multi-valued attribute. The application then holds one value
+    /// where SCIM may have several, and the most fitting element counts: the selector's match, else the primary one,
+    /// else the first.
+    pub fn read<'r>(&self, resource: &'r Resource, sole: bool) -> Option<Cow<'r, Value>> {
+        if self.selector.is_empty() {
+            return resource.get(&self.path).map(Cow::Borrowed);
+        }
+        let attribute = AttrPath { sub: None, ..self.path.clone() };
+        let elements = resource.get(&attribute)?.as_array()?;
+        let element = elements.iter().find(|element| self.selects(element)).or_else(|| {
+            let primary = || elements.iter().find(|element| element.get("primary") == Some(&Value::Bool(true)));
+            if sole { primary().or_else(|| elements.first()) } else { None }
+        })?;
+        match &self.path.sub {
+            Some(sub) => element.get(&**sub).map(Cow::Borrowed),
+            None => Some(Cow::Borrowed(element)),
+        }
+    }
+
+    /// Sets the value of this row in a resource that is being built from a native document.
+    pub fn write(&self, resource: &mut Resource, value: Value) {
+        if self.selector.is_empty() {
+            resource.set(&self.path, Some(value));
+            return;
+        }
+        let attribute = AttrPath { sub: None, ..self.path.clone() };
+        let mut elements = match resource.get(&attribute) {
+            Some(Value::Array(elements)) => elements.clone(),
+            _ => Vec::new(),
+        };
+        let position = elements.iter().position(|element| self.selects(element)).unwrap_or_else(|| {
+            elements.push(Value::Object(self.constants()));
+            elements.len() - 1
+        });
+        if let Some(Value::Object(element)) = elements.get_mut(position) {
+            match (&self.path.sub, value) {
+                (Some(sub), value) => {
+                    element.insert(sub.to_string(), value);
+                }
+                (None, Value::Object(fields)) => element.extend(fields),
+                (None, _) => {}
+            }
+        }
+        resource.set(&attribute, Some(Value::Array(elements)));
+    }
+
+    fn selects(&self, element: &Value) -> bool {
+        self.selector.iter().all(|(name, expected)| match (element.get(&**name), expected) {
+            (Some(Value::String(actual)), Value::String(expected)) => actual.eq_ignore_ascii_case(expected),
+            (actual, expected) => actual == Some(expected),
+        })
+    }
+
+    fn constants(&self) -> Map<String, Value> {
+        self.selector.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.selector.is_empty() {
+            return write!(f, "{}", self.path);
+        }
+        write!(f, "{}[", AttrPath { sub: None, ..self.path.clone() })?;
+        for (index, (name, value)) in self.selector.iter().enumerate() {
+            let and = if index == 0 { "" } else { " and " };
+            write!(f, "{and}{name} eq {value}")?;
+        }
+        f.write_str("]")?;
+        match &self.path.sub {
+            Some(sub) => write!(f, ".{sub}"),
+            None => Ok(()),
+        }
+    }
 }

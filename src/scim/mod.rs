@@ -5,15 +5,28 @@
 //! and no native API.
 
 pub mod attr_path;
+pub mod compare;
+mod convert;
+pub mod discovery;
+pub mod equality;
 pub mod error;
 pub mod filter;
+pub mod list;
 pub mod patch;
+pub mod projection;
+pub mod query;
 pub mod resource;
 pub mod schema;
+pub mod sort;
 
-pub use attr_path::AttrPath;
+pub use attr_path::{AttrPath, PathError, Resolved, Target};
+pub use equality::values_equal;
 pub use error::{ScimError, ScimType};
-pub use filter::Filter;
+pub use filter::{Filter, FilterError, FilterLimits, FilterRepair};
+pub use list::ListResponse;
 pub use patch::{PatchOp, PatchPath};
+pub use projection::{Projection, set_schemas};
+pub use query::{ListQuery, QueryError, QueryLimits};
 pub use resource::Resource;
 pub use schema::{Attribute, AttributeType, ResourceType, Schema};
+pub use sort::{Sort, SortOrder};

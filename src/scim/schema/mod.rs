@@ -3,8 +3,20 @@
 //! A [`ResourceType`] knows two views of itself: everything that may appear in a request (`schema`, `extensions`: the
 //! full RFC definitions plus declared custom ones), and, in `announced`, the part that the loaded mapping can really
 //! hold, which is what discovery shows.
+//!
+//! The definitions of the RFC are in `rfc`, the builder they are written with in `build`, discovery documents in `json`. Nothing here reads a request.
+
+mod build;
+mod json;
+mod rfc;
 
 use std::sync::Arc;
+
+pub use json::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA};
+pub use rfc::{
+    CORE_1_SCHEMA, ENTERPRISE_1_SCHEMA, ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA, common_attributes,
+    enterprise_schema, group_type, user_type,
+};
 
 /// One attribute definition (RFC 7643 section 7).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +143,71 @@ impl Schema {
     /// The attribute of that name, compared without case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         find(&self.attributes, name)
+    }
+}
+
+impl ResourceType {
+    /// The schemas that answers follow: the announced ones once a mapping is compiled, else all, core first.
+    pub fn effective_schemas(&self) -> impl Iterator<Item = &Schema> {
+        let full = self.announced.is_empty();
+        let (core, extensions) = if full { (Some(&self.schema), &self.extensions) } else { (None, &self.announced) };
+        core.into_iter().chain(extensions)
+    }
+
+    /// The known extension with that URN, compared without case.
+    pub fn extension(&self, urn: &str) -> Option<&Schema> {
+        self.extensions.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn))
+    }
+}
+
+impl AttributeType {
+    /// The keyword of RFC 7643 2.3.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Boolean => "boolean",
+            Self::Decimal => "decimal",
+            Self::Integer => "integer",
+            Self::DateTime => "dateTime",
+            Self::Binary => "binary",
+            Self::Reference => "reference",
+            Self::Complex => "complex",
+        }
+    }
+}
+
+impl Mutability {
+    /// The keyword of RFC 7643 section 7.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "readOnly",
+            Self::ReadWrite => "readWrite",
+            Self::Immutable => "immutable",
+            Self::WriteOnly => "writeOnly",
+        }
+    }
+}
+
+impl Returned {
+    /// The keyword of RFC 7643 section 7.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Default => "default",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Uniqueness {
+    /// The keyword of RFC 7643 section 7.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Server => "server",
+            Self::Global => "global",
+        }
     }
 }
 

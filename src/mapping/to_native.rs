@@ -1,0 +1,164 @@
+//! From SCIM state to a native document.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::expr::Env;
+use crate::scim::{Resource, ScimError};
+
+use super::row::{Access, Omit, Row, Source};
+use super::{Mapping, RowSet};
+
+/// Which way the document goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new object: absent attributes take their default, or are left out.
+    Create,
+    /// Changed fields of an existing object: a row in the set whose attribute is unassigned is cleared.
+    Update,
+}
+
+/// Writes the rows of a set into a native document.
+///
+/// `base` is what lists are merged into (the old document, on update); the result holds only what the rows wrote, a
+/// list whole under its top-level field.
+///
+/// # Errors
+/// 400 `invalidValue` when a value has no native form; 500 when an expression of the mapping fails.
+pub fn document(
+    mapping: &Mapping,
+    rows: RowSet,
+    state: &Resource,
+    base: Option<&Value>,
+    purpose: Purpose,
+    env: &Env<'_>,
+) -> Result<Value, ScimError> {
+    let scim = Value::Object(state.0.clone());
+    let env = Env { scim: Some(&scim), native: base.or(env.native), ..env.clone() };
+    let mut document = Value::Object(Map::new());
+    for (_, row) in mapping.rows_in(rows) {
+        write_row(mapping, row, state, base, purpose, &env, &mut document)?;
+    }
+    Ok(document)
+}
+
+fn write_row(
+    mapping: &Mapping,
+    row: &Row,
+    state: &Resource,
+    base: Option<&Value>,
+    purpose: Purpose,
+    env: &Env<'_>,
+    document: &mut Value,
+) -> Result<(), ScimError> {
+    let Some(path) = row.native_path() else { return Ok(()) };
+    if let (Some(field), Some(base)) = (path.list_field(), base) {
+        seed(document, field, base);
+    }
+    let sole = mapping.sole_on_attribute(row);
+    let value = row.target.read(state, sole).map(Cow::into_owned);
+    let native = match (value, purpose) {
+        (Some(value), _) => Some(encode(row, &value, env)?),
+        (None, Purpose::Create) => default(row, env)?.map(|value| encode(row, &value, env)).transpose()?,
+        (None, Purpose::Update) => match clear(row, env)? {
+            Cleared::To(value) => Some(value),
+            Cleared::Nothing => return Ok(()),
+        },
+    };
+    if let Some(native) = native {
+        path.put(document, Some(native));
+    }
+    Ok(())
+}
+
+/// Puts the old list under its field, so that a selector changes one item and keeps the others.
+fn seed(document: &mut Value, field: &str, base: &Value) {
+    if let (Value::Object(fields), Some(old)) = (document, base.get(field)) {
+        fields.entry(field.to_owned()).or_insert_with(|| old.clone());
+    }
+}
+
+enum Cleared {
+    To(Value),
+    Nothing,
+}
+
+/// What unassigning a row writes.
+fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
+    if let Some(value) = default(row, env)? {
+        return Ok(Cleared::To(encode(row, &value, env)?));
+    }
+    Ok(match row.omit {
+        Omit::Null => Cleared::To(Value::Null),
+        Omit::Absent => Cleared::Nothing,
+        Omit::Empty if row.target.multi_valued => Cleared::To(Value::Array(Vec::new())),
+        Omit::Empty => Cleared::To(Value::from("")),
+        Omit::Keep => {
+            return Err(ScimError::invalid_value(format!(
+                "{} cannot be removed: the application has no unassigned state for it",
+                row.target
+            )));
+        }
+    })
+}
+
+fn default(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {
+    let Some(template) = &row.default else { return Ok(None) };
+    let value = template.eval(env).map_err(|error| mapping_error(row, &error.to_string()))?;
+    Ok(super::from_native::assigned(value).map(|value| typed_default(row, value)))
+}
+
+/// A default is written as text in the file; booleans and numbers take the attribute's type.
+fn typed_default(row: &Row, value: Value) -> Value {
+    use crate::scim::AttributeType::{Boolean, Decimal, Integer};
+    match (row.target.kind, &value) {
+        (Boolean | Integer | Decimal, Value::String(text)) => serde_json::from_str(text).unwrap_or(value),
+        _ => value,
+    }
+}
+
+/// Runs codecs, or the `write` expression, in write direction.
+pub fn encode(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimError> {
+    match &row.source {
+        Source::Native { codec, .. } => {
+            let mut native = Cow::Borrowed(value);
+            for codec in codec {
+                let encoded = codec.encode(&native).map_err(|error| {
+                    ScimError::invalid_value(format!("{}: {error}", row.target))
+                })?;
+                native = Cow::Owned(encoded);
+            }
+            Ok(native.into_owned())
+        }
+        Source::Computed { write: Some(write), .. } => {
+            write.eval(env).map(Cow::into_owned).map_err(|error| mapping_error(row, &error.to_string()))
+        }
+        Source::Computed { .. } | Source::Mirror { .. } => Ok(value.clone()),
+    }
+}
+
+fn mapping_error(row: &Row, what: &str) -> ScimError {
+    ScimError::internal(format!("mapping error at {}: {what}", row.origin))
+}
+
+/// Rows a create sends.
+pub fn create_rows(mapping: &Mapping) -> RowSet {
+    writable(mapping, |row| row.on_create)
+}
+
+/// Rows an update may send.
+pub fn update_rows(mapping: &Mapping) -> RowSet {
+    writable(mapping, |row| row.on_update && row.access != Access::Create)
+}
+
+fn writable(mapping: &Mapping, wanted: impl Fn(&Row) -> bool) -> RowSet {
+    let mut set = 0;
+    for (index, row) in mapping.rows.iter().enumerate() {
+        let writes = matches!(row.access, Access::Both | Access::Write | Access::Create);
+        if writes && wanted(row) {
+            set |= 1 << index;
+        }
+    }
+    set
+}

@@ -1,0 +1,144 @@
+//! Answers: status, headers, locations, versions and what is left of a resource after projection.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::scim::projection::{Projection, set_schemas};
+use crate::scim::query::QueryLimits;
+use crate::scim::filter::FilterLimits;
+use crate::scim::{Resource, ScimError};
+
+use super::ScimRequest;
+use super::call::{Report, ScimResponse};
+use super::read::Object;
+use super::run::Run;
+
+/// Bounds of query parameters, from the configuration.
+pub(super) fn query_limits(run: &Run<'_>) -> QueryLimits {
+    QueryLimits { filter: filter_limits(run), ..QueryLimits::default() }
+}
+
+/// Bounds of filters, from the configuration.
+pub(super) fn filter_limits(run: &Run<'_>) -> FilterLimits {
+    let limits = &run.snapshot.limits;
+    FilterLimits { max_depth: limits.filter_max_depth, max_terms: limits.filter_max_terms, ..FilterLimits::default() }
+}
+
+/// Adds `meta` and `schemas`. A version is announced only for a resource that was read whole: one computed without
+/// the members would not change with them.
+pub(super) fn finish(run: &Run<'_>, resource: &mut Resource, object: &Object, complete: bool) {
+    set_schemas(resource, &run.mapping.resource_type);
+    let version = match &object.version {
+        Some(native) => Some(format!("W/\"{native}\"")),
+        None => complete.then(|| computed_version(resource)),
+    };
+    let mut meta = match resource.0.remove("meta") {
+        Some(Value::Object(meta)) => meta,
+        _ => Map::new(),
+    };
+    meta.insert("resourceType".to_owned(), Value::from(run.type_name()));
+    meta.insert("location".to_owned(), Value::from(run.location(&object.id)));
+    if let Some(version) = version {
+        meta.insert("version".to_owned(), Value::from(version));
+    }
+    resource.0.insert("meta".to_owned(), Value::Object(meta));
+}
+
+/// A weak entity tag over the content (RFC 7644 3.14).
+fn computed_version(resource: &Resource) -> String {
+    let text = serde_json::to_vec(&resource.0).unwrap_or_default();
+    let digest = Sha256::digest(&text);
+    let mut tag = String::with_capacity(20);
+    tag.push_str("W/\"");
+    for byte in digest.iter().take(8) {
+        tag.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        tag.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    tag.push('"');
+    tag
+}
+
+/// The version a resource announces.
+pub(super) fn version(resource: &Resource) -> Option<&str> {
+    resource.0.get("meta")?.get("version")?.as_str()
+}
+
+/// 200 with a resource that was read; 304 when the client has it already.
+pub(super) fn found(run: &Run<'_>, resource: Resource, projection: &Projection, request: &ScimRequest) -> ScimResponse {
+    let unchanged = match (&request.if_none_match, version(&resource)) {
+        (Some(known), Some(current)) => names_version(known, current),
+        _ => false,
+    };
+    if unchanged {
+        let headers = version(&resource).map(|tag| ("ETag", tag.to_owned())).into_iter().collect();
+        return ScimResponse { status: 304, headers, ..ScimResponse::default() };
+    }
+    with_resource(run, 200, resource, projection)
+}
+
+/// A resource as the body, with its location and version.
+pub(super) fn with_resource(run: &Run<'_>, status: u16, resource: Resource, projection: &Projection) -> ScimResponse {
+    let mut headers = Vec::with_capacity(2);
+    if let Some(id) = resource.id() {
+        let location = run.location(id);
+        headers.push((if status == 201 { "Location" } else { "Content-Location" }, location));
+    }
+    if let Some(tag) = version(&resource) {
+        headers.push(("ETag", tag.to_owned()));
+    }
+    let body = projection.apply(&run.mapping.resource_type, resource);
+    ScimResponse { status, headers, body: Some(Value::Object(body.0)), report: Report::default() }
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: u16) -> ScimResponse {
+    ScimResponse { status, ..ScimResponse::default() }
+}
+
+/// 200 with a document that is not a resource.
+pub(super) fn document(body: Value) -> ScimResponse {
+    ScimResponse { status: 200, body: Some(body), ..ScimResponse::default() }
+}
+
+/// An error as an answer.
+pub(super) fn error(error: &ScimError) -> ScimResponse {
+    let mut headers = Vec::new();
+    if let Some(seconds) = error.retry_after {
+        headers.push(("Retry-After", seconds.to_string()));
+    }
+    ScimResponse {
+        status: error.status,
+        headers,
+        body: Some(error.to_json()),
+        report: Report { error: Some(error.clone()), ..Report::default() },
+    }
+}
+
+/// 412 unless the resource still has a version that `If-Match` names.
+pub(super) fn check_if_match(request: &ScimRequest, resource: &Resource) -> Result<(), ScimError> {
+    match (&request.if_match, version(resource)) {
+        (Some(expected), Some(current)) if !names_version(expected, current) => {
+            Err(ScimError::new(412, format!("the resource has changed: its version is {current}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Weak comparison of a list of entity tags (RFC 9110 8.8.3.2).
+fn names_version(list: &str, current: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
+    list.trim() == "*" || list.split(',').any(|tag| bare(tag) == bare(current))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_version;
+
+    #[test]
+    fn entity_tags_compare_weakly() {
+        assert!(names_version("W/\"a\"", "W/\"a\""));
+        assert!(names_version("\"b\", \"a\"", "W/\"a\""));
+        assert!(names_version("*", "W/\"a\""));
+        assert!(!names_version("\"b\"", "W/\"a\""));
+    }
+}

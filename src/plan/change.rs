@@ -1,0 +1,211 @@
+//! What a write means in rows: which rows a request touches, and whether it may.
+
+use serde_json::Value;
+
+use crate::mapping::row::{Access, Row, Source};
+use crate::mapping::{Omit, PutOmitted, RowSet, to_native};
+use crate::scim::{AttrPath, Resource, ScimError};
+
+use super::run::Run;
+
+/// A JSON body within the depth bound.
+///
+/// # Errors
+/// 400 `invalidSyntax`.
+pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError> {
+    let max = run.snapshot.limits.json_max_depth;
+    if depth(bytes) > max {
+        return Err(ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels")));
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ScimError::invalid_syntax("the request has no body"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))
+}
+
+/// The deepest nesting of arrays and objects, read off the text before anything is built from it.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in bytes {
+        match (in_string, escaped, byte) {
+            (true, true, _) => escaped = false,
+            (true, false, b'\\') => escaped = true,
+            (_, false, b'"') => in_string = !in_string,
+            (false, _, b'{' | b'[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, _, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Whether the mapping has a place for an attribute: a row, the members block, or a derived attribute.
+pub(super) fn is_mapped(run: &Run<'_>, path: &AttrPath) -> bool {
+    let built_in = path.extension.is_none() && matches!(&*path.attribute, "id" | "schemas" | "meta" | "groups");
+    let members = path.extension.is_none() && &*path.attribute == "members" && run.mapping.members.is_some();
+    built_in || members || rows_of(run, path).next().is_some()
+}
+
+/// Rows about one attribute, whatever their sub-attribute.
+pub(super) fn rows_of<'a>(run: &Run<'a>, path: &AttrPath) -> impl Iterator<Item = (usize, &'a Row)> {
+    let (extension, attribute) = (path.extension.clone(), path.attribute.clone());
+    run.mapping
+        .rows
+        .iter()
+        .enumerate()
+        .filter(move |(_, row)| row.target.path.extension == extension && row.target.path.attribute == attribute)
+}
+
+/// Known attributes of a resource that the mapping has no place for.
+pub(super) fn unmapped(run: &Run<'_>, resource: &Resource) -> Vec<String> {
+    let mut names = Vec::new();
+    for (key, value) in &resource.0 {
+        let extension = run.mapping.resource_type.extensions.iter().find(|schema| *schema.id == **key);
+        match (extension, value) {
+            (Some(schema), Value::Object(fields)) => {
+                let paths = fields.keys().map(|name| path(Some(&schema.id), name));
+                names.extend(paths.filter(|path| !is_mapped(run, path)).map(|path| path.to_string()));
+            }
+            _ => {
+                let path = path(None, key);
+                if !is_mapped(run, &path) {
+                    names.push(path.to_string());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn path(extension: Option<&std::sync::Arc<str>>, attribute: &str) -> AttrPath {
+    AttrPath { extension: extension.cloned(), attribute: attribute.into(), sub: None }
+}
+
+/// The rows that differ between two states.
+///
+/// # Errors
+/// 400 `mutability` for a row that is fixed after creation, 400 `invalidValue` for a mirror that disagrees.
+pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Result<RowSet, ScimError> {
+    let mut changed = 0;
+    for (index, row) in run.mapping.rows.iter().enumerate() {
+        let (before, after) = (value(run, row, old), value(run, row, new));
+        if before == after {
+            continue;
+        }
+        match row.access {
+            Access::Both | Access::Write => changed |= 1 << index,
+            Access::Create if equal(row, before.as_ref(), after.as_ref()) => {}
+            Access::Create => return Err(fixed(row)),
+            Access::Mirror => check_mirror(run, row, new, after.as_ref())?,
+            Access::Read => {}
+        }
+    }
+    Ok(changed & to_native::update_rows(run.mapping))
+}
+
+/// The value of a row in a resource.
+pub(super) fn value(run: &Run<'_>, row: &Row, resource: &Resource) -> Option<Value> {
+    row.target.read(resource, run.mapping.sole_on_attribute(row)).map(std::borrow::Cow::into_owned)
+}
+
+/// SCIM equality of two values of a row.
+pub(super) fn equal(row: &Row, a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (Some(Value::String(a)), Some(Value::String(b))) if !row.target.case_exact => {
+            a == b || a.to_lowercase() == b.to_lowercase()
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn fixed(row: &Row) -> ScimError {
+    ScimError::mutability(format!(
+        "{} cannot be changed after creation: the application does not support it",
+        row.target
+    ))
+}
+
+/// A mirror accepts what agrees with its primary row.
+fn check_mirror(run: &Run<'_>, row: &Row, new: &Resource, after: Option<&Value>) -> Result<(), ScimError> {
+    let primary = match &row.source {
+        Source::Mirror { row } => run.mapping.rows.get(*row),
+        _ => run.mapping.rows.iter().find(|other| other.access != Access::Mirror && other.native_path() == row.native_path()),
+    };
+    let Some(primary) = primary else { return Ok(()) };
+    let leading = value(run, primary, new);
+    // A mirror that was left out follows its primary row.
+    if after.is_none() || row.lossy.is_some() || equal(primary, leading.as_ref(), after) {
+        return Ok(());
+    }
+    Err(ScimError::invalid_value(format!(
+        "{} and {} are one value in the application; send the same value for both",
+        row.target, primary.target
+    )))
+}
+
+/// Refuses a PATCH of attributes that can only be read. `equal` says whether the state would stay as it is.
+pub(super) fn check_readable_only(run: &Run<'_>, touched: &[AttrPath], old: Option<(&Resource, &Resource)>) -> Result<(), ScimError> {
+    for path in touched {
+        let mut rows = rows_of(run, path).filter(|(_, row)| covers(row, path)).peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        let (read_only, other): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.access == Access::Read);
+        if !other.is_empty() {
+            continue;
+        }
+        let unchanged = |row: &Row| old.is_some_and(|(old, new)| equal(row, value(run, row, old).as_ref(), value(run, row, new).as_ref()));
+        if let Some((_, row)) = read_only.iter().find(|(_, row)| !unchanged(row)) {
+            return Err(ScimError::mutability(format!(
+                "{} is read-only here: the application has no way to change it",
+                row.target
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a row is about the path: the same sub-attribute, or one of the two names the whole attribute.
+fn covers(row: &Row, path: &AttrPath) -> bool {
+    row.target.path.sub.is_none() || path.sub.is_none() || row.target.path.sub == path.sub
+}
+
+/// The state a PUT asks for: what was sent, and the old state where leaving out does not clear.
+pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Resource {
+    let mut new = sent;
+    for row in &run.mapping.rows {
+        let given = value(run, row, &new).is_some();
+        let keep = match row.access {
+            Access::Read => true,
+            Access::Create => !given,
+            Access::Mirror => false,
+            Access::Write => false,
+            Access::Both => !given && keeps_when_omitted(run, row),
+        };
+        if keep && let Some(value) = value(run, row, old) {
+            row.target.write(&mut new, value);
+        }
+    }
+    new
+}
+
+fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
+    // Leaving `active` out is never a wish to switch somebody on or off.
+    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || &*row.target.path.attribute == "active"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn depth_counts_structure_and_not_text() {
+        assert_eq!(depth(b"1"), 0);
+        assert_eq!(depth(br#"{"a":[{"b":1}]}"#), 3);
+        assert_eq!(depth(br#"{"a":"[[[\"{{"}"#), 1);
+        assert_eq!(depth(b"]]]["), 1);
+    }
+}

@@ -1,0 +1,345 @@
+//! Membership: a set whose changes are deltas.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::dialect::{self, Purpose, Repairs};
+use crate::expr::Env;
+use crate::mapping::members::{MemberCall, MemberSource};
+use crate::mapping::{Call, Members, MissingPolicy, to_native};
+use crate::scim::patch::{self, MemberChange};
+use crate::scim::{PatchOp, ScimError};
+
+use super::call::{NativeCall, NativeOutcome};
+use super::judge::{Verdict, judge, reply_matches};
+use super::read::{self, MEMBERS};
+use super::render::Rows;
+use super::run::{Run, id_text};
+
+/// What operations on `members` ask for.
+///
+/// # Errors
+/// 400 `noTarget` for a removal that would empty the group without naming anybody, unless the mapping allows it.
+pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, ScimError> {
+    let Some(members) = &run.mapping.members else { return Ok(MemberChange::None) };
+    if patch::is_clear(ops, "members") && !members.allow_clear {
+        return Err(ScimError::no_target(
+            "removing all members without naming them is refused here; name the members, or replace them with an empty list",
+        ));
+    }
+    Ok(patch::member_change(ops, "members"))
+}
+
+/// A change that only the current members can decide, decided.
+///
+/// # Errors
+/// 404 when there is no such group; what applying the operations refuses.
+pub(super) async fn resolve(run: &Run<'_>, id: &str, ops: &[PatchOp], change: MemberChange) -> Result<MemberChange, ScimError> {
+    if !matches!(change, MemberChange::NeedsState) {
+        return Ok(change);
+    }
+    let object = read::fetch(run, id).await?;
+    let whole = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
+    let applied = patch::apply(&run.mapping.resource_type, whole, ops)?;
+    Ok(MemberChange::Set(applied.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default()))
+}
+
+/// Whether the current members must be known before anything is sent.
+pub(super) fn needs_state(run: &Run<'_>, change: &MemberChange) -> bool {
+    let always = run.mapping.members.as_ref().is_some_and(|members| members.always_diff);
+    matches!(change, MemberChange::NeedsState) || (always && !matches!(change, MemberChange::None))
+}
+
+/// Whether the member list is part of the group's own document.
+pub(super) fn live_in_document(run: &Run<'_>) -> bool {
+    run.mapping.members.as_ref().is_some_and(|members| matches!(members.source, MemberSource::Native(_)))
+}
+
+/// Refuses members whose value cannot be an id of their type.
+pub(super) fn check_ids(run: &Run<'_>, members: &Members, elements: &[Value]) -> Result<(), ScimError> {
+    if !matches!(members.missing.policy, MissingPolicy::Reject) {
+        return Ok(());
+    }
+    for element in elements {
+        let value = member_value(element).unwrap_or_default();
+        if key_of(run, members, &value).is_none() {
+            return Err(unknown_member(members, &value));
+        }
+    }
+    Ok(())
+}
+
+/// Carries a change of membership out.
+///
+/// # Errors
+/// All calls are tried; if any failed, the worst mapped error, with counts.
+pub(super) async fn apply(run: &Run<'_>, id: &str, key: &Value, change: MemberChange) -> Result<(), ScimError> {
+    let Some(members) = &run.mapping.members else { return Ok(()) };
+    let target = Target { run, members, id, key };
+    let (add, remove) = match change {
+        MemberChange::None | MemberChange::NeedsState => return Ok(()),
+        MemberChange::Delta { add, remove } if !members.always_diff && has_deltas(members) => {
+            run.note("current members not read");
+            (values(&add), remove)
+        }
+        MemberChange::Delta { add, remove } => {
+            let current = target.current().await?;
+            let wanted = with_delta(&current, &values(&add), &remove);
+            return target.to_set(current, wanted).await;
+        }
+        MemberChange::Set(elements) => {
+            let current = target.current().await?;
+            return target.to_set(current, values(&elements)).await;
+        }
+    };
+    target.send_deltas(add, remove).await
+}
+
+fn has_deltas(members: &Members) -> bool {
+    members.add.is_some() && members.remove.is_some()
+}
+
+/// Distinct member values, in order.
+fn values(elements: &[Value]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    elements.iter().filter_map(member_value).filter(|value| seen.insert(value.clone())).collect()
+}
+
+fn member_value(element: &Value) -> Option<String> {
+    element.get("value").and_then(id_text)
+}
+
+fn with_delta(current: &[String], add: &[String], remove: &[String]) -> Vec<String> {
+    let removed: HashSet<&String> = remove.iter().collect();
+    let present: HashSet<&String> = current.iter().collect();
+    let kept = current.iter().filter(|value| !removed.contains(value));
+    kept.chain(add.iter().filter(|value| !present.contains(value))).cloned().collect()
+}
+
+/// The native key of a member.
+fn key_of(run: &Run<'_>, members: &Members, value: &str) -> Option<Value> {
+    match run.of_type(&members.of) {
+        Some(of) => of.native_id(value),
+        None => (!value.is_empty()).then(|| Value::from(value)),
+    }
+}
+
+fn unknown_member(members: &Members, value: &str) -> ScimError {
+    ScimError::invalid_value(format!("members: there is no {} with id '{value}'", members.of))
+}
+
+/// The group whose members change.
+struct Target<'a> {
+    run: &'a Run<'a>,
+    members: &'a Members,
+    id: &'a str,
+    key: &'a Value,
+}
+
+/// One member, or one batch, on its way.
+struct Delivery {
+    values: Vec<String>,
+    member: Option<Value>,
+    batch: Option<Value>,
+}
+
+impl Delivery {
+    fn env<'e>(&'e self, target: &Target<'e>) -> Env<'e> {
+        Env { id: Some(target.key), member: self.member.as_ref(), batch: self.batch.as_ref(), ..target.run.env() }
+    }
+}
+
+impl Target<'_> {
+    /// Ids of the current members. 404 when there is no such group.
+    async fn current(&self) -> Result<Vec<String>, ScimError> {
+        let object = read::fetch(self.run, self.id).await?;
+        let whole = read::whole(self.run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
+        Ok(values(whole.get(&MEMBERS).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()))
+    }
+
+    async fn to_set(&self, current: Vec<String>, wanted: Vec<String>) -> Result<(), ScimError> {
+        let (have, want): (HashSet<&String>, HashSet<&String>) = (current.iter().collect(), wanted.iter().collect());
+        if have == want {
+            return Ok(());
+        }
+        if let Some(set) = &self.members.set {
+            return self.send_set(set, &wanted).await;
+        }
+        let add = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
+        let remove = current.iter().filter(|value| !want.contains(value)).cloned().collect();
+        self.send_deltas(add, remove).await
+    }
+
+    async fn send_set(&self, set: &Call, wanted: &[String]) -> Result<(), ScimError> {
+        let keys = wanted.iter().map(|value| {
+            key_of(self.run, self.members, value).ok_or_else(|| unknown_member(self.members, value))
+        });
+        let batch = Value::Array(keys.collect::<Result<_, _>>()?);
+        let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };
+        self.run.call(set, &env, Rows::default()).await.map(drop)
+    }
+
+    /// Adds before removals, so that a group is never emptier than both its old and its new state.
+    async fn send_deltas(&self, add: Vec<String>, remove: Vec<String>) -> Result<(), ScimError> {
+        let mut failures = Failures::default();
+        if let (Some(call), false) = (&self.members.add, add.is_empty()) {
+            self.deliver(call, add, true, &mut failures).await?;
+        }
+        if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
+            self.deliver(call, remove, false, &mut failures).await?;
+        }
+        failures.into_result()
+    }
+
+    async fn deliver(
+        &self,
+        call: &MemberCall,
+        values: Vec<String>,
+        adding: bool,
+        failures: &mut Failures,
+    ) -> Result<(), ScimError> {
+        let mut known = Vec::with_capacity(values.len());
+        for value in values {
+            match key_of(self.run, self.members, &value) {
+                Some(key) => known.push((value, key)),
+                // Nobody of that id can be a member.
+                None if !adding => {}
+                None => match self.members.missing.policy {
+                    MissingPolicy::Ignore => self.run.note(format!("unknown member {value} ignored")),
+                    _ => failures.add(unknown_member(self.members, &value)),
+                },
+            }
+        }
+        let deliveries: Vec<Delivery> = known.chunks(call.batch.unwrap_or(1).max(1)).map(|chunk| delivery(call, chunk)).collect();
+        let outcomes = self.send_all(call, &deliveries).await?;
+        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+            self.settle(call, delivery, &outcome, adding, failures).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_all(&self, call: &MemberCall, deliveries: &[Delivery]) -> Result<Vec<NativeOutcome>, ScimError> {
+        let calls: Result<Vec<NativeCall>, ScimError> =
+            deliveries.iter().map(|delivery| self.run.render(&call.call, &delivery.env(self), Rows::default())).collect();
+        self.run.native.together(calls?, self.members.parallel).await
+    }
+
+    async fn settle(
+        &self,
+        call: &MemberCall,
+        delivery: &Delivery,
+        outcome: &NativeOutcome,
+        adding: bool,
+        failures: &mut Failures,
+    ) -> Result<(), ScimError> {
+        let env = delivery.env(self);
+        if adding && self.is_missing(call, outcome, &env) {
+            return self.settle_missing(call, delivery, failures).await;
+        }
+        match judge(self.run, &call.call, outcome, &env) {
+            Verdict::Ok(_) | Verdict::Accepted(_) => failures.succeeded += 1,
+            Verdict::Failed(error) => failures.add(error),
+        }
+        Ok(())
+    }
+
+    fn is_missing(&self, call: &MemberCall, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
+        let already = |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
+        match &self.members.missing.when {
+            Some(when) => reply_matches(when, outcome, env),
+            None => !already(outcome) && matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404),
+        }
+    }
+
+    async fn settle_missing(&self, call: &MemberCall, delivery: &Delivery, failures: &mut Failures) -> Result<(), ScimError> {
+        match &self.members.missing.policy {
+            MissingPolicy::Reject => {
+                let who = delivery.values.join("', '");
+                failures.add(unknown_member(self.members, &who));
+            }
+            MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
+            MissingPolicy::Create(attributes) => {
+                let env = delivery.env(self);
+                self.create_member(attributes, &env).await?;
+                match self.run.verdict(&call.call, &env, Rows::default()).await? {
+                    Verdict::Failed(error) => failures.add(error),
+                    _ => failures.succeeded += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates an unknown member through its type's own `create`.
+    async fn create_member(
+        &self,
+        attributes: &[(crate::scim::AttrPath, crate::expr::Template)],
+        env: &Env<'_>,
+    ) -> Result<(), ScimError> {
+        let of = self.run.of_type(&self.members.of);
+        let (of, call) = of
+            .and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call)))
+            .ok_or_else(|| ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of)))?;
+        let mut sent = crate::scim::Resource::default();
+        for (path, template) in attributes {
+            let value = template.eval(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", self.members.origin)))?;
+            sent.set(path, Some(value));
+        }
+        let body = Value::Object(sent.0);
+        let normalised = dialect::resource(&of.mapping.resource_type, body, Purpose::Create, &mut Repairs::default())?;
+        let scim = Value::Object(normalised.resource.0.clone());
+        let key = match &of.mapping.id.derive {
+            Some(derive) => derive.text(&Env { scim: Some(&scim), ..of.env() }).ok().flatten().map(Value::from),
+            None => env.member.and_then(|member| member.get("id").cloned()),
+        };
+        let env = Env { id: key.as_ref(), scim: Some(&scim), ..of.env() };
+        let rows = to_native::create_rows(of.mapping);
+        let document = to_native::document(of.mapping, rows, &normalised.resource, None, to_native::Purpose::Create, &env)?;
+        of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
+    }
+}
+
+fn delivery(call: &MemberCall, chunk: &[(String, Value)]) -> Delivery {
+    let values = chunk.iter().map(|(value, _)| value.clone()).collect();
+    let (member, batch) = match (call.batch, chunk) {
+        (None, [(value, key)]) => {
+            let mut member = Map::new();
+            member.insert("id".to_owned(), key.clone());
+            member.insert("value".to_owned(), Value::from(value.as_str()));
+            (Some(Value::Object(member)), None)
+        }
+        _ => (None, Some(chunk.iter().map(|(_, key)| key.clone()).collect())),
+    };
+    Delivery { values, member, batch }
+}
+
+/// Failed deliveries of one request.
+#[derive(Default)]
+struct Failures {
+    worst: Option<ScimError>,
+    failed: usize,
+    succeeded: usize,
+}
+
+impl Failures {
+    fn add(&mut self, error: ScimError) {
+        self.failed += 1;
+        if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
+            self.worst = Some(error);
+        }
+    }
+
+    fn into_result(self) -> Result<(), ScimError> {
+        let Some(mut worst) = self.worst else { return Ok(()) };
+        if self.failed + self.succeeded > 1 {
+            worst.detail = format!(
+                "{} ({} of {} membership changes failed; a retry sends what is left)",
+                worst.detail,
+                self.failed,
+                self.failed + self.succeeded
+            );
+        }
+        Err(worst)
+    }
+}

@@ -1,0 +1,170 @@
+//! From a SCIM request to native calls and an answer.
+//!
+//! In: a [`ScimRequest`] and its [`Context`] (snapshot, route, variables). Out: one [`Step`] at a time: calls to
+//! carry out, or the answer. A plan does no IO, reads no clock and holds no secret; the same plan is driven by the
+//! executor, by tests with canned replies, and by `explain`.
+
+pub mod call;
+
+mod answer;
+mod bulk;
+mod change;
+mod coroutine;
+mod create;
+mod cursor;
+mod delete;
+mod discovery;
+mod judge;
+mod members;
+mod pages;
+mod query;
+mod read;
+mod render;
+mod run;
+mod update;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step};
+
+use crate::config::Snapshot;
+use crate::route::Endpoint;
+use crate::scim::ScimError;
+
+use coroutine::{Coroutine, Native, Resumed};
+use run::Run;
+
+/// A SCIM request after routing and authentication, as sent.
+#[derive(Clone, Debug)]
+pub struct ScimRequest {
+    /// HTTP method in upper case.
+    pub method: String,
+    /// What it addresses.
+    pub endpoint: Endpoint,
+    /// Raw query without `?`.
+    pub query: String,
+    /// Body bytes, within the size bound.
+    pub body: Vec<u8>,
+    /// `If-Match`.
+    pub if_match: Option<String>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+}
+
+/// Where a request belongs.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The configuration this request began with.
+    pub snapshot: Arc<Snapshot>,
+    /// Index into `Snapshot::routes`.
+    pub route: usize,
+    /// Route variables by `Snapshot::variables` index, captured and `set` ones.
+    pub variables: Vec<Option<Value>>,
+    /// Base of every location, without a trailing slash: `https://host/scim/v2/acme/prod`.
+    pub base_url: String,
+    /// The request id that logs and native calls carry.
+    pub request_id: String,
+    /// Who asks, when authenticated: the resource id of the principal's user, where known.
+    pub principal: Option<String>,
+    /// Seconds since the Unix epoch, for cursors.
+    pub now: u64,
+    /// Signs cursors; the same on every replica.
+    pub cursor_key: [u8; 32],
+}
+
+/// A resumable plan.
+pub struct Plan {
+    coroutine: Coroutine<Result<ScimResponse, ScimError>>,
+}
+
+impl Plan {
+    /// Begins; nothing happens before the first [`Plan::next`].
+    pub fn begin(context: Context, request: ScimRequest) -> Self {
+        let native = Native::new(context.snapshot.limits.calls_max);
+        let handle = native.clone();
+        Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
+    }
+
+    /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
+    pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {
+        match self.coroutine.resume(outcomes) {
+            Resumed::Calls(calls, parallel) => Step::Calls { calls, parallel },
+            Resumed::Done(result) => {
+                let mut response = result.unwrap_or_else(|error| answer::error(&error));
+                let gathered = self.coroutine.take_report();
+                response.report = Report { error: response.report.error.take(), ..gathered };
+                Step::Reply(Box::new(response))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plan")
+    }
+}
+
+/// The methods an endpoint knows, for 405 and `Allow`.
+pub fn allowed(endpoint: &Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Collection { .. } => "GET, POST",
+        Endpoint::Resource { .. } | Endpoint::Me => "GET, PUT, PATCH, DELETE",
+        Endpoint::Search { .. } | Endpoint::Bulk => "POST",
+        Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_) => "GET",
+    }
+}
+
+async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
+    // HEAD is GET without a body; the edge leaves the body out.
+    let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+    let run = |index: usize| Run::new(context, index, native);
+    match (&request.endpoint, method) {
+        (Endpoint::Collection { type_index }, "GET") => query::list(&run(*type_index)?, &request).await,
+        (Endpoint::Collection { type_index }, "POST") => create::create(&run(*type_index)?, &request).await,
+        (Endpoint::Resource { type_index, id }, "GET") => read::get(&run(*type_index)?, id, &request).await,
+        (Endpoint::Resource { type_index, id }, "PUT") => update::replace(&run(*type_index)?, id, &request).await,
+        (Endpoint::Resource { type_index, id }, "PATCH") => update::patch(&run(*type_index)?, id, &request).await,
+        (Endpoint::Resource { type_index, id }, "DELETE") => delete::delete(&run(*type_index)?, id, &request).await,
+        (Endpoint::Search { type_index }, "POST") => query::search(context, native, *type_index, &request).await,
+        (Endpoint::Bulk, "POST") => bulk::bulk(context, native, &request).await,
+        (Endpoint::Me, "GET" | "PUT" | "PATCH" | "DELETE" | "POST") => me(context, request, native).await,
+        (Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_), "GET") => {
+            discovery::answer(context, &request)
+        }
+        (endpoint, _) => Err(method_not_allowed(&request.method, endpoint)),
+    }
+}
+
+/// A request within a request. Boxed, because a future cannot contain itself.
+fn dispatch_again<'a>(
+    context: &'a Context,
+    request: ScimRequest,
+    native: &'a Native,
+) -> Pin<Box<dyn Future<Output = Result<ScimResponse, ScimError>> + Send + 'a>> {
+    Box::pin(dispatch(context, request, native))
+}
+
+/// `/Me` (RFC 7644 3.11) is the principal's own resource, where the credential is tied to a user.
+async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
+    let user = context
+        .snapshot
+        .routes
+        .get(context.route)
+        .and_then(|route| route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User"));
+    match (&context.principal, user) {
+        (Some(id), Some(type_index)) if request.method != "POST" => {
+            let endpoint = Endpoint::Resource { type_index, id: id.clone() };
+            dispatch_again(context, ScimRequest { endpoint, ..request }, native).await
+        }
+        _ => Err(ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")),
+    }
+}
+
+fn method_not_allowed(method: &str, endpoint: &Endpoint) -> ScimError {
+    ScimError::new(405, format!("{method} is not possible here; possible: {}", allowed(endpoint)))
+}

@@ -1,0 +1,262 @@
+//! Lists and searches (RFC 7644 3.4.2, 3.4.3).
+//!
+//! A native query is only ever a pre-filter: whatever it returns, the whole SCIM filter is evaluated here on every
+//! candidate, so an application that ignores a parameter cannot widen an answer.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::expr::Env;
+use crate::mapping::{Codec, FilterCall, FilterPlan, ListCall, Source, to_native};
+use crate::scim::filter::{Comparison, Filter};
+use crate::scim::list::ListResponse;
+use crate::scim::query::{ListQuery, Page};
+use crate::scim::{AttrPath, Resource, ScimError};
+
+use super::call::ScimResponse;
+use super::coroutine::Native;
+use super::cursor::{self, Binding};
+use super::read::{self, Object};
+use super::run::Run;
+use super::{Context, ScimRequest, answer, pages};
+
+/// Objects a push-down may return before the adapter gives up, where the mapping sets no scan bound.
+const PUSHDOWN_MAX: usize = 1000;
+
+/// `GET /Type`.
+pub(super) async fn list(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
+    let query = ListQuery::parse(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
+    respond(run, &query).await
+}
+
+/// `POST /.search` on a resource type; on the root it is refused, because resources of several types have no common
+/// native list to page through.
+pub(super) async fn search(
+    context: &Context,
+    native: &Native,
+    type_index: Option<usize>,
+    request: &ScimRequest,
+) -> Result<ScimResponse, ScimError> {
+    let run = Run::new(context, type_index.unwrap_or(0), native)?;
+    let body = super::change::json_body(&run, &request.body)?;
+    let query = ListQuery::from_search_request(&body, &run.mapping.resource_type, &answer::query_limits(&run))?;
+    if type_index.is_some() || run.route.mappings.len() == 1 {
+        return respond(&run, &query).await;
+    }
+    Err(ScimError::new(501, "search is possible on one resource type at a time, such as /Users/.search"))
+}
+
+async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimError> {
+    if let Some(filter) = &query.filter {
+        run.record_filter_repairs(&filter.repairs);
+    }
+    let binding = Binding { key: &run.context.cursor_key, query: &identity(run, query) };
+    let start = match &query.page {
+        Page::Unspecified | Page::Cursor(None) => 0,
+        Page::Index(index) => usize::try_from(index.get() - 1).unwrap_or(usize::MAX),
+        Page::Cursor(Some(text)) => usize::try_from(cursor::open(&binding, text, run.context.now)?).unwrap_or(usize::MAX),
+    };
+    let found = find(run, query, start).await?;
+    let resources: Vec<Value> = found
+        .resources
+        .into_iter()
+        .map(|resource| Value::Object(query.projection.apply(&run.mapping.resource_type, resource).0))
+        .collect();
+    let end = start.saturating_add(found.taken);
+    let by_cursor = matches!(query.page, Page::Cursor(_));
+    let more = by_cursor && found.taken > 0 && end < found.total;
+    let response = ListResponse {
+        total_results: Some(found.total as u64),
+        start_index: (!by_cursor).then(|| start as u64 + 1),
+        resources,
+        next_cursor: more.then(|| cursor::issue(&binding, end as u64, run.context.now)),
+        previous_cursor: None,
+    };
+    Ok(answer::document(response.into_json()))
+}
+
+/// What decides which resources a list holds and in which order: a cursor is bound to it.
+fn identity(run: &Run<'_>, query: &ListQuery) -> String {
+    let filter = query.filter.as_ref().map_or("", |filter| filter.text.as_str());
+    format!("{}\n{}\n{filter}\n{:?}", run.context.base_url, run.type_name(), query.sort)
+}
+
+struct Found {
+    resources: Vec<Resource>,
+    /// How many objects of the list this page used up.
+    taken: usize,
+    total: usize,
+}
+
+async fn find(run: &Run<'_>, query: &ListQuery, start: usize) -> Result<Found, ScimError> {
+    let page_max = run.snapshot.limits.page_max;
+    let asked = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
+    let count = asked.map_or(page_max, |count| count.min(page_max));
+    let wants = |path: &AttrPath| query.projection.wants(path);
+    match (&query.filter, &query.sort) {
+        (None, None) => {
+            let list = list_call(run)?;
+            let window = pages::window(run, list, &run.env(), start, count, scan_max(run)).await?;
+            let taken = window.items.len();
+            let objects = objects(run, window.items);
+            let resources = read::whole(run, objects, wants).await?;
+            Ok(Found { resources, taken, total: window.total.unwrap_or(start.saturating_add(taken)) })
+        }
+        (filter, sort) => {
+            let candidates = match filter {
+                Some(filter) => candidates(run, &filter.filter).await?,
+                None => objects(run, pages::all(run, list_call(run)?, &run.env(), scan_max(run)).await?),
+            };
+            let needed = needed_paths(query);
+            let matching = match filter {
+                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
+                None => candidates,
+            };
+            let total = matching.len();
+            if let Some(sort) = sort {
+                let mut resources = read::whole(run, matching, |path| wants(path) || needed.contains(path)).await?;
+                crate::scim::sort::sort(&mut resources, sort);
+                let resources: Vec<Resource> = resources.into_iter().skip(start).take(count).collect();
+                return Ok(Found { taken: resources.len(), resources, total });
+            }
+            let page: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
+            let taken = page.len();
+            Ok(Found { resources: read::whole(run, page, wants).await?, taken, total })
+        }
+    }
+}
+
+/// Attributes that must be there to decide, whatever the projection says.
+fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
+    let mut paths = query.filter.as_ref().map(|filter| filter.filter.mentions()).unwrap_or_default();
+    paths.extend(query.sort.as_ref().map(|sort| sort.path.clone()));
+    paths.into_iter().map(|path| AttrPath { sub: None, ..path }).collect()
+}
+
+/// The objects that satisfy the whole filter, in order.
+async fn matching(
+    run: &Run<'_>,
+    objects: Vec<Object>,
+    filter: &Filter,
+    needed: &[AttrPath],
+) -> Result<Vec<Object>, ScimError> {
+    let resources = read::whole(run, objects.clone(), |path| needed.contains(path)).await?;
+    let pairs = objects.into_iter().zip(resources);
+    Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect())
+}
+
+fn objects(run: &Run<'_>, items: Vec<Value>) -> Vec<Object> {
+    items.into_iter().filter_map(|item| read::object(run, item)).collect()
+}
+
+fn list_call<'a>(run: &Run<'a>) -> Result<&'a ListCall, ScimError> {
+    run.mapping.ops.list.as_ref().ok_or_else(|| {
+        ScimError::new(501, format!("the application offers no list of {} objects", run.type_name()))
+    })
+}
+
+fn scan_max(run: &Run<'_>) -> usize {
+    run.mapping.scan.map_or(PUSHDOWN_MAX, |scan| scan.max as usize)
+}
+
+/// A superset of the objects that satisfy the filter.
+async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+    let Some(branches) = branches(run, filter) else {
+        return scan(run, filter).await;
+    };
+    let mut found: Vec<Object> = Vec::new();
+    let mut seen = HashSet::new();
+    for (plan, comparison) in branches {
+        for object in ask(run, plan, comparison).await? {
+            if seen.insert(object.id.clone()) {
+                found.push(object);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+    let scan = run.mapping.scan.ok_or_else(|| {
+        ScimError::invalid_filter(format!(
+            "this application cannot search {} by {filter}; supported: {}",
+            run.type_name(),
+            supported(run)
+        ))
+    })?;
+    run.note("filter without a native query: every object is read");
+    Ok(objects(run, pages::all(run, list_call(run)?, &run.env(), scan.max as usize).await?))
+}
+
+fn supported(run: &Run<'_>) -> String {
+    let plans = run.mapping.filters.iter();
+    let texts: Vec<String> = plans
+        .flat_map(|plan| plan.ops.iter().map(move |op| format!("{} {}", plan.path, op.as_str())))
+        .collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+}
+
+/// The push-downs that together cover a filter: one for a conjunction, one per branch of an `or`.
+fn branches<'a>(run: &Run<'a>, filter: &'a Filter) -> Option<Vec<(&'a FilterPlan, Comparison)>> {
+    match filter {
+        Filter::Or(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(branches(run, part)?);
+            }
+            Some(all)
+        }
+        other => {
+            let implied = other.implied();
+            let usable = implied.into_iter().filter_map(|comparison| Some((plan_for(run, &comparison)?, comparison)));
+            // A look-up by key is cheaper than any list.
+            let best = usable.min_by_key(|(plan, _)| matches!(plan.how, FilterCall::List(_)))?;
+            Some(vec![best])
+        }
+    }
+}
+
+fn plan_for<'a>(run: &Run<'a>, comparison: &Comparison) -> Option<&'a FilterPlan> {
+    run.mapping.filters.iter().find(|plan| plan.ops.contains(&comparison.op) && same_attribute(&plan.path, &comparison.path))
+}
+
+/// `emails` and `emails.value` mean the same in a comparison.
+fn same_attribute(plan: &AttrPath, asked: &AttrPath) -> bool {
+    let sub = |path: &AttrPath| path.sub.clone().filter(|sub| &**sub != "value");
+    plan.extension == asked.extension && plan.attribute == asked.attribute && sub(plan) == sub(asked)
+}
+
+async fn ask(run: &Run<'_>, plan: &FilterPlan, comparison: Comparison) -> Result<Vec<Object>, ScimError> {
+    let Some(value) = native_value(run, plan, &comparison.value) else {
+        // A value that the codec refuses cannot be stored either, so nothing can equal it.
+        return Ok(Vec::new());
+    };
+    let env = Env { value: Some(&value), ..run.env() };
+    match &plan.how {
+        FilterCall::Get { key } => {
+            let key = match key {
+                Some(template) => template.eval(&env).ok().as_ref().and_then(super::run::id_text),
+                None => super::run::id_text(&value),
+            };
+            let Some(key) = key.and_then(|key| run.native_id(&key)) else { return Ok(Vec::new()) };
+            Ok(read::find_by_key(run, &key).await?.into_iter().collect())
+        }
+        FilterCall::List(list) => Ok(objects(run, pages::all(run, list, &env, scan_max(run)).await?)),
+    }
+}
+
+/// The compared value in the row's native form.
+fn native_value(run: &Run<'_>, plan: &FilterPlan, value: &Value) -> Option<Value> {
+    let Some(row) = plan.row.and_then(|row| run.mapping.rows.get(row)) else { return Some(value.clone()) };
+    let row = match &row.source {
+        Source::Mirror { row } => run.mapping.rows.get(*row)?,
+        _ => row,
+    };
+    match &row.source {
+        Source::Native { codec, .. } if codec.iter().all(|codec| !matches!(codec, Codec::Join(_))) => {
+            to_native::encode(row, value, &run.env()).ok()
+        }
+        _ => Some(value.clone()),
+    }
+}

@@ -1,0 +1,271 @@
+//! Reading: one native object, and from native objects to whole SCIM resources.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Map, Value, json};
+
+use crate::expr::Env;
+use crate::mapping::members::{InverseSource, MemberSource};
+use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, from_native};
+use crate::scim::filter::CompareOp;
+use crate::scim::projection::Projection;
+use crate::scim::query::parse_projection;
+use crate::scim::{AttrPath, Resource, ScimError};
+
+use super::call::{NativeReply, ScimResponse};
+use super::render::Rows;
+use super::run::{Run, id_text, location};
+use super::{ScimRequest, answer, judge, pages};
+
+/// Path of `members`.
+pub(super) static MEMBERS: LazyLock<AttrPath> =
+    LazyLock::new(|| AttrPath { extension: None, attribute: Arc::from("members"), sub: None });
+/// Path of `groups`.
+pub(super) static GROUPS: LazyLock<AttrPath> =
+    LazyLock::new(|| AttrPath { extension: None, attribute: Arc::from("groups"), sub: None });
+
+/// A native object and what its SCIM side is called.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    /// SCIM id.
+    pub(super) id: String,
+    /// Native key, of its native type.
+    pub(super) key: Value,
+    /// The native document.
+    pub(super) document: Value,
+    /// Native version, where the API has one.
+    pub(super) version: Option<String>,
+}
+
+/// `GET /Type/{id}` (RFC 7644 3.4.1).
+pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
+    let projection = parse_projection(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
+    run.record_id(id);
+    let object = fetch(run, id).await?;
+    let resource = one(run, object, &projection).await?;
+    Ok(answer::found(run, resource, &projection, request))
+}
+
+/// One object by SCIM id.
+///
+/// # Errors
+/// 404 when there is none, or when the id cannot be a key here; then no call is made.
+pub(super) async fn fetch(run: &Run<'_>, id: &str) -> Result<Object, ScimError> {
+    let absent = || run.not_found(id);
+    let key = run.native_id(id).ok_or_else(absent)?;
+    find_by_key(run, &key).await?.ok_or_else(absent)
+}
+
+/// One object by native key; `None` when the application says that there is none.
+pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError> {
+    let env = Env { id: Some(key), ..run.env() };
+    let object = if let Some(get) = &run.mapping.ops.get {
+        match run.call(get, &env, Rows::default()).await {
+            Ok(reply) => object_in(run, get.envelope.item.get(&reply.body), &reply),
+            Err(error) if judge::says_absent(&error) => None,
+            Err(error) => return Err(error),
+        }
+    } else {
+        by_list(run, key).await?
+    };
+    // An application that ignores what it was asked for must not hand out a stranger.
+    Ok(object.filter(|object| id_text(&object.key) == id_text(key)))
+}
+
+/// Without a `get`, a list restricted to the id serves.
+async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError> {
+    let plan = run.mapping.filters.iter().find_map(|plan| match &plan.how {
+        FilterCall::List(list) if &*plan.path.attribute == "id" && plan.ops.contains(&CompareOp::Eq) => Some(list),
+        _ => None,
+    });
+    let list = plan.ok_or_else(|| {
+        ScimError::new(501, format!("the application offers no way to read one {}", run.type_name()))
+    })?;
+    let env = Env { id: Some(key), value: Some(key), ..run.env() };
+    let items = pages::all(run, list, &env, list.paging.max as usize).await?;
+    let found = items.into_iter().filter_map(|item| object(run, item)).find(|found| id_text(&found.key) == id_text(key));
+    Ok(found)
+}
+
+/// An object from a list item or an unwrapped reply; `None` without a key, or when it is gone.
+pub(super) fn object(run: &Run<'_>, document: Value) -> Option<Object> {
+    let key = run.mapping.id.native.get(&document).filter(|key| !key.is_null())?.clone();
+    let id = id_text(&key)?;
+    let env = Env { id: Some(&key), native: Some(&document), ..run.env() };
+    if run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false)) {
+        return None;
+    }
+    let version = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_none());
+    let version = version.and_then(|extract| read(extract, &document)).as_ref().and_then(id_text);
+    Some(Object { id, key, document, version })
+}
+
+/// An object in a reply, with the version of its header.
+pub(super) fn object_in(run: &Run<'_>, document: Option<&Value>, reply: &NativeReply) -> Option<Object> {
+    let document = match document? {
+        Value::Array(items) => items.first()?,
+        other => other,
+    };
+    let mut found = object(run, document.clone())?;
+    if let Some(extract) = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_some()) {
+        found.version = pages::extract(&extract.native, &extract.codec, reply).as_ref().and_then(id_text);
+    }
+    Some(found)
+}
+
+/// A value of a native document through read-direction codecs.
+pub(super) fn read(extract: &Extract, document: &Value) -> Option<Value> {
+    let raw = extract.native.get(document)?;
+    from_native::decode(&extract.codec, raw).ok().filter(|value| !value.is_null())
+}
+
+/// The whole resource of one object.
+pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Resource, ScimError> {
+    let resource = whole(run, vec![object], |path| projection.wants(path)).await?.pop();
+    resource.ok_or_else(|| ScimError::internal("the object was lost on the way"))
+}
+
+/// From objects to resources, in order. `wants` says which attributes are needed, so that calls for others are
+/// saved.
+pub(super) async fn whole(
+    run: &Run<'_>,
+    objects: Vec<Object>,
+    wants: impl Fn(&AttrPath) -> bool,
+) -> Result<Vec<Resource>, ScimError> {
+    let mut complete = true;
+    let members = match &run.mapping.members {
+        Some(members) if wants(&MEMBERS) => Some(members_of(run, members, &objects).await?),
+        Some(_) => {
+            complete = false;
+            None
+        }
+        None => None,
+    };
+    let groups = match &run.mapping.inverse {
+        Some(inverse) if wants(&GROUPS) => Some(groups_of(run, inverse, &objects).await?),
+        _ => None,
+    };
+    let mut members = members.into_iter().flatten();
+    let mut groups = groups.into_iter().flatten();
+    let resources = objects.into_iter().map(|object| {
+        let mut resource = base(run, &object);
+        if let Some(members) = members.next().filter(|members| !members.is_empty()) {
+            resource.set(&MEMBERS, Some(Value::Array(members)));
+        }
+        if let Some(groups) = groups.next().filter(|groups| !groups.is_empty()) {
+            resource.set(&GROUPS, Some(Value::Array(groups)));
+        }
+        answer::finish(run, &mut resource, &object, complete);
+        resource
+    });
+    Ok(resources.collect())
+}
+
+/// The rows of one object, with its id.
+pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
+    let env = Env { id: Some(&object.key), ..run.env() };
+    let mut faults = Vec::new();
+    let mut resource = from_native::resource(run.mapping, &object.document, &env, &mut faults);
+    for fault in faults {
+        let row = run.mapping.rows.get(fault.row).map(|row| row.origin.to_string()).unwrap_or_default();
+        run.note(format!("{row}: left out of {}: {}", object.id, fault.reason));
+    }
+    resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
+    resource
+}
+
+/// The members of each object, as SCIM elements.
+async fn members_of(run: &Run<'_>, members: &Members, objects: &[Object]) -> Result<Vec<Vec<Value>>, ScimError> {
+    let mut all = Vec::with_capacity(objects.len());
+    match &members.source {
+        MemberSource::Native(path) => {
+            for object in objects {
+                let items = path.get(&object.document).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                all.push(elements(run, members, items));
+            }
+        }
+        MemberSource::List(list) => {
+            for items in lists_of(run, list, members.parallel, objects).await? {
+                all.push(elements(run, members, &items));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// One list per object, read side by side.
+async fn lists_of(
+    run: &Run<'_>,
+    list: &ListCall,
+    parallel: usize,
+    objects: &[Object],
+) -> Result<Vec<Vec<Value>>, ScimError> {
+    let env = |object| -> Env<'_> {
+        let object: &Object = object;
+        Env { id: Some(&object.key), native: Some(&object.document), ..run.env() }
+    };
+    let envs = objects.iter().map(env).collect();
+    let lists = pages::many(run, list, envs, run.snapshot.limits.members_max, parallel).await?;
+    let present = lists.into_iter().map(|list| match list {
+        // The group was removed between its listing and this call.
+        Err(error) if judge::says_absent(&error) => Ok(Vec::new()),
+        other => other,
+    });
+    present.collect()
+}
+
+/// SCIM member elements from native items; an item without an id is left out.
+pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec<Value> {
+    let endpoint = run.of_type(&members.of).map(|of| of.mapping.resource_type.endpoint.clone());
+    let elements = items.iter().filter_map(|item| {
+        let id = read(&members.value, item).as_ref().and_then(id_text)?;
+        let mut element = Map::new();
+        if let Some(endpoint) = &endpoint {
+            element.insert("$ref".to_owned(), Value::from(location(&run.context.base_url, endpoint, &id)));
+        }
+        if let Some(display) = members.display.as_ref().and_then(|extract| read(extract, item)) {
+            element.insert("display".to_owned(), display);
+        }
+        element.insert("type".to_owned(), Value::from(members.of.as_str()));
+        element.insert("value".to_owned(), Value::from(id));
+        Some(Value::Object(element))
+    });
+    elements.collect()
+}
+
+/// The groups of each object, as SCIM elements.
+async fn groups_of(run: &Run<'_>, inverse: &Inverse, objects: &[Object]) -> Result<Vec<Vec<Value>>, ScimError> {
+    let endpoint = run.of_type(&inverse.group).map(|of| of.mapping.resource_type.endpoint.clone());
+    let mut all = Vec::with_capacity(objects.len());
+    for object in objects {
+        let items = match &inverse.source {
+            InverseSource::Native(path) => path.get(&object.document).cloned().unwrap_or_default(),
+            InverseSource::Call(call, envelope) => {
+                let env = Env { id: Some(&object.key), native: Some(&object.document), ..run.env() };
+                match run.call(call, &env, Rows::default()).await {
+                    Ok(reply) => envelope.items.get(&reply.body).cloned().unwrap_or_default(),
+                    Err(error) if judge::says_absent(&error) => Value::Null,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let items = match items {
+            Value::Array(items) => items,
+            Value::Null => Vec::new(),
+            single => vec![single],
+        };
+        let elements = items.iter().filter_map(|item| {
+            let id = read(&inverse.value, item).as_ref().and_then(id_text)?;
+            let mut element = json!({ "type": "direct", "value": id });
+            if let Some(endpoint) = &endpoint {
+                element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));
+            }
+            if let Some(display) = inverse.display.as_ref().and_then(|extract| read(extract, item)) {
+                element["display"] = display;
+            }
+            Some(element)
+        });
+        all.push(elements.collect());
+    }
+    Ok(all)
+}

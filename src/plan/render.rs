@@ -1,0 +1,212 @@
+//! From a call template and its values to a native request.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use crate::expr::{Encode, Env, EvalError, Template};
+use crate::mapping::{Body, BodyNode, Call, Slot, Spread};
+use crate::scim::ScimError;
+
+use super::call::NativeCall;
+use super::run::Run;
+
+/// What the attribute table produced for a write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rows<'a> {
+    /// The whole document.
+    pub(super) mapped: Option<&'a Value>,
+    /// Its changed part.
+    pub(super) changed: Option<&'a Value>,
+}
+
+/// Unreserved characters of RFC 3986, and `@`, which ids often hold and every path may.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One path segment, percent-encoded.
+pub(super) fn encode_segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// A query name or value, percent-encoded.
+pub(super) fn encode_query(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
+pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
+    let env = &Env { mapped: rows.mapped, changed: rows.changed, ..env.clone() };
+    let fault = |error: EvalError| mapping_error(call, &error);
+    let mut target = String::with_capacity(48);
+    for segment in &call.segments {
+        let text = segment.encoded(env, Encode::PathSegment).map_err(fault)?;
+        let text = text.ok_or_else(|| mapping_fault(call, "a part of its path is null"))?;
+        if matches!(text.as_str(), "" | "." | "..") {
+            return Err(mapping_fault(call, "a part of its path is empty or dots"));
+        }
+        target.push('/');
+        target.push_str(&text);
+    }
+    if target.is_empty() {
+        target.push('/');
+    }
+    append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;
+    Ok(NativeCall {
+        method: call.method.clone(),
+        target,
+        headers: headers(call, env).map_err(fault)?,
+        body: body(call, env, rows).map_err(fault)?,
+        slot: call.slot,
+        resource: run.mapping.resource_type.name.clone(),
+        origin: call.origin.clone(),
+        idempotent: call.idempotent,
+    })
+}
+
+/// Adds or overrides one query parameter of a rendered target.
+pub(super) fn set_query(target: &mut String, name: &str, value: &str) {
+    let encoded = encode_query(name);
+    if let Some((path, query)) = target.split_once('?') {
+        let kept: Vec<&str> =
+            query.split('&').filter(|pair| pair.split('=').next().is_some_and(|key| key != encoded)).collect();
+        *target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    }
+    target.push(if target.contains('?') { '&' } else { '?' });
+    target.push_str(&encoded);
+    target.push('=');
+    target.push_str(&encode_query(value));
+}
+
+fn append_query<'t>(
+    target: &mut String,
+    query: impl Iterator<Item = (&'t str, &'t Template)>,
+    env: &Env<'_>,
+) -> Result<(), EvalError> {
+    let mut separator = '?';
+    for (name, template) in query {
+        if let Some(value) = template.encoded(env, Encode::QueryValue)? {
+            target.push(separator);
+            target.push_str(&encode_query(name));
+            target.push('=');
+            target.push_str(&value);
+            separator = '&';
+        }
+    }
+    Ok(())
+}
+
+fn headers(call: &Call, env: &Env<'_>) -> Result<Vec<(std::sync::Arc<str>, String)>, EvalError> {
+    let mut headers = Vec::with_capacity(call.headers.len());
+    for (name, template) in &call.headers {
+        if let Some(value) = template.text(env)? {
+            headers.push((name.clone(), value));
+        }
+    }
+    Ok(headers)
+}
+
+fn body(call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<Option<Value>, EvalError> {
+    match &call.body {
+        Body::None => Ok(None),
+        Body::Rows => Ok(rows_body(call, rows).map(|document| wrapped(call, document.clone()))),
+        Body::Built(node) => build(node, env, rows),
+    }
+}
+
+fn rows_body<'a>(call: &Call, rows: Rows<'a>) -> Option<&'a Value> {
+    match call.slot {
+        Slot::Create | Slot::Replace => rows.mapped,
+        Slot::Update => rows.changed.or(rows.mapped),
+        _ => None,
+    }
+}
+
+fn wrapped(call: &Call, document: Value) -> Value {
+    match &call.envelope.wrap {
+        Some(path) => {
+            let mut outer = Value::Object(Map::new());
+            path.put(&mut outer, Some(document));
+            outer
+        }
+        None => document,
+    }
+}
+
+/// Builds a written body; `None` leaves the key out (a null leaf that is not the literal `"{null}"`).
+fn build(node: &BodyNode, env: &Env<'_>, rows: Rows<'_>) -> Result<Option<Value>, EvalError> {
+    Ok(match node {
+        BodyNode::Literal(value) => Some(value.clone()),
+        BodyNode::Leaf(template) => match template.eval(env)? {
+            Value::Null if !template.is_literal_null() => None,
+            value => Some(value),
+        },
+        BodyNode::Array(items) => {
+            let mut array = Vec::with_capacity(items.len());
+            for item in items {
+                array.extend(build(item, env, rows)?);
+            }
+            Some(Value::Array(array))
+        }
+        BodyNode::Object { fields, spread } => {
+            let mut object = match spread.map(|spread| spread_rows(spread, rows)) {
+                Some(Some(Value::Object(rows))) => rows.clone(),
+                _ => Map::new(),
+            };
+            for (name, field) in fields {
+                if let Some(value) = build(field, env, rows)? {
+                    object.insert(name.to_string(), value);
+                }
+            }
+            Some(Value::Object(object))
+        }
+        BodyNode::Secret(index) => Some(secret_marker(*index)),
+    })
+}
+
+fn spread_rows(spread: Spread, rows: Rows<'_>) -> Option<&Value> {
+    match spread {
+        Spread::Mapped => rows.mapped,
+        Spread::Changed => rows.changed.or(rows.mapped),
+    }
+}
+
+/// Key of the object that stands for a secret in a rendered body until the shell fills it in.
+pub const SECRET_MARKER: &str = "\u{0}secret";
+
+fn secret_marker(index: usize) -> Value {
+    let mut marker = Map::new();
+    marker.insert(SECRET_MARKER.to_owned(), Value::from(index));
+    Value::Object(marker)
+}
+
+pub(super) fn mapping_error(call: &Call, error: &EvalError) -> ScimError {
+    mapping_fault(call, &error.to_string())
+}
+
+fn mapping_fault(call: &Call, what: &str) -> ScimError {
+    ScimError::internal(format!("mapping error at {}: {what}", call.origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_parameter_is_added_or_replaced() {
+        let check = |before: &str, expected: &str| {
+            let mut target = before.to_owned();
+            set_query(&mut target, "page", "2");
+            assert_eq!(target, expected);
+        };
+        check("/users", "/users?page=2");
+        check("/users?active=1", "/users?active=1&page=2");
+        check("/users?page=1", "/users?page=2");
+        check("/users?page=1&size=5", "/users?size=5&page=2");
+    }
+
+    #[test]
+    fn segments_and_queries_are_encoded_for_their_place() {
+        assert_eq!(encode_segment("a/b c%@x"), "a%2Fb%20c%25@x");
+        assert_eq!(encode_query("a&b=c@x+y"), "a%26b%3Dc%40x%2By");
+    }
+}

@@ -1,0 +1,141 @@
+//! What every flow of one request needs: the mapping, the backend, and a way to make calls.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::config::{Backend, Route, Snapshot};
+use crate::dialect::Repairs;
+use crate::expr::Env;
+use crate::mapping::{Call, IdKind, Mapping};
+use crate::scim::{FilterRepair, ScimError};
+
+use super::call::{NativeCall, NativeReply};
+use super::coroutine::Native;
+use super::judge::{Verdict, judge};
+use super::{Context, render};
+
+/// One request about one resource type.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) context: &'a Context,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) route: &'a Route,
+    pub(super) backend: &'a Backend,
+    pub(super) mapping: &'a Mapping,
+    pub(super) native: &'a Native,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(context: &'a Context, type_index: usize, native: &'a Native) -> Result<Self, ScimError> {
+        let snapshot = &*context.snapshot;
+        let lost = || ScimError::internal("the route and the configuration do not belong together");
+        let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
+        let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
+        let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
+        Ok(Self { context, snapshot, route, backend, mapping, native })
+    }
+
+    /// The same request seen from another resource type of the route.
+    pub(super) fn of_type(&self, name: &str) -> Option<Self> {
+        let mapping = self.route.mappings.iter().find(|mapping| &*mapping.resource_type.name == name)?;
+        Some(Self { mapping, ..*self })
+    }
+
+    pub(super) fn type_name(&self) -> &'a str {
+        &self.mapping.resource_type.name
+    }
+
+    /// An environment with the route variables and nothing else.
+    pub(super) fn env(&self) -> Env<'a> {
+        Env { vars: &self.context.variables, ..Env::default() }
+    }
+
+    /// Carries out one call and judges its reply.
+    pub(super) async fn call(&self, call: &Call, env: &Env<'_>, rows: render::Rows<'_>) -> Result<NativeReply, ScimError> {
+        self.verdict(call, env, rows).await?.into_result()
+    }
+
+    /// Like [`Run::call`], telling success by `ok` from success by `also_ok`.
+    pub(super) async fn verdict(&self, call: &Call, env: &Env<'_>, rows: render::Rows<'_>) -> Result<Verdict, ScimError> {
+        let request = self.render(call, env, rows)?;
+        self.send(call, request, env).await
+    }
+
+    pub(super) fn render(&self, call: &Call, env: &Env<'_>, rows: render::Rows<'_>) -> Result<NativeCall, ScimError> {
+        render::call(self, call, env, rows)
+    }
+
+    /// Carries out a rendered call and judges its reply.
+    pub(super) async fn send(&self, call: &Call, request: NativeCall, env: &Env<'_>) -> Result<Verdict, ScimError> {
+        let outcome = self.native.together(vec![request], 1).await?.pop();
+        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        Ok(judge(self, call, &outcome, env))
+    }
+
+    /// The native key a SCIM id stands for; `None` for one that cannot be a key here, which is a 404 without a call.
+    pub(super) fn native_id(&self, id: &str) -> Option<Value> {
+        let rule = &self.mapping.id;
+        if id.is_empty() || rule.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(id)) {
+            return None;
+        }
+        match rule.kind {
+            IdKind::String => Some(Value::from(id)),
+            // Only the canonical spelling, so that "07" and "+7" do not name the object 7.
+            IdKind::Int => id.parse::<i64>().ok().filter(|number| number.to_string() == id).map(Value::from),
+        }
+    }
+
+    pub(super) fn not_found(&self, id: &str) -> ScimError {
+        ScimError::not_found(self.type_name(), id)
+    }
+
+    pub(super) fn note(&self, note: impl Into<String>) {
+        self.native.report(|report| report.notes.push(note.into()));
+    }
+
+    pub(super) fn record_repairs(&self, repairs: &Repairs) {
+        self.native.report(|report| report.repairs.merge(repairs));
+    }
+
+    pub(super) fn record_filter_repairs(&self, repairs: &[FilterRepair]) {
+        self.native.report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| repair.as_str())));
+    }
+
+    /// Counts what the client sent and the mapping has no place for.
+    pub(super) fn record_ignored(&self, unmapped: Vec<String>, unknown: Vec<String>) {
+        self.native.report(|report| {
+            report.unmapped.extend(unmapped);
+            report.unknown.extend(unknown);
+        });
+    }
+
+    pub(super) fn record_id(&self, id: &str) {
+        self.native.report(|report| report.resource_id = Some(id.to_owned()));
+    }
+
+    /// The location of a resource of this type.
+    pub(super) fn location(&self, id: &str) -> String {
+        location(&self.context.base_url, &self.mapping.resource_type.endpoint, id)
+    }
+}
+
+/// `{base}{endpoint}/{id}` with the id as one percent-encoded segment.
+pub(super) fn location(base: &str, endpoint: &str, id: &str) -> String {
+    format!("{base}{endpoint}/{}", render::encode_segment(id))
+}
+
+/// The text of an id, whatever its native type.
+pub(super) fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Response headers as the JSON object that expressions see.
+pub(super) fn headers_value(reply: &NativeReply) -> Value {
+    let map: BTreeMap<&str, &str> = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    map.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<serde_json::Map<_, _>>().into()
+}

@@ -1,0 +1,390 @@
+//! PUT and PATCH (RFC 7644 3.5.1, 3.5.2).
+//!
+//! The old state is read only where the request cannot be carried out without it; a PATCH that sets single-valued
+//! attributes is one native call.
+
+use serde_json::{Map, Value};
+
+use crate::dialect::{self, PatchLimits, Purpose, Repairs};
+use crate::expr::{Env, Name};
+use crate::mapping::row::{Access, Row, Source};
+use crate::mapping::{Body, BodyNode, Call, NativePath, RowSet, WriteRule, to_native};
+use crate::scim::patch::{self, MemberChange};
+use crate::scim::projection::Projection;
+use crate::scim::query::parse_projection;
+use crate::scim::{PatchOp, Resource, ScimError};
+
+use super::call::{NativeReply, ScimResponse};
+use super::read::{self, MEMBERS, Object};
+use super::render::Rows;
+use super::run::Run;
+use super::{ScimRequest, answer, change, members};
+
+/// `PATCH /Type/{id}`.
+pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
+    let resource_type = &run.mapping.resource_type;
+    let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
+    let body = change::json_body(run, &request.body)?;
+    let mut repairs = Repairs::default();
+    let normalised = dialect::patch(resource_type, body, &patch_limits(run), Some(id), &mut repairs);
+    run.record_repairs(&repairs);
+    run.record_id(id);
+    let normalised = normalised?;
+    let (ops, member_ops) = split(run, normalised.ops);
+    run.record_ignored(Vec::new(), normalised.unknown);
+    let change = members::wanted(run, &member_ops)?;
+    let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
+
+    let direct = if request.if_match.is_none() && !members::needs_state(run, &change) { direct_changes(run, &ops) } else { None };
+    let latest = match direct {
+        Some(direct) => {
+            let direct = direct?;
+            if !direct.is_empty() {
+                run.note("old state not read");
+            }
+            send_direct(run, &key, direct).await?
+        }
+        None => send_difference(run, id, &ops, &member_ops, request).await?,
+    };
+    let change = members::resolve(run, id, &member_ops, change).await?;
+    let latest = if matches!(change, MemberChange::None) {
+        latest
+    } else {
+        members::apply(run, id, &key, change).await?;
+        None
+    };
+    updated(run, id, latest, &projection, run.mapping.members.is_some()).await
+}
+
+/// `PUT /Type/{id}`.
+pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
+    let resource_type = &run.mapping.resource_type;
+    let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
+    let body = change::json_body(run, &request.body)?;
+    let mut repairs = Repairs::default();
+    let normalised = dialect::resource(resource_type, body, Purpose::Replace, &mut repairs);
+    run.record_repairs(&repairs);
+    run.record_id(id);
+    let normalised = normalised?;
+    run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
+    let members_cleared = normalised.cleared.iter().any(|path| *path == *MEMBERS);
+    let mut sent = normalised.resource;
+    let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
+    sent.set(&MEMBERS, None);
+
+    let object = read::fetch(run, id).await?;
+    let old = read::base(run, &object);
+    guard_version(run, &object, request).await?;
+    let new = change::replacement(run, &old, sent);
+    let changed = change::changed_rows(run, &old, &new)?;
+    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    let wanted = match members {
+        Some(members) if run.mapping.members.is_some() => MemberChange::Set(members),
+        None if members_cleared && run.mapping.members.is_some() => MemberChange::Set(Vec::new()),
+        _ => MemberChange::None,
+    };
+    let key = object.key.clone();
+    let latest = if matches!(wanted, MemberChange::None) {
+        if changed == 0 { Some(object) } else { latest }
+    } else {
+        members::apply(run, id, &key, wanted).await?;
+        None
+    };
+    updated(run, id, latest, &projection, false).await
+}
+
+fn patch_limits(run: &Run<'_>) -> PatchLimits {
+    let limits = &run.snapshot.limits;
+    PatchLimits {
+        max_operations: limits.patch_max_operations,
+        max_values: limits.members_max,
+        filter: answer::filter_limits(run),
+    }
+}
+
+/// Attribute operations, and operations on members. What the mapping has no place for is dropped and counted.
+fn split(run: &Run<'_>, ops: Vec<PatchOp>) -> (Vec<PatchOp>, Vec<PatchOp>) {
+    let (mapped, unmapped): (Vec<_>, Vec<_>) = ops.into_iter().partition(|op| change::is_mapped(run, &op.path().attr));
+    run.record_ignored(unmapped.iter().map(|op| op.path().attr.to_string()).collect(), Vec::new());
+    mapped.into_iter().partition(|op| run.mapping.members.is_none() || op.path().attr.attribute != MEMBERS.attribute)
+}
+
+/// 412 when `If-Match` names another version. The version covers members, so the whole resource is read.
+async fn guard_version(run: &Run<'_>, object: &Object, request: &ScimRequest) -> Result<(), ScimError> {
+    if request.if_match.is_none() {
+        return Ok(());
+    }
+    let whole = read::one(run, object.clone(), &Projection::All).await?;
+    answer::check_if_match(request, &whole)
+}
+
+/// Reads the old state, applies the operations to it and sends the difference.
+async fn send_difference(
+    run: &Run<'_>,
+    id: &str,
+    ops: &[PatchOp],
+    member_ops: &[PatchOp],
+    request: &ScimRequest,
+) -> Result<Option<Object>, ScimError> {
+    let object = read::fetch(run, id).await?;
+    guard_version(run, &object, request).await?;
+    let old = read::base(run, &object);
+    let new = patch::apply(&run.mapping.resource_type, old.clone(), ops)?;
+    change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
+    let changed = change::changed_rows(run, &old, &new)?;
+    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    Ok(if changed == 0 && member_ops.is_empty() { Some(object) } else { latest })
+}
+
+/// A row and its value to be; `None` clears it.
+type DirectChange = (usize, Option<Value>);
+
+/// The operations as values of rows, if no old state is needed to say what they mean.
+fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectChange>, ScimError>> {
+    if run.mapping.ops.update.is_none() || run.mapping.gone.is_some() {
+        return None;
+    }
+    let mut changes: Vec<DirectChange> = Vec::new();
+    for op in ops {
+        let (path, value) = match op {
+            PatchOp::Add { path, value } | PatchOp::Replace { path, value } => (path, Some(value)),
+            PatchOp::Remove { path } => (path, None),
+            PatchOp::RemoveElements { .. } => return None,
+        };
+        if path.filter.is_some() {
+            return None;
+        }
+        let rows: Vec<(usize, &Row)> = change::rows_of(run, &path.attr).collect();
+        for (index, row) in &rows {
+            let value = match (&row.target.path.sub, &path.attr.sub, value) {
+                (row_sub, op_sub, value) if row_sub == op_sub => value.cloned(),
+                (Some(_), Some(_), _) => continue,
+                (Some(sub), None, Some(Value::Object(fields))) => match fields.get(&**sub) {
+                    Some(value) => Some(value.clone()),
+                    None => continue,
+                },
+                (Some(_), None, None) => None,
+                _ => return None,
+            };
+            if !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
+                return None;
+            }
+            changes.retain(|(other, _)| other != index);
+            changes.push((*index, value));
+        }
+    }
+    let touched: RowSet = changes.iter().fold(0, |set, (index, _)| set | 1 << index);
+    let rules_ready = run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
+    if !rules_ready {
+        return None;
+    }
+    let read_only = changes.iter().filter_map(|(index, _)| run.mapping.rows.get(*index)).any(|row| row.access == Access::Read);
+    if read_only {
+        // Restating a read-only value is no change, which only the old state can tell.
+        return None;
+    }
+    Some(Ok(changes))
+}
+
+/// Whether a new value of the row says everything about it.
+fn stands_alone(row: &Row) -> bool {
+    let plain = match &row.source {
+        Source::Native { path, .. } => path.list_field().is_none(),
+        Source::Computed { path: Some(_), write: Some(write), .. } => !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1,
+        Source::Computed { .. } | Source::Mirror { .. } => false,
+    };
+    plain && row.target.selector.is_empty() && !row.target.multi_valued && matches!(row.access, Access::Both | Access::Write | Access::Read)
+}
+
+/// Whether a rule can be decided and sent from the touched rows alone.
+fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
+    let known = |path: &Vec<String>| {
+        run.mapping.rows_in(touched).any(|(_, row)| {
+            let target = &row.target.path;
+            path.first().is_some_and(|name| **name == *target.attribute)
+                && (target.sub.is_none() || path.get(1).map(String::as_str) == target.sub.as_deref())
+        })
+    };
+    let when = rule.when.as_ref().is_none_or(|when| {
+        !when.uses(Name::Old) && !when.uses(Name::Native) && when.field_paths(Name::Scim).iter().all(known)
+    });
+    when && !call_reads_state(&rule.call)
+}
+
+fn call_reads_state(call: &Call) -> bool {
+    let state = [Name::Old, Name::Native, Name::Scim];
+    let templates = call.segments.iter().chain(call.query.iter().map(|(_, template)| template));
+    let mut templates = templates.chain(call.headers.iter().map(|(_, template)| template));
+    templates.any(|template| state.iter().any(|name| template.uses(*name)))
+        || matches!(&call.body, Body::Built(node) if node_reads_state(node, &state))
+}
+
+fn node_reads_state(node: &BodyNode, state: &[Name]) -> bool {
+    match node {
+        BodyNode::Leaf(template) => state.iter().any(|name| template.uses(*name)),
+        BodyNode::Object { fields, .. } => fields.iter().any(|(_, node)| node_reads_state(node, state)),
+        BodyNode::Array(items) => items.iter().any(|node| node_reads_state(node, state)),
+        BodyNode::Literal(_) | BodyNode::Secret(_) => false,
+    }
+}
+
+async fn send_direct(run: &Run<'_>, key: &Value, changes: Vec<DirectChange>) -> Result<Option<Object>, ScimError> {
+    let mut state = Resource::default();
+    let mut changed: RowSet = 0;
+    for (index, value) in changes {
+        changed |= 1 << index;
+        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
+            row.target.write(&mut state, value);
+        }
+    }
+    send(run, key, &state, None, changed).await
+}
+
+/// Sends changed rows: rules first where they say so, then the ordinary update, then the other rules. Answers with
+/// the object of the last reply, if that reply shows it.
+///
+/// # Errors
+/// The mapped error of the first call that failed; its detail names what was done before.
+pub(super) async fn send(
+    run: &Run<'_>,
+    key: &Value,
+    state: &Resource,
+    old: Option<(&Object, &Resource)>,
+    changed: RowSet,
+) -> Result<Option<Object>, ScimError> {
+    if changed == 0 {
+        return Ok(None);
+    }
+    let scim = Value::Object(state.0.clone());
+    let before = old.map(|(_, resource)| Value::Object(resource.0.clone()));
+    let native = old.map(|(object, _)| &object.document);
+    let env = Env { id: Some(key), scim: Some(&scim), old: before.as_ref(), native, ..run.env() };
+
+    let mut rules = Vec::new();
+    let mut rest = changed;
+    for rule in run.mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & changed != 0) {
+        if holds(run, rule, &env)? {
+            rules.push(rule);
+            if rule.claims {
+                rest &= !rule.rows;
+            }
+        }
+    }
+    let mut done: Vec<String> = Vec::new();
+    let mut latest = None;
+    for rule in rules.iter().filter(|rule| rule.before) {
+        latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
+        done.push(rule.call.origin.to_string());
+    }
+    if rest != 0 {
+        latest = ordinary(run, rest, state, native, &env).await.map_err(|error| after(error, &done))?;
+        done.push("the update".to_owned());
+    }
+    for rule in rules.iter().filter(|rule| !rule.before) {
+        latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
+        done.push(rule.call.origin.to_string());
+    }
+    Ok(latest)
+}
+
+fn holds(run: &Run<'_>, rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
+    let _ = run;
+    match &rule.when {
+        Some(when) => when.test(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", rule.origin))),
+        None => Ok(true),
+    }
+}
+
+/// Nothing is rolled back: the retry computes the remaining difference and sends only that.
+fn after(mut error: ScimError, done: &[String]) -> ScimError {
+    if !done.is_empty() {
+        error.detail = format!("{} (done before this failed: {}; a retry sends what is left)", error.detail, done.join(", "));
+    }
+    error
+}
+
+async fn by_rule(
+    run: &Run<'_>,
+    rule: &WriteRule,
+    state: &Resource,
+    native: Option<&Value>,
+    env: &Env<'_>,
+) -> Result<Option<Object>, ScimError> {
+    let changed = to_native::document(run.mapping, rule.rows, state, native, to_native::Purpose::Update, env)?;
+    let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
+    let reply = run.call(&rule.call, env, rows).await?;
+    Ok(shown(run, &rule.call, &reply, env))
+}
+
+async fn ordinary(
+    run: &Run<'_>,
+    rows: RowSet,
+    state: &Resource,
+    native: Option<&Value>,
+    env: &Env<'_>,
+) -> Result<Option<Object>, ScimError> {
+    let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
+    if let Some(update) = &run.mapping.ops.update {
+        if changed.as_object().is_some_and(Map::is_empty) && matches!(update.body, Body::Rows) {
+            return Ok(None);
+        }
+        let reply = run.call(update, env, Rows { mapped: Some(&changed), changed: Some(&changed) }).await?;
+        return Ok(shown(run, update, &reply, env));
+    }
+    let (Some(replace), Some(native)) = (&run.mapping.ops.replace, native) else {
+        let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
+        return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
+    };
+    let whole = merged(native.clone(), &changed, &run.mapping.strip);
+    if whole == *native {
+        return Ok(None);
+    }
+    let reply = run.call(replace, env, Rows { mapped: Some(&whole), changed: Some(&changed) }).await?;
+    Ok(shown(run, replace, &reply, env))
+}
+
+/// The old document with the changed fields in it and what must not be sent taken out.
+fn merged(mut document: Value, changed: &Value, strip: &[NativePath]) -> Value {
+    merge(&mut document, changed, 0);
+    for path in strip {
+        path.put(&mut document, None);
+    }
+    document
+}
+
+/// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.
+fn merge(into: &mut Value, from: &Value, depth: usize) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) if depth < 64 => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value, depth + 1);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+/// The object a reply shows, if it is the one that was written.
+fn shown(run: &Run<'_>, call: &Call, reply: &NativeReply, env: &Env<'_>) -> Option<Object> {
+    let object = read::object_in(run, call.envelope.item.get(&reply.body), reply)?;
+    (super::run::id_text(&object.key) == env.id.and_then(super::run::id_text)).then_some(object)
+}
+
+/// 200 with the resource, or the status that the configuration wants for a group PATCH.
+async fn updated(
+    run: &Run<'_>,
+    id: &str,
+    latest: Option<Object>,
+    projection: &Projection,
+    group_patch: bool,
+) -> Result<ScimResponse, ScimError> {
+    if group_patch && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All) {
+        return Ok(answer::empty(204));
+    }
+    let object = match latest {
+        Some(object) => object,
+        None => read::fetch(run, id).await?,
+    };
+    let resource = read::one(run, object, projection).await?;
+    Ok(answer::with_resource(run, 200, resource, projection))
+}

@@ -1,0 +1,90 @@
+//! The list document of RFC 7644 3.4.2, with the cursors of RFC 9865.
+
+use serde_json::{Map, Value, json};
+
+/// URN of a list document.
+pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// One page of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListResponse {
+    /// Number of resources on all pages; `None` if it is not known, which only cursor paging allows (RFC 9865).
+    pub total_results: Option<u64>,
+    /// 1-based index of the first resource of the page; `None` with cursor paging.
+    pub start_index: Option<u64>,
+    /// The resources of the page, as they will be shown.
+    pub resources: Vec<Value>,
+    /// Cursor of the page after this one; `None` on the last page and with index paging.
+    pub next_cursor: Option<String>,
+    /// Cursor of the page before this one, if there is such a thing.
+    pub previous_cursor: Option<String>,
+}
+
+impl ListResponse {
+    /// A list on a single page.
+    pub fn whole(resources: Vec<Value>) -> Self {
+        let total_results = Some(resources.len() as u64);
+        Self { total_results, start_index: Some(1), resources, ..Self::default() }
+    }
+
+    /// The document. `Resources` is there even when it is empty: some clients read it without looking at the count.
+    pub fn into_json(self) -> Value {
+        let mut document = Map::new();
+        let mut put = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                document.insert(key.to_owned(), value);
+            }
+        };
+        put("schemas", Some(json!([LIST_SCHEMA])));
+        put("totalResults", self.total_results.map(Value::from));
+        put("startIndex", self.start_index.map(Value::from));
+        put("itemsPerPage", Some(Value::from(self.resources.len())));
+        put("nextCursor", self.next_cursor.map(Value::from));
+        put("previousCursor", self.previous_cursor.map(Value::from));
+        put("Resources", Some(Value::Array(self.resources)));
+        Value::Object(document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_page_has_integers_and_no_cursors() {
+        let page = ListResponse {
+            total_results: Some(12),
+            start_index: Some(6),
+            resources: vec![json!({"id": "6"})],
+            ..ListResponse::default()
+        };
+        assert_eq!(
+            page.into_json(),
+            json!({
+                "schemas": [LIST_SCHEMA], "totalResults": 12, "startIndex": 6, "itemsPerPage": 1,
+                "Resources": [{"id": "6"}],
+            })
+        );
+    }
+
+    #[test]
+    fn an_empty_list_still_has_resources() {
+        assert_eq!(
+            ListResponse::whole(Vec::new()).into_json(),
+            json!({"schemas": [LIST_SCHEMA], "totalResults": 0, "startIndex": 1, "itemsPerPage": 0, "Resources": []})
+        );
+    }
+
+    #[test]
+    fn a_cursor_page_may_lack_the_total() {
+        let page = ListResponse {
+            next_cursor: Some("n".to_owned()),
+            previous_cursor: Some("p".to_owned()),
+            ..ListResponse::default()
+        };
+        assert_eq!(
+            page.into_json(),
+            json!({"schemas": [LIST_SCHEMA], "itemsPerPage": 0, "nextCursor": "n", "previousCursor": "p", "Resources": []})
+        );
+    }
+}
