@@ -35,5 +35,7 @@ pub mod telemetry;
 pub mod server;
 
 #[cfg(feature = "server")]
-#[cfg(feature = "server")]
 pub mod demo;
+
+#[cfg(feature = "server")]
+pub mod cli;
