@@ -16,6 +16,8 @@ mod compile;
 mod diagnostic;
 mod preset;
 mod read;
+#[cfg(feature = "server")]
+pub mod reload;
 pub mod secret;
 mod snapshot;
 mod tree;

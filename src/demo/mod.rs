@@ -1,6 +1,8 @@
-//! Sample applications the adapter is shown, tested and measured against.
+//! Everything that is for showing and trying the sidecar: a sample application, provisioning cycles, a client.
 //!
-//! Nothing outside this folder depends on it, and nothing in it depends on the rest of the crate: a sample
-//! application is written as if SCIM did not exist.
+//! `acme` depends on nothing else in this crate: it is written as if SCIM did not exist. `cycle` and `client` know
+//! SCIM from the outside, as an identity provider does. Nothing outside this folder depends on it but the command line.
 
 pub mod acme;
+pub mod client;
+pub mod cycle;

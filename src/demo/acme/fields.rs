@@ -21,7 +21,8 @@ enum Kind {
     Flag,
     /// A text or a number: an id the application stores without looking it up.
     Reference,
-    Texts,
+    /// A list of texts, of objects, or of both, stored as given.
+    Items,
     /// A list of objects, stored as given.
     Objects,
     /// An object that updates merge one level deep.
@@ -71,7 +72,7 @@ static ORG: &[Field] = &[
     text("manager_name"),
 ];
 
-static EXTRAS: &[Field] = &[text("tag"), field("badges", Kind::Texts)];
+static EXTRAS: &[Field] = &[text("tag"), field("badges", Kind::Items)];
 
 /// Everything a client may say about a team.
 pub(super) static TEAM: &[Field] = &[text("name"), text("sso_id")];
@@ -144,7 +145,9 @@ fn check_values(document: &Document, fields: &[Field], parent: &str) -> Result<(
             | (Kind::Text | Kind::Reference, Value::String(_))
             | (Kind::Reference, Value::Number(_))
             | (Kind::Flag, Value::Bool(_)) => continue,
-            (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_string) => continue,
+            (Kind::Items, Value::Array(items)) if items.iter().all(|item| item.is_string() || item.is_object()) => {
+                continue;
+            }
             (Kind::Objects, Value::Array(items)) if items.iter().all(Value::is_object) => continue,
             (Kind::Nested(inner), Value::Object(value)) => {
                 check_values(value, inner, &format!("{name}."))?;
@@ -153,7 +156,7 @@ fn check_values(document: &Document, fields: &[Field], parent: &str) -> Result<(
             (Kind::Text, _) => "a string",
             (Kind::Flag, _) => "true or false",
             (Kind::Reference, _) => "a string or a number",
-            (Kind::Texts, _) => "a list of strings",
+            (Kind::Items, _) => "a list of strings or objects",
             (Kind::Objects, _) => "a list of objects",
             (Kind::Nested(_), _) => "an object",
         };
@@ -217,6 +220,7 @@ mod tests {
     fn values_have_kinds() {
         check(&json!({"login": "ann", "enabled": false, "org": {"manager_id": 7}}), None);
         check(&json!({"org": {"manager_id": "x-7"}, "extras": {"badges": ["a"], "tag": null}}), None);
+        check(&json!({"extras": {"badges": [{"value": "a", "type": "skill"}, "b"]}}), None);
         check(&json!({"phones": [{"value": "1", "anything": {"goes": true}}], "email": null, "org": null}), None);
         check(&json!({"login": 7}), Some(("login", "must be a string")));
         check(&json!({"enabled": "true"}), Some(("enabled", "must be true or false")));
@@ -225,7 +229,7 @@ mod tests {
         check(&json!({"org": []}), Some(("org", "must be an object")));
         check(&json!({"org": {"company": 1}}), Some(("org.company", "must be a string")));
         check(&json!({"org": {"manager_id": {}}}), Some(("org.manager_id", "must be a string or a number")));
-        check(&json!({"extras": {"badges": [1]}}), Some(("extras.badges", "must be a list of strings")));
+        check(&json!({"extras": {"badges": [1]}}), Some(("extras.badges", "must be a list of strings or objects")));
     }
 
     #[test]
