@@ -85,9 +85,10 @@ impl<W: Write> Report<W> {
     fn block(&self, outcome: &Outcome) -> String {
         let Outcome { name, request_line, body, status, detail, exchange, deviations } = outcome;
         let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
-        let verdict = match deviations.is_empty() {
-            true => self.paint.text(Colour::Green, "ok"),
-            false => self.paint.text(Colour::Red, "DEVIATES"),
+        let verdict = if deviations.is_empty() {
+            self.paint.text(Colour::Green, "ok")
+        } else {
+            self.paint.text(Colour::Red, "DEVIATES")
         };
         let name = self.paint.text(Colour::Bold, &format!("{name:<NAME_WIDTH$}"));
         let mut block = format!("{:>3}  {name}  {status}  {verdict}\n", self.steps);
