@@ -1,7 +1,7 @@
 //! scimshim: a reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 //!
-//! The modules are the stages of a request, in order. Everything but the last group is pure: no sockets, no clocks,
-//! no files; it builds without the `server` feature.
+//! The modules are the stages of a request, in order; `ARCHITECTURE.md` tells what passes between them. The first
+//! group is pure: no sockets, no clocks, no files. It builds without the `server` feature.
 
 pub mod route;
 
@@ -22,5 +22,18 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod native;
 
+#[cfg(feature = "server")]
+pub mod adapter;
+
+#[cfg(feature = "server")]
+pub mod proxy;
+
+#[cfg(feature = "server")]
+pub mod telemetry;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+#[cfg(feature = "server")]
 #[cfg(feature = "server")]
 pub mod demo;

@@ -1,20 +1,46 @@
 //! What the fuzz targets share: from the fuzzer's bytes to the arguments of a parser.
 //!
-//! In: bytes as libFuzzer mutates them. Out: text within the bound the servers enforce before they parse. It asserts
-//! nothing: every target states its own property.
+//! In: bytes as libFuzzer mutates them. Out: text within the bound that is enforced before anything is parsed, and a
+//! resource to try the result on. It asserts nothing: every target states its own property.
 
-/// The longest text a target looks at, in bytes. Longer input finds nothing that this length does not.
+use std::sync::LazyLock;
+
+use scimshim::scim::Resource;
+use scimshim::scim::schema::{ResourceType, user_type};
+use serde_json::{Value, json};
+
+/// The longest text a target looks at, in bytes. What a longer one could show, this length shows as well.
 pub const TEXT_MAX_BYTES: usize = 4096;
 
-/// The input as text; what is not UTF-8 is refused before any parser sees it, so the fuzzer need not keep it.
+/// The resource type that names are resolved against.
+pub static USER_TYPE: LazyLock<ResourceType> = LazyLock::new(user_type);
+
+/// A user with strings, a boolean, a complex and a multi-valued attribute.
+pub static USER: LazyLock<Resource> = LazyLock::new(|| match user() {
+    Value::Object(members) => Resource(members),
+    _ => Resource::default(),
+});
+
+/// The same user as a plain document.
+pub fn user() -> Value {
+    json!({
+        "id": "42",
+        "externalId": "E-42",
+        "userName": "bjensen@example.com",
+        "active": true,
+        "name": { "givenName": "Barbara", "familyName": "Jensen" },
+        "emails": [
+            { "value": "bjensen@example.com", "type": "work", "primary": true },
+            { "value": "babs@example.org", "type": "home" }
+        ],
+        "meta": { "resourceType": "User", "created": "2024-01-01T00:00:00Z" }
+    })
+}
+
+/// The input as text. What is not UTF-8 is refused before any parser sees it.
 pub fn text(data: &[u8]) -> Option<&str> {
     if data.len() > TEXT_MAX_BYTES {
         return None;
     }
     std::str::from_utf8(data).ok()
-}
-
-/// Two texts from one input, for functions of two: split at the first NUL, which neither may contain.
-pub fn two_texts(data: &[u8]) -> Option<(&str, &str)> {
-    text(data)?.split_once('\0')
 }

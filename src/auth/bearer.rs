@@ -21,6 +21,13 @@ impl BearerVerifier {
         Self { name, hashes: hashes.into_iter().collect() }
     }
 
+    /// A key for another purpose, derived from all tokens: equal wherever the same tokens are configured.
+    pub fn derive_key(&self, purpose: &[u8]) -> [u8; 32] {
+        let digest =
+            self.hashes.iter().fold(Sha256::new().chain_update(purpose), |digest, hash| digest.chain_update(hash.0));
+        digest.finalize().into()
+    }
+
     /// Checks the value of the `Authorization` header. A request with several such headers has none that counts: the
     /// caller answers it as [`AuthFailure::Malformed`].
     ///
@@ -77,8 +84,21 @@ impl TokenHash {
         Ok(Self::of(secret))
     }
 
-    fn of(token: &str) -> Self {
+    /// The hash of a token.
+    pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// A key for another purpose that whoever knows the token can derive as well, such as another replica.
+    pub fn derive_key(&self, purpose: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(purpose).chain_update(self.0).finalize().into()
+    }
+}
+
+impl From<[u8; 32]> for TokenHash {
+    /// A SHA-256 that the configuration states.
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
     }
 }
 
@@ -170,6 +190,7 @@ mod tests {
     fn the_hash_is_sha_256() {
         let of_abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(TokenHash::parse(of_abc), Ok(TokenHash::of("abc")));
+        assert_eq!(TokenHash::from(TokenHash::of("abc").0), TokenHash::of("abc"));
     }
 
     #[test]

@@ -1,1 +1,193 @@
-//! Paths into native documents.
+//! Paths into native documents: where a value is read, and where it is put.
+//!
+//! In: `data.items`, `contacts[kind eq 1].to[0]`, `@header:Location`. Out: a [`NativePath`] that reads and writes JSON.
+//! It does not know what the value means.
+
+mod lens;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub(crate) use parse::conjunction;
+pub use parse::NativePathError;
+
+/// A place in a native reply or body.
+///
+/// ```text
+/// path     = "" | "@link" | "@header:" name | step { "." step }
+/// step     = name [ "[" index "]" | "[" selector "]" | "[]" ]      index = 0, 1, .. or -1 (the last)
+/// selector = name " eq " literal { " and " name " eq " literal }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativePath {
+    root: Root,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Root {
+    Document,
+    Link,
+    Header(Arc<str>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    /// A field of an object.
+    Name(Arc<str>),
+    /// An element by position; -1 is the last.
+    Index(i32),
+    /// The first element with these fields.
+    Select(Vec<(Arc<str>, Value)>),
+    /// Every element.
+    Each,
+}
+
+impl NativePath {
+    /// The whole document.
+    pub fn whole() -> Self {
+        Self { root: Root::Document, steps: Vec::new() }
+    }
+
+    /// Parses a path.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its place in the text.
+    pub fn parse(text: &str) -> Result<Self, NativePathError> {
+        parse::path(text)
+    }
+
+    /// Whether this is the whole document.
+    pub fn is_whole(&self) -> bool {
+        self.root == Root::Document && self.steps.is_empty()
+    }
+
+    /// Whether this is the next link of a `Link` header.
+    pub fn is_link(&self) -> bool {
+        self.root == Root::Link
+    }
+
+    /// The name of the reply header this reads, if it reads one.
+    pub fn header(&self) -> Option<&str> {
+        match &self.root {
+            Root::Header(name) => Some(name),
+            Root::Document | Root::Link => None,
+        }
+    }
+
+    /// The top-level field, if the path goes through a list below it. Such a list is always sent whole.
+    pub fn list_field(&self) -> Option<&str> {
+        match self.steps.first() {
+            Some(Step::Name(name)) if self.steps.iter().any(|step| !matches!(step, Step::Name(_))) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether the path can be read but not written: `[]`, `[-1]`, a header, a link.
+    pub fn is_read_only(&self) -> bool {
+        self.root != Root::Document
+            || self.steps.iter().any(|step| matches!(step, Step::Each | Step::Index(..=-1)))
+    }
+
+    /// The value there; `None` if there is none. A path with `[]` gives its first value.
+    pub fn get<'d>(&self, document: &'d Value) -> Option<&'d Value> {
+        match self.root {
+            Root::Document => lens::get(&self.steps, document),
+            Root::Link | Root::Header(_) => None,
+        }
+    }
+
+    /// Every value there: several only with `[]`.
+    pub fn get_all<'d>(&self, document: &'d Value) -> Vec<&'d Value> {
+        let mut found = Vec::new();
+        if self.root == Root::Document {
+            lens::get_all(&self.steps, document, &mut found);
+        }
+        found
+    }
+
+    /// Puts a value there, making the objects and lists on the way; `None` takes it away.
+    ///
+    /// Only what the path names changes: other fields, and other items of a list, stay. Through a selector, the first
+    /// item that matches is changed; if none matches, an item of the selector's fields and the value is appended; an
+    /// item of which nothing but the selector's fields is left is dropped, and null counts as nothing there. A
+    /// read-only path changes nothing.
+    pub fn put(&self, document: &mut Value, value: Option<Value>) {
+        if !self.is_read_only() {
+            lens::put(&self.steps, document, value);
+        }
+    }
+
+    /// Removes every value there, through `[]` too.
+    pub fn strip(&self, document: &mut Value) {
+        if self.root == Root::Document {
+            lens::strip(&self.steps, document);
+        }
+    }
+
+    /// Whether writing one may change what the other reads: one is a prefix of the other, or they are equal. Items
+    /// with different values of one selector field, and elements of different position, are apart.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.root == other.root && self.steps.iter().zip(&other.steps).all(|(a, b)| a.may_meet(b))
+    }
+}
+
+impl Step {
+    fn may_meet(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => a == b,
+            (Self::Index(a), Self::Index(b)) => a == b || (*a < 0) != (*b < 0),
+            (Self::Select(a), Self::Select(b)) => {
+                !a.iter().any(|(name, value)| b.iter().any(|(other, wanted)| name == other && value != wanted))
+            }
+            (Self::Name(_), _) | (_, Self::Name(_)) => false,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for NativePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.root {
+            Root::Document => {}
+            Root::Link => return f.write_str("@link"),
+            Root::Header(name) => return write!(f, "@header:{name}"),
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Name(name) => {
+                    if index > 0 {
+                        f.write_str(".")?;
+                    }
+                    write_name(f, name)?;
+                }
+                Step::Index(position) => write!(f, "[{position}]")?,
+                Step::Each => f.write_str("[]")?,
+                Step::Select(fields) => write_selector(f, fields)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    if parse::is_plain_name(name) { f.write_str(name) } else { write!(f, "{}", Value::from(name)) }
+}
+
+fn write_selector(f: &mut fmt::Formatter<'_>, fields: &[(Arc<str>, Value)]) -> fmt::Result {
+    f.write_str("[")?;
+    for (index, (name, value)) in fields.iter().enumerate() {
+        if index > 0 {
+            f.write_str(" and ")?;
+        }
+        write_name(f, name)?;
+        write!(f, " eq {value}")?;
+    }
+    f.write_str("]")
+}

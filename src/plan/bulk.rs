@@ -4,8 +4,6 @@
 //! of the request.
 
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
-use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +13,7 @@ use crate::scim::ScimError;
 use super::call::ScimResponse;
 use super::coroutine::Native;
 use super::run::Run;
-use super::{Context, ScimRequest, answer, change, dispatch};
+use super::{Context, ScimRequest, answer, change, dispatch_again};
 
 const REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
@@ -156,8 +154,7 @@ struct Outcome {
 async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashMap<String, Reference>) -> Outcome {
     let response = match sub_request(run, operation, done) {
         Ok(request) => {
-            let answered: Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(dispatch(run.context, request, native));
-            answered.await.unwrap_or_else(|error| answer::error(&error))
+            dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error))
         }
         Err(error) => answer::error(&error),
     };

@@ -108,6 +108,8 @@ pub struct ScimResponse {
 pub struct Report {
     /// Dialect repairs made.
     pub repairs: Repairs,
+    /// Repairs made to filters.
+    pub filter_repairs: Vec<&'static str>,
     /// Known attributes that the mapping lacks.
     pub unmapped: Vec<String>,
     /// Names that no schema knows.

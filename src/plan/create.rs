@@ -6,7 +6,7 @@ use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::Env;
 use crate::mapping::{Body, BodyNode, Call, Collision, Phase, RowSet, to_native};
 use crate::scim::patch::MemberChange;
-use crate::scim::query::ListQuery;
+use crate::scim::query::parse_projection;
 use crate::scim::{Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
@@ -18,7 +18,7 @@ use super::{ScimRequest, answer, change, members, pages, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
-    let query = ListQuery::parse(&request.query, resource_type, &answer::query_limits(run))?;
+    let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
     let normalised = dialect::resource(resource_type, body, Purpose::Create, &mut repairs);
@@ -40,8 +40,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     };
     run.record_id(&made.id);
     let object = follow_up(run, call, &resource, members, &made).await.map_err(|error| half_made(run, &made.id, error))?;
-    let whole = read::one(run, object, &query.projection).await.map_err(|error| half_made(run, &made.id, error))?;
-    Ok(answer::with_resource(run, 201, whole, &query.projection))
+    let whole = read::one(run, object, &projection).await.map_err(|error| half_made(run, &made.id, error))?;
+    Ok(answer::with_resource(run, 201, whole, &projection))
 }
 
 /// What the create call left behind.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::config::ErrorRule;
 use crate::expr::{Env, Expr};
 use crate::mapping::{AlsoOk, Call};
-use crate::scim::{ScimError, ScimType};
+use crate::scim::ScimError;
 
 use super::call::{NativeFailure, NativeOutcome, NativeReply};
 use super::run::{Run, headers_value};
@@ -29,13 +29,6 @@ impl Verdict {
         match self {
             Self::Ok(reply) | Self::Accepted(reply) => Ok(reply),
             Self::Failed(error) => Err(error),
-        }
-    }
-
-    pub(super) fn error(&self) -> Option<&ScimError> {
-        match self {
-            Self::Failed(error) => Some(error),
-            _ => None,
         }
     }
 }
@@ -214,9 +207,4 @@ fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
 /// Whether an error says that the object does not exist.
 pub(super) fn says_absent(error: &ScimError) -> bool {
     error.status == 404
-}
-
-/// Whether an error says that a unique value is taken.
-pub(super) fn says_taken(error: &ScimError) -> bool {
-    error.status == 409 && error.scim_type == Some(ScimType::Uniqueness)
 }

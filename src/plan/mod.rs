@@ -11,6 +11,7 @@ mod bulk;
 mod change;
 mod coroutine;
 mod create;
+mod cursor;
 mod delete;
 mod discovery;
 mod judge;
@@ -22,6 +23,8 @@ mod render;
 mod run;
 mod update;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -69,6 +72,8 @@ pub struct Context {
     pub principal: Option<String>,
     /// Seconds since the Unix epoch, for cursors.
     pub now: u64,
+    /// Signs cursors; the same on every replica.
+    pub cursor_key: [u8; 32],
 }
 
 /// A resumable plan.
@@ -105,7 +110,7 @@ impl std::fmt::Debug for Plan {
 }
 
 /// The methods an endpoint knows, for 405 and `Allow`.
-fn allowed(endpoint: &Endpoint) -> &'static str {
+pub fn allowed(endpoint: &Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Collection { .. } => "GET, POST",
         Endpoint::Resource { .. } | Endpoint::Me => "GET, PUT, PATCH, DELETE",
@@ -135,6 +140,15 @@ async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> R
     }
 }
 
+/// A request within a request. Boxed, because a future cannot contain itself.
+fn dispatch_again<'a>(
+    context: &'a Context,
+    request: ScimRequest,
+    native: &'a Native,
+) -> Pin<Box<dyn Future<Output = Result<ScimResponse, ScimError>> + Send + 'a>> {
+    Box::pin(dispatch(context, request, native))
+}
+
 /// `/Me` (RFC 7644 3.11) is the principal's own resource, where the credential is tied to a user.
 async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
     let user = context
@@ -145,7 +159,7 @@ async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<
     match (&context.principal, user) {
         (Some(id), Some(type_index)) if request.method != "POST" => {
             let endpoint = Endpoint::Resource { type_index, id: id.clone() };
-            Box::pin(dispatch(context, ScimRequest { endpoint, ..request }, native)).await
+            dispatch_again(context, ScimRequest { endpoint, ..request }, native).await
         }
         _ => Err(ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")),
     }

@@ -11,11 +11,12 @@ use crate::expr::Env;
 use crate::mapping::{Codec, FilterCall, FilterPlan, ListCall, Source, to_native};
 use crate::scim::filter::{Comparison, Filter};
 use crate::scim::list::ListResponse;
-use crate::scim::query::ListQuery;
+use crate::scim::query::{ListQuery, Page};
 use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::ScimResponse;
 use super::coroutine::Native;
+use super::cursor::{self, Binding};
 use super::read::{self, Object};
 use super::run::Run;
 use super::{Context, ScimRequest, answer, pages};
@@ -47,60 +48,88 @@ pub(super) async fn search(
 }
 
 async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimError> {
-    let found = find(run, query).await?;
+    if let Some(filter) = &query.filter {
+        run.record_filter_repairs(&filter.repairs);
+    }
+    let binding = Binding { key: &run.context.cursor_key, query: &identity(run, query) };
+    let start = match &query.page {
+        Page::Unspecified | Page::Cursor(None) => 0,
+        Page::Index(index) => usize::try_from(index.get() - 1).unwrap_or(usize::MAX),
+        Page::Cursor(Some(text)) => usize::try_from(cursor::open(&binding, text, run.context.now)?).unwrap_or(usize::MAX),
+    };
+    let found = find(run, query, start).await?;
     let resources: Vec<Value> = found
         .resources
         .into_iter()
         .map(|resource| Value::Object(query.projection.apply(&run.mapping.resource_type, resource).0))
         .collect();
-    let response = ListResponse::index(found.total, query.start_index.get(), resources);
-    Ok(answer::document(response.to_json()))
+    let end = start.saturating_add(found.taken);
+    let by_cursor = matches!(query.page, Page::Cursor(_));
+    let more = by_cursor && found.taken > 0 && end < found.total;
+    let response = ListResponse {
+        total_results: Some(found.total as u64),
+        start_index: (!by_cursor).then(|| start as u64 + 1),
+        resources,
+        next_cursor: more.then(|| cursor::issue(&binding, end as u64, run.context.now)),
+        previous_cursor: None,
+    };
+    Ok(answer::document(response.into_json()))
+}
+
+/// What decides which resources a list holds and in which order: a cursor is bound to it.
+fn identity(run: &Run<'_>, query: &ListQuery) -> String {
+    let filter = query.filter.as_ref().map_or("", |filter| filter.text.as_str());
+    format!("{}\n{}\n{filter}\n{:?}", run.context.base_url, run.type_name(), query.sort)
 }
 
 struct Found {
     resources: Vec<Resource>,
+    /// How many objects of the list this page used up.
+    taken: usize,
     total: usize,
 }
 
-async fn find(run: &Run<'_>, query: &ListQuery) -> Result<Found, ScimError> {
+async fn find(run: &Run<'_>, query: &ListQuery, start: usize) -> Result<Found, ScimError> {
     let page_max = run.snapshot.limits.page_max;
-    let count = query.count.map_or(page_max, |count| count.get().min(page_max));
-    let start = query.start_index.get() - 1;
+    let asked = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
+    let count = asked.map_or(page_max, |count| count.min(page_max));
     let wants = |path: &AttrPath| query.projection.wants(path);
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
             let window = pages::window(run, list, &run.env(), start, count, scan_max(run)).await?;
-            let seen = start + window.items.len();
+            let taken = window.items.len();
             let objects = objects(run, window.items);
             let resources = read::whole(run, objects, wants).await?;
-            Ok(Found { resources, total: window.total.unwrap_or(seen) })
+            Ok(Found { resources, taken, total: window.total.unwrap_or(start.saturating_add(taken)) })
         }
         (filter, sort) => {
             let candidates = match filter {
-                Some(filter) => candidates(run, filter).await?,
+                Some(filter) => candidates(run, &filter.filter).await?,
                 None => objects(run, pages::all(run, list_call(run)?, &run.env(), scan_max(run)).await?),
             };
             let needed = needed_paths(query);
             let matching = match filter {
-                Some(filter) => matching(run, candidates, filter, &needed).await?,
+                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
                 None => candidates,
             };
             let total = matching.len();
             if let Some(sort) = sort {
                 let mut resources = read::whole(run, matching, |path| wants(path) || needed.contains(path)).await?;
                 crate::scim::sort::sort(&mut resources, sort);
-                return Ok(Found { resources: resources.into_iter().skip(start).take(count).collect(), total });
+                let resources: Vec<Resource> = resources.into_iter().skip(start).take(count).collect();
+                return Ok(Found { taken: resources.len(), resources, total });
             }
             let page: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
-            Ok(Found { resources: read::whole(run, page, wants).await?, total })
+            let taken = page.len();
+            Ok(Found { resources: read::whole(run, page, wants).await?, taken, total })
         }
     }
 }
 
 /// Attributes that must be there to decide, whatever the projection says.
 fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
-    let mut paths: Vec<AttrPath> = query.filter.as_ref().map(Filter::mentions).unwrap_or_default();
+    let mut paths = query.filter.as_ref().map(|filter| filter.filter.mentions()).unwrap_or_default();
     paths.extend(query.sort.as_ref().map(|sort| sort.path.clone()));
     paths.into_iter().map(|path| AttrPath { sub: None, ..path }).collect()
 }

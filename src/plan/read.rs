@@ -9,7 +9,7 @@ use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
-use crate::scim::query::ListQuery;
+use crate::scim::query::parse_projection;
 use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
@@ -39,11 +39,11 @@ pub(super) struct Object {
 
 /// `GET /Type/{id}` (RFC 7644 3.4.1).
 pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
-    let query = ListQuery::parse(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
+    let projection = parse_projection(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     run.record_id(id);
     let object = fetch(run, id).await?;
-    let resource = one(run, object, &query.projection).await?;
-    Ok(answer::found(run, resource, &query.projection, request))
+    let resource = one(run, object, &projection).await?;
+    Ok(answer::found(run, resource, &projection, request))
 }
 
 /// One object by SCIM id.

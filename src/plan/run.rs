@@ -8,7 +8,7 @@ use crate::config::{Backend, Route, Snapshot};
 use crate::dialect::Repairs;
 use crate::expr::Env;
 use crate::mapping::{Call, IdKind, Mapping};
-use crate::scim::ScimError;
+use crate::scim::{FilterRepair, ScimError};
 
 use super::call::{NativeCall, NativeReply};
 use super::coroutine::Native;
@@ -96,6 +96,10 @@ impl<'a> Run<'a> {
 
     pub(super) fn record_repairs(&self, repairs: &Repairs) {
         self.native.report(|report| report.repairs.merge(repairs));
+    }
+
+    pub(super) fn record_filter_repairs(&self, repairs: &[FilterRepair]) {
+        self.native.report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| repair.as_str())));
     }
 
     /// Counts what the client sent and the mapping has no place for.

@@ -11,7 +11,7 @@ use crate::mapping::row::{Access, Row, Source};
 use crate::mapping::{Body, BodyNode, Call, NativePath, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
-use crate::scim::query::ListQuery;
+use crate::scim::query::parse_projection;
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
@@ -23,7 +23,7 @@ use super::{ScimRequest, answer, change, members};
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
-    let query = ListQuery::parse(&request.query, resource_type, &answer::query_limits(run))?;
+    let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
     let normalised = dialect::patch(resource_type, body, &patch_limits(run), Some(id), &mut repairs);
@@ -53,13 +53,13 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
         members::apply(run, id, &key, change).await?;
         None
     };
-    updated(run, id, latest, &query.projection, run.mapping.members.is_some()).await
+    updated(run, id, latest, &projection, run.mapping.members.is_some()).await
 }
 
 /// `PUT /Type/{id}`.
 pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
-    let query = ListQuery::parse(&request.query, resource_type, &answer::query_limits(run))?;
+    let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
     let normalised = dialect::resource(resource_type, body, Purpose::Replace, &mut repairs);
@@ -90,7 +90,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
         members::apply(run, id, &key, wanted).await?;
         None
     };
-    updated(run, id, latest, &query.projection, false).await
+    updated(run, id, latest, &projection, false).await
 }
 
 fn patch_limits(run: &Run<'_>) -> PatchLimits {

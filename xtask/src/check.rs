@@ -39,6 +39,7 @@ const IO_CRATES: &[&str] = &[
 /// Format, dependencies, lints, documentation, house rules.
 pub(crate) fn check(workspace: &Workspace, _args: &[String]) -> Result<(), String> {
     step("format", &mut workspace.cargo(["fmt", "--all", "--check"]))?;
+    step("format, fuzz targets", &mut workspace.cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
     core_dependencies(workspace)?;
     cargo_deny(workspace)?;
     step(

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::workspace::{Workspace, capture, step};
+use crate::workspace::{Workspace, cannot_start, capture, step};
 
 /// What the compiler needs to feed libFuzzer: coverage of edges, comparisons and tables, and `cfg(fuzzing)`.
 const RUSTFLAGS: &[&str] = &[
@@ -133,7 +133,31 @@ fn run_target(
     if seeds.is_dir() {
         command.arg(seeds);
     }
-    step(&format!("fuzz {target}"), &mut command)
+    println!("==> fuzz {target}, {seconds} s");
+    let output = command.output().map_err(|err| cannot_start(&command, &err))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{said}");
+        return Err(format!("fuzz {target}: {}", output.status));
+    }
+    println!("    fuzz {target}: {}", summary(&said));
+    Ok(())
+}
+
+/// What is worth a line of libFuzzer's closing statistics; the rest is of use only after a failure.
+fn summary(said: &str) -> String {
+    let number = |name: &str| {
+        said.lines()
+            .find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name)?.strip_prefix(':'))
+            .map_or("?", str::trim)
+    };
+    format!(
+        "{} inputs, {} of them new, slowest {} s, {} MB at most",
+        number("number_of_executed_units"),
+        number("new_units_added"),
+        number("slowest_unit_time_sec"),
+        number("peak_rss_mb")
+    )
 }
 
 #[cfg(test)]
@@ -153,6 +177,13 @@ mod tests {
         for bad in [&["--seconds", "0"][..], &["--seconds"], &["--seconds", "x"], &["--fast"], &["a", "b"]] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_statistics_fit_on_a_line() {
+        let said =
+            "INFO: x\nstat::number_of_executed_units: 42\nstat::new_units_added:          7\nstat::peak_rss_mb: 30\n";
+        assert_eq!(summary(said), "42 inputs, 7 of them new, slowest ? s, 30 MB at most");
     }
 
     #[test]

@@ -1,0 +1,320 @@
+//! Stages 2 to 9 for one configuration: the [`ScimService`] behind the data listener.
+//!
+//! In: the head of a request, then the request with its body. Out: an answer. Routing, authentication and planning are
+//! pure functions called here in order; native calls go through the snapshot's own client. No type of the proxy
+//! library appears here.
+
+mod locks;
+mod transcript;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, IF_MATCH, IF_NONE_MATCH, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
+use crate::config::{ResolvedSecrets, Snapshot};
+use crate::native::{CallContext, CallRecord, Forwarded, NativeClient, NativeClientError, Observer, Steps, execute};
+use crate::plan::{Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
+use crate::proxy::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService};
+use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
+use crate::scim::ScimError;
+use crate::telemetry::Metrics;
+use crate::telemetry::events::{NativeCalled, ScimPlanned};
+
+pub use locks::ResourceLocks;
+pub use transcript::{ExchangeRecord, ExchangeSink, NativeRecord};
+
+/// Everything that answering SCIM requests by one snapshot takes.
+pub struct Adapter {
+    core: Arc<Core>,
+}
+
+struct Core {
+    snapshot: Arc<Snapshot>,
+    routes: RouteTable,
+    /// By `Snapshot::authenticators`; `None` asks for no credential.
+    verifiers: Vec<Option<BearerVerifier>>,
+    /// By route.
+    cursor_keys: Vec<[u8; 32]>,
+    client: NativeClient,
+    shared: Shared,
+}
+
+/// What outlives a snapshot.
+#[derive(Clone)]
+pub struct Shared {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Writes to one resource take turns, across reloads.
+    pub locks: Arc<ResourceLocks>,
+    /// Is shown every exchange with its native calls; for the demo and for tests.
+    pub sink: Option<Arc<dyn ExchangeSink>>,
+}
+
+/// Why a snapshot cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum AdapterError {
+    /// An inbound token cannot be one.
+    #[error("auth.{name}: {reason}")]
+    Token {
+        /// The authenticator.
+        name: Arc<str>,
+        /// What is wrong with it, without the token.
+        reason: String,
+    },
+    /// The native client cannot be made.
+    #[error(transparent)]
+    Client(#[from] NativeClientError),
+}
+
+impl Adapter {
+    /// Prepares a snapshot for serving.
+    ///
+    /// # Errors
+    /// [`AdapterError`]: a secret that is missing or cannot be what it should be.
+    pub fn new(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Self, AdapterError> {
+        let endpoints = snapshot.routes.iter().map(|route| {
+            let names = route.mappings.iter().map(|mapping| mapping.resource_type.endpoint.clone());
+            (&route.template, names.collect::<Vec<_>>())
+        });
+        let routes = RouteTable::new(&snapshot.variables, endpoints);
+        let verifiers = verifiers(&snapshot, secrets)?;
+        let key = |auth: Option<usize>| match auth.and_then(|index| verifiers.get(index)) {
+            Some(Some(verifier)) => verifier.derive_key(b"scimshim cursor"),
+            _ => TokenHash::of(&snapshot.hash).derive_key(b"scimshim cursor"),
+        };
+        let cursor_keys = snapshot.routes.iter().map(|route| key(route.auth)).collect();
+        let client = NativeClient::new(&snapshot, secrets)?;
+        Ok(Self { core: Arc::new(Core { snapshot, routes, verifiers, cursor_keys, client, shared }) })
+    }
+}
+
+fn verifiers(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> Result<Vec<Option<BearerVerifier>>, AdapterError> {
+    let verifier = |authenticator: &crate::auth::Authenticator| match &authenticator.kind {
+        AuthKind::None => Ok(None),
+        AuthKind::Bearer { tokens } => {
+            let fault = |reason: String| AdapterError::Token { name: authenticator.name.clone(), reason };
+            let hash = |index: &usize| {
+                let secret = secrets.get(index).ok_or_else(|| fault("a token is not resolved".to_owned()))?;
+                TokenHash::parse(secret.expose()).map_err(|error| fault(error.to_string()))
+            };
+            let hashes = tokens.iter().map(hash).collect::<Result<Vec<_>, _>>()?;
+            Ok(Some(BearerVerifier::new(authenticator.name.clone(), hashes)))
+        }
+    };
+    snapshot.authenticators.iter().map(verifier).collect()
+}
+
+#[async_trait]
+impl ScimService for Adapter {
+    async fn admit(&self, head: &RequestHead<'_>) -> Admission {
+        let core = &self.core;
+        let matched = match core.routes.resolve(head.path) {
+            Outcome::Scim(matched) => matched,
+            Outcome::PassThrough => return Admission::PassThrough,
+            Outcome::NotFound(reason) => return Admission::Answer(core.not_found(&reason)),
+            Outcome::Refused(refusal) => {
+                core.shared.metrics.route_rejections.with_label_values(&[refusal.reason.as_str()]).inc();
+                let error = ScimError::new(400, refusal.to_string());
+                return Admission::Answer(EdgeResponse::error(&error, RequestLabels::default()));
+            }
+        };
+        let labels = core.labels(&matched, head.method.as_str());
+        match core.authenticate(&matched, head.headers) {
+            Ok(()) => Admission::Scim(Box::new(Admitted { core: Arc::clone(core), matched, labels })),
+            Err(failure) => Admission::Answer(core.unauthenticated(failure, labels)),
+        }
+    }
+}
+
+impl Core {
+    fn not_found(&self, reason: &NotFoundReason) -> EdgeResponse {
+        self.shared.metrics.route_rejections.with_label_values(&[reason.as_str()]).inc();
+        EdgeResponse::error(&ScimError::new(404, reason.to_string()), RequestLabels::default())
+    }
+
+    fn authenticate(&self, matched: &Matched, headers: &HeaderMap) -> Result<(), AuthFailure> {
+        let auth = self.snapshot.routes.get(matched.route).and_then(|route| route.auth);
+        let Some(Some(verifier)) = auth.and_then(|index| self.verifiers.get(index)) else { return Ok(()) };
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let value = match (values.next(), values.next()) {
+            (None, _) => None,
+            (Some(value), None) => Some(value.to_str().map_err(|_| AuthFailure::Malformed)?),
+            (Some(_), Some(_)) => return Err(AuthFailure::Malformed),
+        };
+        verifier.verify(value).map(drop)
+    }
+
+    fn unauthenticated(&self, failure: AuthFailure, labels: RequestLabels) -> EdgeResponse {
+        self.shared.metrics.auth_failures.with_label_values(&[failure.as_str()]).inc();
+        let mut response = EdgeResponse::error(&ScimError::new(AuthFailure::STATUS, failure.to_string()), labels);
+        response.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static(failure.challenge())));
+        response
+    }
+
+    fn labels(&self, matched: &Matched, method: &str) -> RequestLabels {
+        let route = self.snapshot.routes.get(matched.route);
+        let type_index = match &matched.endpoint {
+            Endpoint::Collection { type_index } | Endpoint::Resource { type_index, .. } => Some(*type_index),
+            Endpoint::Search { type_index } => *type_index,
+            _ => None,
+        };
+        let mapping = route.and_then(|route| type_index.and_then(|index| route.mappings.get(index)));
+        let defaults = RequestLabels::default();
+        RequestLabels {
+            route: route.map_or(defaults.route, |route| route.label.clone()),
+            resource_type: mapping.map_or(defaults.resource_type, |mapping| mapping.resource_type.name.clone()),
+            operation: operation(&matched.endpoint, method),
+        }
+    }
+
+    fn variables(&self, matched: &Matched) -> Vec<Option<Value>> {
+        let mut variables = vec![None; self.snapshot.variables.len()];
+        let set = self.snapshot.routes.get(matched.route).map(|route| route.set.as_slice()).unwrap_or_default();
+        for (index, value) in set.iter().chain(&matched.values) {
+            if let Some(slot) = variables.get_mut(*index) {
+                *slot = Some(Value::from(value.as_str()));
+            }
+        }
+        variables
+    }
+}
+
+/// The operation as a metric label.
+fn operation(endpoint: &Endpoint, method: &str) -> &'static str {
+    match (endpoint, method) {
+        (Endpoint::Collection { .. }, "POST") => "create",
+        (Endpoint::Collection { .. } | Endpoint::Search { .. }, _) => "list",
+        (Endpoint::Resource { .. } | Endpoint::Me, "PUT") => "replace",
+        (Endpoint::Resource { .. } | Endpoint::Me, "PATCH") => "patch",
+        (Endpoint::Resource { .. } | Endpoint::Me, "DELETE") => "delete",
+        (Endpoint::Resource { .. } | Endpoint::Me, _) => "get",
+        (Endpoint::Bulk, _) => "bulk",
+        (Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_), _) => "discovery",
+    }
+}
+
+struct Admitted {
+    core: Arc<Core>,
+    matched: Matched,
+    labels: RequestLabels,
+}
+
+#[async_trait]
+impl Exchange for Admitted {
+    fn labels(&self) -> RequestLabels {
+        self.labels.clone()
+    }
+
+    async fn answer(self: Box<Self>, request: EdgeRequest) -> EdgeResponse {
+        let Self { core, matched, labels } = *self;
+        let deadline = Instant::now() + core.snapshot.limits.request_timeout;
+        let Some(_turn) = take_turn(&core, &matched, &request, deadline).await else {
+            let error = ScimError::new(503, "this resource is being changed by other requests").with_retry_after(1);
+            return EdgeResponse::error(&error, labels);
+        };
+        let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
+        let response = carry_out(&core, &matched, &request, deadline, &mut watcher).await;
+        let Watcher { native, calls, .. } = watcher;
+        ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }.emit(&core.shared.metrics);
+        if let Some(sink) = &core.shared.sink {
+            sink.exchange(transcript::record(&request, &response, native));
+        }
+        edge_response(*response, labels, &matched.endpoint)
+    }
+}
+
+/// Waits for earlier writes to the same resource; reads wait for nobody.
+async fn take_turn(core: &Core, matched: &Matched, request: &EdgeRequest, deadline: Instant) -> Option<Option<locks::Turn>> {
+    let Endpoint::Resource { type_index, id } = &matched.endpoint else { return Some(None) };
+    if !matches!(request.method.as_str(), "PUT" | "PATCH" | "DELETE") {
+        return Some(None);
+    }
+    let key = format!("{}\n{type_index}\n{id}", matched.base);
+    let turn = tokio::time::timeout_at(deadline, core.shared.locks.take(key)).await.ok()?;
+    Some(Some(turn))
+}
+
+async fn carry_out(
+    core: &Core,
+    matched: &Matched,
+    request: &EdgeRequest,
+    deadline: Instant,
+    watcher: &mut Watcher<'_>,
+) -> Box<ScimResponse> {
+    let context = Context {
+        snapshot: Arc::clone(&core.snapshot),
+        route: matched.route,
+        variables: core.variables(matched),
+        base_url: format!("{}{}", request.origin, matched.base),
+        request_id: request.request_id.clone(),
+        principal: None,
+        now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
+        cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
+    };
+    let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let scim = ScimRequest {
+        method: request.method.as_str().to_owned(),
+        endpoint: matched.endpoint.clone(),
+        query: request.query.clone().unwrap_or_default(),
+        body: request.body.to_vec(),
+        if_match: header(IF_MATCH),
+        if_none_match: header(IF_NONE_MATCH),
+    };
+    let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
+    let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
+    let call = CallContext { backend, deadline, forwarded: &forwarded };
+    execute(Plan::begin(context, scim), &core.client, &call, watcher).await
+}
+
+impl Steps for Plan {
+    fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {
+        Plan::next(self, outcomes)
+    }
+}
+
+/// Counts native calls, and remembers them where somebody wants to see them.
+struct Watcher<'a> {
+    core: &'a Core,
+    route: usize,
+    native: Vec<NativeRecord>,
+    calls: usize,
+}
+
+impl Observer for Watcher<'_> {
+    fn native_call(&mut self, record: CallRecord<'_>) {
+        let snapshot = &self.core.snapshot;
+        let backend = snapshot.routes.get(self.route).and_then(|route| snapshot.backends.get(route.backend));
+        self.calls += 1;
+        NativeCalled { backend: backend.map_or("none", |backend| &backend.name), record }.emit(&self.core.shared.metrics);
+        if self.core.shared.sink.is_some() {
+            self.native.push(transcript::native(&record));
+        }
+    }
+}
+
+fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpoint) -> EdgeResponse {
+    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(response.headers.len() + 1);
+    for (name, value) in response.headers {
+        if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(&value)) {
+            headers.push((name, value));
+        }
+    }
+    if response.status == 405 {
+        headers.push((ALLOW, HeaderValue::from_static(crate::plan::allowed(endpoint))));
+    }
+    let error = response.report.error.as_ref();
+    EdgeResponse {
+        status: response.status,
+        headers,
+        body: response.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+        scim_type: error.and_then(|error| error.scim_type).map(crate::scim::ScimType::as_str),
+        labels,
+    }
+}

@@ -1,0 +1,84 @@
+//! From a tree to a [`Snapshot`]: every name resolved, every path, template and expression compiled.
+//!
+//! In: the text of one file. Out: a snapshot, or everything that is wrong with the file at once. Pure: presets are
+//! built in, secrets stay references, nothing is opened. After this stage no string of the file is looked at again.
+//!
+//! The modules below, in the order in which they run: `top` (version, presets, patterns), `server`, `auth`, `route`
+//! (paths and variables), `backend`, `schema`, then `resource` for every resource type and backend, which uses the
+//! rest: `target`, `rows`, `codecs`, `calls`, `body`, `ops`, `writes`, `members`, `filter`. `laws`, `overlap`,
+//! `coverage` and `probe` check what came out; `announce` tells discovery about it.
+
+mod announce;
+mod auth;
+mod backend;
+mod body;
+mod calls;
+mod codecs;
+mod context;
+mod coverage;
+mod filter;
+mod id;
+mod laws;
+mod members;
+mod ops;
+mod overlap;
+mod probe;
+mod resource;
+mod route;
+mod rows;
+mod schema;
+mod server;
+mod slots;
+mod target;
+mod top;
+mod writes;
+
+use sha2::{Digest, Sha256};
+
+use super::diagnostic::Diagnostic;
+use super::snapshot::Snapshot;
+use super::tree::Source;
+
+pub(crate) use top::document;
+
+/// Compiles one configuration file.
+///
+/// # Errors
+///
+/// Everything found, in file order; warnings too. A snapshot has no errors, and keeps its warnings.
+pub fn compile(source: Source) -> Result<Snapshot, Vec<Diagnostic>> {
+    if source.text.len() > TEXT_MAX_BYTES {
+        return Err(vec![too_long(&source)]);
+    }
+    let hash = hash(&source.text);
+    let (mut cx, root) = document(source);
+    let parts = top::parts(&mut cx, &root);
+    let snapshot = top::assemble(&mut cx, parts, hash);
+    match snapshot {
+        Some(snapshot) if !cx.report.has_errors() => Ok(Snapshot { warnings: cx.report.finish(), ..snapshot }),
+        _ => Err(cx.report.finish()),
+    }
+}
+
+/// 16 hexadecimal digits that change with the text.
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn too_long(source: &Source) -> Diagnostic {
+    Diagnostic {
+        severity: super::diagnostic::Severity::Error,
+        code: "E000",
+        message: format!("a configuration has at most {TEXT_MAX_BYTES} bytes"),
+        file: source.name.to_string(),
+        line: 1,
+        column: 1,
+        length: 1,
+        key_path: String::new(),
+        excerpt: String::new(),
+        help: None,
+    }
+}
+
+/// The largest configuration file.
+pub const TEXT_MAX_BYTES: usize = 1024 * 1024;

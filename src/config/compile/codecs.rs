@@ -1,0 +1,178 @@
+//! `codec = ["lower"]`, `codec = { bool = ["N", "Y"] }`, and the value table `map` with `else`.
+
+use std::sync::Arc;
+
+use serde_json::{Number, Value};
+
+use crate::config::read::{Fields, Keys};
+use crate::config::tree::{Data, Entry, Node};
+use crate::mapping::Codec;
+use crate::mapping::codec::{DateTimeFormat, ValueMap};
+use crate::scim::AttributeType;
+
+use super::context::Context;
+
+/// A codec or a list of them, written left to right. `kind` is the type of the SCIM side, where there is one.
+pub(super) fn codecs(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<Vec<Codec>> {
+    let Data::List(items) = &node.data else { return codec(cx, node, kind).map(|codec| vec![codec]) };
+    if items.len() > MAX_CHAIN {
+        cx.report.error("E004", &node.place, format!("at most {MAX_CHAIN} codecs in a row"));
+        return None;
+    }
+    let found: Vec<_> = items.iter().map(|item| codec(cx, item, kind)).collect();
+    found.into_iter().collect()
+}
+
+fn codec(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<Codec> {
+    match &node.data {
+        Data::Text(name) => plain(cx, node, name, kind),
+        Data::Table(table) => match table.entries.as_slice() {
+            [entry] => with_argument(cx, entry),
+            _ => {
+                let message = "one codec to a table: `[\"trim\", { prefix = \"x\" }]`";
+                cx.report.error("E004", &node.place, message);
+                None
+            }
+        },
+        _ => {
+            cx.report.error("E003", &node.place, format!("expected a codec, found {}", node.kind()));
+            None
+        }
+    }
+}
+
+fn plain(cx: &mut Context, node: &Node, name: &str, kind: Option<AttributeType>) -> Option<Codec> {
+    Some(match name {
+        "lower" => Codec::Lower,
+        "upper" => Codec::Upper,
+        "trim" => Codec::Trim,
+        "int" => Codec::Int,
+        "float" => Codec::Float,
+        "string" => Codec::Text(kind.unwrap_or(AttributeType::String)),
+        "json" => Codec::Json,
+        "b64" => Codec::B64,
+        "segment" => Codec::Segment { after: None },
+        _ => {
+            unknown(cx, &node.place, name);
+            return None;
+        }
+    })
+}
+
+fn with_argument(cx: &mut Context, entry: &Entry) -> Option<Codec> {
+    let value = &entry.value;
+    let word = |cx: &mut Context| cx.report.word(value).map(Arc::<str>::from);
+    match entry.name.as_str() {
+        "prefix" => word(cx).map(Codec::Prefix),
+        "suffix" => word(cx).map(Codec::Suffix),
+        "locale" => word(cx).map(Codec::Locale),
+        "join" => word(cx).map(Codec::Join),
+        "wrap" => word(cx).map(Codec::Wrap),
+        "segment" => word(cx).map(|after| Codec::Segment { after: Some(after) }),
+        "truncate" => {
+            let most = cx.report.integer(value, 1..=65_536)?;
+            usize::try_from(most).ok().map(Codec::Truncate)
+        }
+        "datetime" => {
+            let formats = [
+                ("rfc3339", DateTimeFormat::Rfc3339),
+                ("epoch", DateTimeFormat::Epoch),
+                ("epoch_ms", DateTimeFormat::EpochMillis),
+            ];
+            cx.report.choice(value, &formats).map(Codec::DateTime)
+        }
+        "bool" => boolean(cx, value),
+        name => {
+            unknown(cx, &entry.key, name);
+            None
+        }
+    }
+}
+
+fn boolean(cx: &mut Context, node: &Node) -> Option<Codec> {
+    let items = cx.report.list(node)?;
+    let [yes, no] = items else {
+        cx.report.error("E004", &node.place, "expected two values: what `true` is natively, then what `false` is");
+        return None;
+    };
+    let (yes, no) = (literal(cx, yes)?, literal(cx, no)?);
+    if yes == no {
+        cx.report.error("E016", &node.place, "`true` and `false` have the same native value");
+        return None;
+    }
+    Some(Codec::Bool { yes, no })
+}
+
+fn unknown(cx: &mut Context, place: &crate::config::tree::Place, name: &str) {
+    if LATER.contains(&name) {
+        cx.report.error("E002", place, format!("the codec `{name}` is not supported in this version"));
+    } else {
+        cx.report.unknown("E031", place, format!("unknown codec `{name}`"), name, CODECS);
+    }
+}
+
+const ELSE: Keys = Keys { what: "`else`", known: &["read", "write"], later: &[] };
+
+/// `map` and `else`, with keys of the attribute's type.
+pub(super) fn value_map(
+    cx: &mut Context,
+    map: &Node,
+    otherwise: Option<&Node>,
+    kind: AttributeType,
+    case_exact: bool,
+) -> Option<ValueMap> {
+    let table = cx.report.table(map)?;
+    let mut found = ValueMap { fold_case: !case_exact, ..ValueMap::default() };
+    for entry in &table.entries {
+        let Some(scim) = key(cx, entry, kind) else { continue };
+        let Some(native) = literal(cx, &entry.value) else { continue };
+        found.pairs.push((scim, native));
+    }
+    if table.entries.is_empty() {
+        cx.report.error("E004", &map.place, "a value table without values");
+    }
+    if let Some(fields) = otherwise.and_then(|node| Fields::of(&mut cx.report, node, &ELSE)) {
+        found.else_write = fields.get("write").and_then(|node| literal(cx, node));
+        found.else_read = fields.get("read").and_then(|node| literal(cx, node));
+    }
+    Some(found)
+}
+
+/// TOML keys are text; a boolean or numeric attribute reads them as what they are.
+fn key(cx: &mut Context, entry: &Entry, kind: AttributeType) -> Option<Value> {
+    let text = entry.name.as_str();
+    let typed = match kind {
+        AttributeType::Boolean => text.parse::<bool>().ok().map(Value::Bool),
+        AttributeType::Integer => text.parse::<i64>().ok().map(Value::from),
+        AttributeType::Decimal => text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number),
+        _ => Some(Value::from(text)),
+    };
+    if typed.is_none() {
+        let message = format!("`{text}` is no value of type {}", kind.as_str());
+        cx.report.error("E004", &entry.key, message);
+    }
+    typed
+}
+
+/// A TOML scalar as JSON.
+pub(super) fn literal(cx: &mut Context, node: &Node) -> Option<Value> {
+    match &node.data {
+        Data::Text(text) => Some(Value::from(text.as_str())),
+        Data::Int(number) => Some(Value::from(*number)),
+        Data::Bool(value) => Some(Value::from(*value)),
+        Data::Float(number) => Number::from_f64(*number).map(Value::Number),
+        Data::Broken => None,
+        _ => {
+            let message = format!("expected a string, a number or a boolean, found {}", node.kind());
+            cx.report.error("E003", &node.place, message);
+            None
+        }
+    }
+}
+
+const CODECS: [&str; 17] = [
+    "lower", "upper", "trim", "int", "float", "string", "json", "b64", "segment", "prefix", "suffix", "locale", "join",
+    "wrap", "truncate", "datetime", "bool",
+];
+const LATER: [&str; 4] = ["nfc", "phone", "regex", "table"];
+const MAX_CHAIN: usize = 8;

@@ -1,0 +1,150 @@
+//! What every part of the compiler works with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::config::read::Report;
+use crate::config::secret::{SecretError, SecretKind, SecretRef};
+use crate::config::tree::{Node, Place};
+use crate::mapping::{NativePath, Origin};
+
+/// Findings and the lists that the snapshot numbers.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) report: Report,
+    pub(super) secrets: Vec<SecretRef>,
+    /// `[patterns]`, already known to be regular expressions.
+    pub(super) patterns: BTreeMap<String, String>,
+    /// Names of route variables.
+    pub(super) variables: Vec<Arc<str>>,
+    /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
+    pub(super) used_variables: Vec<(usize, Place)>,
+}
+
+impl Context {
+    pub(super) fn new(report: Report) -> Self {
+        Self {
+            report,
+            secrets: Vec::new(),
+            patterns: BTreeMap::new(),
+            variables: Vec::new(),
+            used_variables: Vec::new(),
+        }
+    }
+
+    pub(super) fn origin(&self, place: &Place) -> Origin {
+        self.report.sources.origin(place)
+    }
+
+    pub(super) fn take_used(&mut self) -> Vec<(usize, Place)> {
+        std::mem::take(&mut self.used_variables)
+    }
+
+    /// A reference to a secret that must be known in the clear.
+    pub(super) fn secret(&mut self, node: &Node) -> Option<usize> {
+        let kind = self.secret_kind(node)?;
+        if matches!(kind, SecretKind::Sha256(_)) {
+            let message = "a hash will not do here: the secret itself has to be sent";
+            self.report.error("E060", &node.place, message);
+            return None;
+        }
+        self.keep_secret(kind, node)
+    }
+
+    /// A reference to a token that is only compared.
+    pub(super) fn token(&mut self, node: &Node) -> Option<usize> {
+        let kind = self.secret_kind(node)?;
+        self.keep_secret(kind, node)
+    }
+
+    fn keep_secret(&mut self, kind: SecretKind, node: &Node) -> Option<usize> {
+        self.secrets.push(SecretRef { kind, origin: self.origin(&node.place) });
+        Some(self.secrets.len() - 1)
+    }
+
+    fn secret_kind(&mut self, node: &Node) -> Option<SecretKind> {
+        let text = self.report.text(node)?;
+        match SecretKind::parse(text) {
+            Ok(kind) => {
+                if let SecretKind::Plain(secret) = &kind {
+                    self.report.mask(secret.expose());
+                    self.report.warn("W060", &node.place, "a secret stands in the file itself", SECRET_FORMS.to_owned());
+                }
+                Some(kind)
+            }
+            Err(error) => {
+                if error == SecretError::Literal {
+                    self.report.mask(text);
+                }
+                self.report.error_help("E060", &node.place, error.to_string(), SECRET_FORMS.to_owned());
+                None
+            }
+        }
+    }
+
+    /// A native path.
+    pub(super) fn native_path(&mut self, node: &Node) -> Option<NativePath> {
+        let text = self.report.text(node)?;
+        match NativePath::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let place = self.report.part(node, error.span);
+                self.report.error("E030", &place, format!("not a native path: {}", error.message));
+                None
+            }
+        }
+    }
+
+    /// A native path that must be writable.
+    pub(super) fn writable_path(&mut self, node: &Node) -> Option<NativePath> {
+        let path = self.native_path(node)?;
+        if path.is_read_only() {
+            self.report.error("E045", &node.place, format!("`{path}` can be read but not written"));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// The text of a pattern: a regular expression, or `$name` for one of `[patterns]`.
+    pub(super) fn pattern(&mut self, node: &Node) -> Option<String> {
+        let text = self.report.word(node)?;
+        if let Some(name) = text.strip_prefix('$') {
+            if let Some(pattern) = self.patterns.get(name) {
+                return Some(pattern.clone());
+            }
+            let names: Vec<String> = self.patterns.keys().cloned().collect();
+            let message = format!("no pattern is called `{name}`");
+            self.report.unknown("E007", &node.place, message, name, names.iter().map(String::as_str));
+            return None;
+        }
+        self.regex(node)?;
+        Some(text.to_owned())
+    }
+
+    /// An anchored regular expression.
+    pub(super) fn anchored(&mut self, node: &Node) -> Option<Regex> {
+        let text = self.pattern(node)?;
+        regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_MAX_BYTES).build().ok()
+    }
+
+    fn regex(&mut self, node: &Node) -> Option<Regex> {
+        let text = self.report.word(node)?;
+        match regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_MAX_BYTES).build() {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                // The message draws the pattern over several lines; its last one says what is wrong.
+                let message = error.to_string();
+                let reason = message.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
+                self.report.error("E008", &node.place, format!("not a regular expression: {reason}"));
+                None
+            }
+        }
+    }
+}
+
+const SECRET_FORMS: &str = "write \"env:NAME\" or \"file:PATH\", or \"sha256:HEX\" for a token that clients send";
+
+/// The most memory one compiled pattern may take.
+const REGEX_MAX_BYTES: usize = 256 * 1024;

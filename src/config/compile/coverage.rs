@@ -1,0 +1,157 @@
+//! Whether calls and rows fit together: every writable row is sent by some call, every required attribute can be set.
+
+use crate::config::tree::Place;
+use crate::expr::{Name, Template};
+use crate::mapping::{Access, Body, BodyNode, Call, IdRule, Mapping, Phase, RowSet, Source, Target};
+
+use super::context::Context;
+use super::rows::RowDraft;
+use super::slots::scim_path;
+
+pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Place) {
+    let by_rules = |wanted: fn(&crate::mapping::WriteRule) -> bool| -> RowSet {
+        mapping.writes.iter().filter(|rule| wanted(rule)).fold(0, |set, rule| set | rule.rows)
+    };
+    let (rules_create, rules_update) = (by_rules(|rule| rule.on_create), by_rules(|rule| rule.on_update));
+    for (index, draft) in drafts.iter().enumerate() {
+        let bit: RowSet = 1 << index;
+        one_way(cx, draft, rules_update & bit != 0);
+        let (row, target) = (&draft.row, &draft.row.target);
+        let sent_on_update = rules_update & bit != 0 || updates_send(mapping, target);
+        if row.updatable() && row.on_update && !sent_on_update {
+            let message = format!("no call sends `{target}` on update");
+            let help = "add it to a call or a write rule, or say `access = \"create\"` or `access = \"read\"`".to_owned();
+            cx.report.error_help("E025", &draft.place, message, help);
+        }
+        let writable = matches!(row.access, Access::Both | Access::Write | Access::Create);
+        let sent_on_create = rules_create & bit != 0
+            || mapping.ops.create.as_ref().is_none_or(|create| create_sends(create, mapping, target));
+        if writable && row.on_create && !sent_on_create {
+            let message = format!("no call sends `{target}` on create");
+            let help = "name it in the body, let `then = \"update\"` follow, or say `on = [\"update\"]`".to_owned();
+            cx.report.error_help("E025", &draft.place, message, help);
+        }
+    }
+    required(cx, mapping, drafts, place);
+}
+
+/// A row that only knows one direction, although it is said to have two.
+fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
+    let Source::Computed { read, write, .. } = &draft.row.source else { return };
+    let target = &draft.row.target;
+    match (read.is_some(), write.is_some(), draft.row.access) {
+        (true, false, Access::Both | Access::Create) if !claimed => {
+            let message = format!("`{target}` has `read` and no `write`");
+            let help = "add `write`, let a write rule claim it, or say `access = \"read\"`".to_owned();
+            cx.report.error_help("E013", &draft.place, message, help);
+        }
+        (false, true, Access::Both | Access::Create) => {
+            let message = format!("`{target}` has `write` and no `read`");
+            cx.report.error_help("E013", &draft.place, message, "add `read`, or say `access = \"write\"`".to_owned());
+        }
+        (true, false, Access::Mirror) if draft.row.lossy.is_none() => {
+            let message = format!("`{target}` is computed, so what clients write is ignored: state `lossy = \"reason\"`");
+            cx.report.error("E013", &draft.place, message);
+        }
+        _ => {}
+    }
+}
+
+fn updates_send(mapping: &Mapping, target: &Target) -> bool {
+    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|call| sends(call, mapping, target))
+}
+
+fn create_sends(create: &Call, mapping: &Mapping, target: &Target) -> bool {
+    let by_key = call_uses(create, Name::Id) && derives_from(&mapping.id, mapping, target);
+    sends(create, mapping, target) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, target))
+}
+
+fn derives_from(id: &IdRule, mapping: &Mapping, target: &Target) -> bool {
+    let paths = id.derive.as_ref().map_or(Vec::new(), |derive| derive.field_paths(Name::Scim));
+    mentions(&paths, mapping, target)
+}
+
+/// Whether a call carries a row: with all the rows, or by name.
+fn sends(call: &Call, mapping: &Mapping, target: &Target) -> bool {
+    matches!(call.body, Body::Rows)
+        || matches!(&call.body, Body::Built(node) if spreads(node))
+        || call_uses(call, Name::Mapped)
+        || call_uses(call, Name::Changed)
+        || mentions(&call_paths(call, Name::Scim), mapping, target)
+}
+
+fn mentions(paths: &[Vec<String>], mapping: &Mapping, target: &Target) -> bool {
+    paths.iter().any(|path| {
+        let Some((attribute, _)) = scim_path(path, &mapping.resource_type) else { return true };
+        let resolved = mapping.resource_type.resolve_attribute(&attribute);
+        resolved.is_ok_and(|resolved| resolved.path.same_attribute(&target.path))
+    })
+}
+
+fn spreads(node: &BodyNode) -> bool {
+    match node {
+        BodyNode::Object { fields, spread } => spread.is_some() || fields.iter().any(|(_, node)| spreads(node)),
+        BodyNode::Array(items) => items.iter().any(spreads),
+        _ => false,
+    }
+}
+
+/// Attributes that RFC 7643 or the author requires must be settable when a resource is made.
+fn required(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Place) {
+    let of = &mapping.resource_type;
+    if mapping.ops.create.is_none() {
+        return;
+    }
+    for attribute in of.schema.attributes.iter().filter(|attribute| attribute.required) {
+        let mapped = drafts.iter().any(|draft| {
+            draft.row.target.path.extension.is_none() && draft.row.target.path.attribute == attribute.name
+        });
+        if !mapped {
+            let message = format!("`{}` is required in SCIM, and no row holds it", attribute.name);
+            cx.report.error("E023", place, message);
+        }
+    }
+    for draft in drafts.iter().filter(|draft| draft.row.required && draft.row.access == Access::Read) {
+        let message = format!("`{}` is required and cannot be written", draft.row.target);
+        cx.report.error("E023", &draft.place, message);
+    }
+}
+
+/// Whether any part of a call reads a name.
+pub(super) fn call_uses(call: &Call, name: Name) -> bool {
+    let mut used = false;
+    each_template(call, &mut |template| used |= template.uses(name));
+    used
+}
+
+/// Every selection from a name that a call makes.
+pub(super) fn call_paths(call: &Call, name: Name) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    each_template(call, &mut |template| paths.extend(template.field_paths(name)));
+    paths
+}
+
+fn each_template(call: &Call, visit: &mut impl FnMut(&Template)) {
+    let named = call.query.iter().chain(&call.headers).map(|(_, template)| template);
+    call.segments.iter().chain(named).for_each(&mut *visit);
+    if let Body::Built(node) = &call.body {
+        each_leaf(node, visit);
+    }
+}
+
+fn each_leaf(node: &BodyNode, visit: &mut impl FnMut(&Template)) {
+    match node {
+        BodyNode::Leaf(template) => visit(template),
+        BodyNode::Object { fields, .. } => {
+            for (_, node) in fields {
+                each_leaf(node, visit);
+            }
+        }
+        BodyNode::Array(items) => {
+            for item in items {
+                each_leaf(item, visit);
+            }
+        }
+        BodyNode::Literal(_) | BodyNode::Secret(_) => {}
+    }
+}

@@ -1,0 +1,247 @@
+//! `[resource.<Type>]`: one mapping per resource type and backend.
+
+use std::sync::Arc;
+
+use crate::config::read::{Fields, Keys};
+use crate::config::tree::{Entry, Node, Place};
+use crate::expr::{Expr, Name, Template};
+use crate::mapping::{Body, Inverse, Mapping, NativePath, Paging, PutOmitted, Slot};
+use crate::scim::filter::CompareOp;
+use crate::scim::{AttrPath, ResourceType};
+
+use super::backend::BackendParts;
+use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments};
+use super::context::Context;
+use super::filter::{FilterBase, filters};
+use super::route::RouteParts;
+use super::rows::{RowDraft, rows};
+use super::slots::{NO_NAMES, READ, SlotScope};
+use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
+
+const KEYS: Keys = Keys {
+    what: "a resource",
+    known: &[
+        "path", "schema", "endpoint", "id", "envelope", "paging", "attrs", "ops", "write", "filter", "members",
+        "put_omitted", "gone", "strip", "version",
+    ],
+    later: &["exists", "deactivate", "off", "unmapped", "guard", "part", "lock", "whole"],
+};
+const DEFAULTS: Keys = Keys {
+    what: "`defaults`",
+    known: &["id", "list", "get", "create", "replace", "update", "delete"],
+    later: &[],
+};
+
+/// What the calls of a resource inherit.
+#[derive(Clone)]
+pub(super) struct Inherited<'i> {
+    pub(super) path: Option<&'i [Template]>,
+    pub(super) envelope: EnvelopeParts,
+    pub(super) backend_envelope: EnvelopeParts,
+    pub(super) paging: Option<&'i Paging>,
+    pub(super) backend_paging: Option<&'i Paging>,
+    pub(super) ok: Option<&'i Expr>,
+}
+
+impl Inherited<'_> {
+    pub(super) fn spec<'s>(
+        &'s self,
+        slot: Slot,
+        of: &'s ResourceType,
+        names: &'static [(&'static str, Name)],
+    ) -> CallSpec<'s> {
+        CallSpec {
+            slot,
+            scope: SlotScope::of(names, of),
+            path: self.path,
+            envelope: &self.envelope,
+            ok: self.ok,
+            body: Body::None,
+        }
+    }
+}
+
+/// A mapping on its way.
+struct Draft {
+    mapping: Mapping,
+    rows: Vec<RowDraft>,
+    inverse: Option<Inverse>,
+    place: Place,
+}
+
+/// The mappings of one backend, for the types that the given routes serve; all types if there are no routes.
+pub(super) fn mappings(
+    cx: &mut Context,
+    resources: Option<&Node>,
+    defaults: Option<&Node>,
+    types: &[ResourceType],
+    backend: &BackendParts,
+    routes: &[RouteParts],
+) -> Vec<Arc<Mapping>> {
+    if let Some(node) = defaults {
+        Fields::of(&mut cx.report, node, &DEFAULTS);
+    }
+    let mut drafts = Vec::new();
+    for of in types {
+        let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
+        let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name));
+        let Some(entry) = entry.filter(|_| routes.is_empty() || !serving.is_empty()) else { continue };
+        cx.take_used();
+        let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
+        check_variables(cx, &of.name, &serving);
+        check_clients(cx, &draft, &serving);
+        check_member_type(cx, &draft, &serving);
+        drafts.push(draft);
+    }
+    give_inverses(cx, &mut drafts);
+    drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
+}
+
+fn resource(
+    cx: &mut Context,
+    entry: &Entry,
+    defaults: Option<&Node>,
+    of: &ResourceType,
+    types: &[ResourceType],
+    backend: &BackendParts,
+) -> Option<Draft> {
+    let fields = Fields::of(&mut cx.report, &entry.value, &KEYS)?;
+    let path = fields.get("path").and_then(|node| path(cx, node, of));
+    let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
+    let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
+        own_envelope.total = own_envelope.total.take().or(total);
+        paging
+    });
+    let inherited = Inherited {
+        path: path.as_deref(),
+        envelope: own_envelope.over(&backend.envelope),
+        backend_envelope: backend.envelope.clone(),
+        paging: own_paging.as_ref().or(backend.paging.as_ref()),
+        backend_paging: backend.paging.as_ref(),
+        ok: backend.ok.as_ref(),
+    };
+    let default_id = defaults.and_then(Node::as_table).and_then(|table| table.get("id")).map(|entry| &entry.value);
+    let id = id::id(cx, fields.get("id").or(default_id), of);
+    let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
+    let changes_sent = ops.update.is_some() || ops.replace.is_none();
+    if fields.get("attrs").is_none() {
+        cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
+    }
+    let rows = rows(cx, fields.get("attrs"), of, changes_sent);
+    let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
+    let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
+    let (filters, scan) = filters(cx, fields.get("filter"), &base);
+    let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
+    let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
+    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
+    let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
+    let mapping = Mapping {
+        resource_type: of.clone(),
+        origin: cx.origin(&entry.key),
+        id,
+        rows: rows.iter().map(|draft| draft.row.clone()).collect(),
+        ops,
+        writes,
+        filters,
+        scan,
+        members,
+        inverse: None,
+        put_omitted: fields.get("put_omitted").and_then(|node| cx.report.choice(node, &put)).unwrap_or(PutOmitted::Clear),
+        gone: fields.get("gone").and_then(|node| cx.expr(node, &read_scope)),
+        version: fields.get("version").and_then(|node| extract(cx, node)),
+        strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+    };
+    if mapping.ops.list.is_none() && mapping.ops.get.is_none() {
+        let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
+        cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
+    }
+    let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
+    laws::check(cx, &draft.rows);
+    overlap::check(cx, &draft.rows);
+    coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
+    probe::check(cx, &draft.rows);
+    Some(draft)
+}
+
+/// `path` of the resource: what `{path}` stands for.
+fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template>> {
+    let text = cx.report.word(node)?;
+    let nothing = EnvelopeParts::default();
+    let spec = CallSpec {
+        slot: Slot::List,
+        scope: SlotScope::of(NO_NAMES, of),
+        path: None,
+        envelope: &nothing,
+        ok: None,
+        body: Body::None,
+    };
+    if text.contains('?') && !text.contains('{') {
+        cx.report.error("E021", &node.place, "the path of a resource has no query");
+        return None;
+    }
+    segments(cx, node, 0..text.len(), &spec)
+}
+
+fn strip(cx: &mut Context, node: &Node) -> Vec<NativePath> {
+    let items = cx.report.list(node).unwrap_or(&[]);
+    items.iter().filter_map(|item| cx.native_path(item)).collect()
+}
+
+/// Every route that serves the type must know the variables that its calls use.
+fn check_variables(cx: &mut Context, name: &str, routes: &[&RouteParts]) {
+    for (variable, place) in cx.take_used() {
+        let Some(route) = routes.iter().find(|route| !route.variables.contains(&variable)) else { continue };
+        let variable = cx.variables.get(variable).map_or_else(String::new, ToString::to_string);
+        let message = format!("the route in line {} has no variable `{variable}`", route.origin.line);
+        let help = format!("give it one with `set = {{ {variable} = \"...\" }}`, or leave `{name}` out of its `resources`");
+        cx.report.error_help("E028", &place, message, help);
+    }
+}
+
+/// Entra looks users up by `userName` and groups by `displayName` before it writes anything.
+fn check_clients(cx: &mut Context, draft: &Draft, routes: &[&RouteParts]) {
+    let wanted = match &*draft.mapping.resource_type.name {
+        "User" => "userName",
+        "Group" => "displayName",
+        _ => return,
+    };
+    let path = AttrPath::core(wanted, None);
+    let planned = draft.mapping.filters.iter().any(|plan| plan.path == path && plan.ops.contains(&CompareOp::Eq));
+    if routes.iter().any(|route| route.entra) && !planned && draft.mapping.scan.is_none() {
+        let message = format!("Entra asks for `{wanted} eq`, and there is no plan for it");
+        let help = format!("add '{wanted} eq' or '*' to `[resource.{}.filter]`", draft.mapping.resource_type.name);
+        cx.report.warn("W040", &draft.place, message, help);
+    }
+}
+
+fn check_member_type(cx: &mut Context, draft: &Draft, routes: &[&RouteParts]) {
+    let Some(members) = &draft.mapping.members else { return };
+    if let Some(route) = routes.iter().find(|route| !route.serves(&members.of)) {
+        let message = format!("the route in line {} does not serve the members, `{}`", route.origin.line, members.of);
+        cx.report.error("E007", &draft.place, message);
+    }
+}
+
+/// The relation is declared with the group and shown by its members.
+fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
+    for index in 0..drafts.len() {
+        let taken = drafts.get_mut(index).and_then(|draft| {
+            let of = draft.mapping.members.as_ref()?.of.clone();
+            Some((of, draft.inverse.take()?, draft.place.clone()))
+        });
+        let Some((of, inverse, place)) = taken else { continue };
+        let Some(member) = drafts.iter_mut().find(|draft| *draft.mapping.resource_type.name == *of) else { continue };
+        let groups = AttrPath::core("groups", None);
+        if member.rows.iter().any(|draft| draft.row.target.path.same_attribute(&groups)) || member.mapping.inverse.is_some() {
+            let message = format!("`groups` of `{of}` is given twice: by `inverse` and by a row or another `inverse`");
+            cx.report.error("E035", &place, message);
+        }
+        member.mapping.inverse = Some(inverse);
+    }
+}
+
+fn finish(draft: Draft) -> Mapping {
+    let mut mapping = draft.mapping;
+    mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping
+}

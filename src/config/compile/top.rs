@@ -1,0 +1,162 @@
+//! The top of the file: version, presets, patterns, and what becomes of the parts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::auth::{AuthKind, Authenticator};
+use crate::config::preset::PRESETS;
+use crate::config::read::{Fields, Keys, Report};
+use crate::config::snapshot::{Backend, Limits, Route, Server, Snapshot};
+use crate::config::tree::{Node, Place, Source, SourceMap, Table, merge, parse};
+use crate::mapping::Mapping;
+use crate::scim::ResourceType;
+
+use super::backend::BackendParts;
+use super::context::Context;
+use super::route::RouteParts;
+use super::{auth, backend, resource, route, schema, server};
+
+const KEYS: Keys = Keys {
+    what: "the file",
+    known: &[
+        "version", "extends", "server", "limits", "patterns", "auth", "backend", "route", "resource", "schema", "defaults",
+    ],
+    later: &["needs", "store", "tenants", "lint", "unset"],
+};
+
+/// Parses the file and lays it on the presets it extends.
+pub(crate) fn document(source: Source) -> (Context, Table) {
+    let presets = PRESETS.map(|(name, text)| Source { name: Arc::from(name), text: text.to_owned() });
+    let sources = std::iter::once(source).chain(presets).collect();
+    let mut report = Report::new(SourceMap::new(sources));
+    let (root, errors) = parse(&report.sources, 0);
+    for error in errors {
+        let offset = usize::try_from(error.line).unwrap_or(usize::MAX);
+        report.push(0, offset, error);
+    }
+    let mut base = Table::default();
+    for preset in extends(&mut report, &root) {
+        let (table, _) = parse(&report.sources, preset);
+        base = merge(base, table);
+    }
+    (Context::new(report), merge(base, root))
+}
+
+/// Numbers of the sources that `extends` names.
+fn extends(report: &mut Report, root: &Table) -> Vec<usize> {
+    let Some(entry) = root.get("extends") else { return Vec::new() };
+    let names = PRESETS.map(|(name, _)| name);
+    let mut found = Vec::new();
+    for node in report.list(&entry.value).unwrap_or(&[]) {
+        let Some(name) = report.text(node) else { continue };
+        match names.iter().position(|known| *known == name) {
+            Some(index) => found.push(index + 1),
+            None => report.unknown("E007", &node.place, format!("there is no preset `{name}`"), name, names),
+        }
+    }
+    found
+}
+
+/// Everything that resources need, before there are any mappings.
+pub(super) struct Parts<'n> {
+    server: Server,
+    passthrough: Option<usize>,
+    limits: Limits,
+    authenticators: Vec<Authenticator>,
+    backends: Vec<(Backend, BackendParts)>,
+    routes: Vec<RouteParts>,
+    types: Vec<ResourceType>,
+    fields: Fields<'n>,
+}
+
+pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
+    let fields = Fields::of_table(&mut cx.report, root, &TOP, &KEYS);
+    version(cx, &fields);
+    cx.patterns = patterns(cx, &fields);
+    let (server, passthrough_node) = server::server(cx, fields.get("server"));
+    let limits = server::limits(cx, fields.get("limits"));
+    let authenticators = auth::authenticators(cx, fields.get("auth"));
+    let backend_names = names(fields.get("backend"));
+    let types = schema::resource_types(cx, fields.get("schema"), fields.get("resource"));
+    let auth_names: Vec<(String, bool)> =
+        authenticators.iter().map(|known| (known.name.to_string(), known.kind != AuthKind::None)).collect();
+    let routes = route::routes(cx, fields.get("route"), &backend_names, &auth_names, &types);
+    let backends = backend::backends(cx, fields.get("backend"), &types);
+    let passthrough = server::passthrough(cx, passthrough_node, &backend_names);
+    Parts { server, passthrough, limits, authenticators, backends, routes, types, fields }
+}
+
+/// Compiles the mappings and puts the snapshot together; `None` if something is missing that was reported.
+pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Option<Snapshot> {
+    let resources = parts.fields.get("resource");
+    let defaults = parts.fields.get("defaults");
+    let mut by_backend: BTreeMap<usize, Vec<Arc<Mapping>>> = BTreeMap::new();
+    let mut used: Vec<usize> = parts.routes.iter().filter_map(|route| route.backend).collect();
+    used.sort_unstable();
+    used.dedup();
+    // Without a usable route the resources are checked all the same.
+    let fallback = BackendParts::default();
+    if used.is_empty() {
+        resource::mappings(cx, resources, defaults, &parts.types, &fallback, &parts.routes);
+    }
+    for index in used {
+        let backend = parts.backends.get(index).map_or(&fallback, |(_, parts)| parts);
+        let serving: Vec<RouteParts> =
+            parts.routes.iter().filter(|route| route.backend == Some(index)).cloned().collect();
+        let mappings = resource::mappings(cx, resources, defaults, &parts.types, backend, &serving);
+        by_backend.insert(index, mappings);
+    }
+    let routes = parts.routes.iter().map(|route| finish_route(route, &by_backend)).collect::<Option<Vec<_>>>()?;
+    Some(Snapshot {
+        hash,
+        server: Server { passthrough: parts.passthrough, ..parts.server },
+        limits: parts.limits,
+        variables: cx.variables.clone(),
+        routes,
+        backends: parts.backends.into_iter().map(|(backend, _)| backend).collect(),
+        authenticators: parts.authenticators,
+        secrets: std::mem::take(&mut cx.secrets),
+        warnings: Vec::new(),
+    })
+}
+
+fn finish_route(route: &RouteParts, mappings: &BTreeMap<usize, Vec<Arc<Mapping>>>) -> Option<Route> {
+    let backend = route.backend?;
+    let serves = |mapping: &&Arc<Mapping>| route.serves(&mapping.resource_type.name);
+    Some(Route {
+        label: Arc::clone(&route.label),
+        template: route.template.clone()?,
+        set: route.set.clone(),
+        auth: route.auth?,
+        backend,
+        mappings: mappings.get(&backend)?.iter().filter(serves).cloned().collect(),
+        origin: route.origin.clone(),
+    })
+}
+
+fn version(cx: &mut Context, fields: &Fields<'_>) {
+    let why = "this adapter reads `version = 1`";
+    let Some(node) = fields.require(&mut cx.report, "version", why) else { return };
+    if cx.report.integer(node, 0..=u64::MAX).is_some_and(|version| version != 1) {
+        cx.report.error("E009", &node.place, why);
+    }
+}
+
+fn patterns(cx: &mut Context, fields: &Fields<'_>) -> BTreeMap<String, String> {
+    let Some(table) = fields.get("patterns").and_then(|node| cx.report.table(node)) else { return BTreeMap::new() };
+    let mut patterns = BTreeMap::new();
+    for entry in &table.entries {
+        if let Some(pattern) = cx.pattern(&entry.value) {
+            patterns.insert(entry.name.clone(), pattern);
+        }
+    }
+    patterns
+}
+
+/// Names of the entries of a table, in file order.
+pub(super) fn names(node: Option<&Node>) -> Vec<String> {
+    let entries = node.and_then(Node::as_table).map_or(&[][..], |table| &table.entries);
+    entries.iter().map(|entry| entry.name.clone()).collect()
+}
+
+static TOP: std::sync::LazyLock<Place> = std::sync::LazyLock::new(Place::default);

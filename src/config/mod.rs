@@ -1,0 +1,31 @@
+//! The configuration: text in, an immutable [`Snapshot`] or every [`Diagnostic`] out.
+//!
+//! | module | in -> out |
+//! |---|---|
+//! | `tree` | TOML text -> values that know their place |
+//! | `read` | values -> typed values, and findings |
+//! | `preset` | the built-in presets |
+//! | `secret` | references to secrets |
+//! | `compile` | the tree -> compiled mappings, checked |
+//! | `snapshot` | what comes out |
+//! | `diagnostic` | what is wrong, and how it is shown |
+//!
+//! All of it is pure: reading files, resolving secrets and watching for changes is the shell's business.
+
+mod compile;
+mod diagnostic;
+mod preset;
+mod read;
+#[cfg(feature = "server")]
+pub mod reload;
+pub mod secret;
+mod snapshot;
+mod tree;
+mod units;
+
+pub use compile::{TEXT_MAX_BYTES, compile};
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use snapshot::{
+    Backend, BaseUrl, Cidr, ErrorRule, Format, Limits, OutboundAuth, ResolvedSecrets, Route, Server, Snapshot,
+};
+pub use tree::Source;

@@ -1,0 +1,55 @@
+//! In: head and body of a native reply. Out: a [`NativeReply`]. The declared content type is not asked: some
+//! applications label JSON as HTML, and others label an HTML error page as JSON.
+
+use http::response::Parts;
+use serde_json::Value;
+
+use crate::plan::NativeReply;
+
+/// Reads a reply whose size is already bounded.
+pub(super) fn read(head: &Parts, body: &[u8]) -> NativeReply {
+    // `http` keeps header names in lower case.
+    let headers = head.headers.iter().map(|(name, value)| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), text)
+    });
+    let (parsed, unreadable) = parse(body);
+    NativeReply { status: head.status.as_u16(), headers: headers.collect(), body: parsed, unreadable }
+}
+
+fn parse(body: &[u8]) -> (Value, bool) {
+    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return (Value::Null, false);
+    }
+    match serde_json::from_slice(text) {
+        Ok(value) => (value, false),
+        Err(_) => (Value::Null, true),
+    }
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bodies_are_json_or_nothing_or_unreadable() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        let cases: [(&[u8], Value, bool); 8] = [
+            (b"", Value::Null, false),
+            (b" \r\n", Value::Null, false),
+            (b"null", Value::Null, false),
+            (b"{\"a\":1}\n", json!({"a": 1}), false),
+            (b"\xef\xbb\xbf[1]", json!([1]), false),
+            (b"<html>", Value::Null, true),
+            (b"{\"a\":", Value::Null, true),
+            (deep.as_bytes(), Value::Null, true),
+        ];
+        for (body, value, unreadable) in cases {
+            assert_eq!(parse(body), (value, unreadable), "{}", String::from_utf8_lossy(body));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! In: a native call and what its backend adds. Out: an HTTP request with credentials and secrets in place.
+//!
+//! Nothing here sends. Errors name what is wrong and never a value, because values may be personal or secret.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+use serde_json::Value;
+
+use super::client::NativeClientError;
+use super::form;
+use super::forward::Forwarded;
+use crate::config::secret::Secret;
+use crate::config::snapshot::{Backend, BaseUrl, Format, OutboundAuth, ResolvedSecrets};
+use crate::plan::{NativeCall, SECRET_MARKER};
+use crate::route::{Reason, canonicalise};
+
+/// Builds the request for one call.
+pub(super) fn build(
+    envelope: &Envelope,
+    call: &NativeCall,
+    forwarded: &Forwarded,
+    body_secrets: &ResolvedSecrets,
+) -> Result<Request<Full<Bytes>>, Unsendable> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    *request.method_mut() = Method::from_bytes(call.method.as_bytes()).map_err(|_| Unsendable::Method)?;
+    *request.uri_mut() = uri(envelope, &call.target)?;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("scimshim/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in forwarded.iter() {
+        headers.insert(name, value.clone());
+    }
+    add_mapped_headers(headers, call)?;
+    if let Some(body) = &call.body {
+        let body = fill_secrets(body, body_secrets)?;
+        let (media_type, text) = match envelope.format {
+            Format::Json => ("application/json", body.to_string()),
+            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body)),
+        };
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
+        *request.body_mut() = Full::new(Bytes::from(text));
+    }
+    // Last, so that no mapping can replace it.
+    if let Some((name, value)) = &envelope.credential {
+        request.headers_mut().insert(name, value.clone());
+    }
+    Ok(request)
+}
+
+/// What a backend adds to each of its calls.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    /// Scheme, authority and base path, without a slash at its end.
+    base: String,
+    format: Format,
+    /// Marked sensitive, so that it is not printed and not kept in compression tables.
+    credential: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Envelope {
+    /// Prepares what all calls to a backend have in common.
+    pub(super) fn new(backend: &Backend, secrets: &ResolvedSecrets) -> Result<Self, NativeClientError> {
+        let unsendable = |what| NativeClientError::Unsendable { backend: Arc::clone(&backend.name), what };
+        let BaseUrl { tls, host, port, path } = &backend.url;
+        let base = format!("{}://{host}:{port}{path}", if *tls { "https" } else { "http" });
+        if base.parse::<Uri>().is_err() {
+            return Err(unsendable("its url"));
+        }
+        let secret = |index: &usize| {
+            let missing = || NativeClientError::NoSecret { backend: Arc::clone(&backend.name) };
+            secrets.get(index).map(Secret::expose).ok_or_else(missing)
+        };
+        let credential = match &backend.auth {
+            OutboundAuth::None => None,
+            OutboundAuth::Bearer(token) => Some((AUTHORIZATION, format!("Bearer {}", secret(token)?))),
+            OutboundAuth::Header { name, prefix, token } => {
+                let name =
+                    HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable("the name of its auth header"))?;
+                Some((name, format!("{prefix}{}", secret(token)?)))
+            }
+            OutboundAuth::Basic { user, password } => {
+                let pair = format!("{user}:{}", secret(password)?);
+                Some((AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair))))
+            }
+        };
+        let credential = match credential {
+            None => None,
+            Some((name, text)) => {
+                let mut value = HeaderValue::from_str(&text).map_err(|_| unsendable("its credential"))?;
+                value.set_sensitive(true);
+                Some((name, value))
+            }
+        };
+        Ok(Self { base, format: backend.format, credential })
+    }
+}
+
+/// A call that cannot be written as an HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unsendable {
+    /// No backend of that number.
+    #[error("there is no such backend")]
+    Backend,
+    /// Not a method.
+    #[error("the method is not a token")]
+    Method,
+    /// Not a path below the base URL.
+    #[error("the path is not one below the backend's url")]
+    Target,
+    /// Not a header, or one that belongs to the connection.
+    #[error("a header name or value cannot be sent")]
+    Header,
+    /// The body wants a secret that is not there.
+    #[error("a secret of the body is not available")]
+    Secret,
+}
+
+fn uri(envelope: &Envelope, target: &str) -> Result<Uri, Unsendable> {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    // A key such as `..` needs no encoding, and would lead the call elsewhere.
+    match canonicalise(path) {
+        Ok(path) if path.ambiguous != Some(Reason::DotSegment) => {}
+        _ => return Err(Unsendable::Target),
+    }
+    format!("{}{target}", envelope.base).parse().map_err(|_| Unsendable::Target)
+}
+
+fn add_mapped_headers(headers: &mut HeaderMap, call: &NativeCall) -> Result<(), Unsendable> {
+    for (name, value) in &call.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsendable::Header)?;
+        if OF_THE_CONNECTION.contains(&name.as_str()) {
+            return Err(Unsendable::Header);
+        }
+        headers.insert(name, HeaderValue::from_str(value).map_err(|_| Unsendable::Header)?);
+    }
+    Ok(())
+}
+
+/// Puts secrets where their markers stand; a body without markers is not copied.
+fn fill_secrets<'b>(body: &'b Value, secrets: &ResolvedSecrets) -> Result<Cow<'b, Value>, Unsendable> {
+    if !holds_marker(body) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut filled = body.clone();
+    fill(&mut filled, secrets)?;
+    Ok(Cow::Owned(filled))
+}
+
+fn holds_marker(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.contains_key(SECRET_MARKER) || fields.values().any(holds_marker),
+        Value::Array(items) => items.iter().any(holds_marker),
+        _ => false,
+    }
+}
+
+fn fill(value: &mut Value, secrets: &ResolvedSecrets) -> Result<(), Unsendable> {
+    match value {
+        Value::Object(fields) => {
+            if let Some(index) = fields.get(SECRET_MARKER) {
+                let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
+                let secret = index.and_then(|index| secrets.get(&index)).ok_or(Unsendable::Secret)?;
+                *value = Value::from(secret.expose());
+                return Ok(());
+            }
+            fields.values_mut().try_for_each(|inner| fill(inner, secrets))
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|inner| fill(inner, secrets)),
+        _ => Ok(()),
+    }
+}
+
+/// Headers that the client writes itself.
+const OF_THE_CONNECTION: [&str; 7] =
+    ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];

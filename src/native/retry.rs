@@ -1,0 +1,72 @@
+//! Which outcomes are tried again, and after how long. Pure but for [`jitter`].
+//!
+//! | outcome | tried again |
+//! |---|---|
+//! | no connection | always: nothing was sent |
+//! | connection ended early; status 502, 503, 504 | calls that may be repeated |
+//! | deadline of an attempt passed; reply too large | never: a slow backend must not get more to do |
+//! | any other reply | never: it is an answer |
+//!
+//! A call may be repeated if its slot reads, its method is idempotent (RFC 9110 9.2.2), or the mapping says so.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::Duration;
+
+use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
+
+/// How long to wait before the next attempt, or `None` if this outcome stands. `attempts` were made so far, the first
+/// one included; `random` spreads clients that failed together.
+pub(super) fn pause(call: &NativeCall, outcome: &NativeOutcome, attempts: u32, random: u64) -> Option<Duration> {
+    if attempts >= ATTEMPTS_MAX || !worth_repeating(call, outcome) {
+        return None;
+    }
+    let asked = match outcome {
+        NativeOutcome::Reply(reply) => retry_after(reply),
+        NativeOutcome::Failed(_) => None,
+    };
+    match asked {
+        Some(asked) if asked > RETRY_AFTER_MAX => None,
+        _ => Some(backoff(attempts, random).max(asked.unwrap_or_default())),
+    }
+}
+
+fn worth_repeating(call: &NativeCall, outcome: &NativeOutcome) -> bool {
+    match outcome {
+        NativeOutcome::Failed(NativeFailure::Connect) => true,
+        NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable(call),
+        NativeOutcome::Failed(NativeFailure::Timeout | NativeFailure::TooLarge) => false,
+        NativeOutcome::Reply(reply) => matches!(reply.status, 502..=504) && repeatable(call),
+    }
+}
+
+fn repeatable(call: &NativeCall) -> bool {
+    call.idempotent || call.slot.reads() || matches!(&*call.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+}
+
+/// Seconds of `Retry-After`; a date is not waited for.
+fn retry_after(reply: &NativeReply) -> Option<Duration> {
+    let (_, value) = reply.headers.iter().find(|(name, _)| name == "retry-after")?;
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Doubles from attempt to attempt; between half and all of that.
+fn backoff(attempts: u32, random: u64) -> Duration {
+    let full = BACKOFF.saturating_mul(1 << attempts.saturating_sub(1).min(8));
+    let half = full / 2;
+    let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX).max(1);
+    half + Duration::from_nanos(random % spread)
+}
+
+/// A number that differs from call to call. Not for secrets.
+pub(super) fn jitter() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Attempts per call: the first and two repetitions.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Longest wait before the first repetition.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Longest `Retry-After` that is waited for; with a longer one the reply stands, and the client is told.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,296 @@
+//! A downstream connection as the proxy library sees it.
+//!
+//! In: a socket. Out: one inspected request head at a time, then exactly the bytes of that request's body. The next
+//! request of the connection stays here until its own head is asked for, so that every head passes through
+//! [`head::inspect`] and none reaches the library in the wake of the request before it.
+//!
+//! What to do with a request is not decided here.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Buf, BufMut, BytesMut};
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
+
+use super::head::{self, Framing, Refusal};
+
+/// Bounds of a head.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadBounds {
+    /// Bytes, all together.
+    pub max_bytes: usize,
+    /// Time from the first byte to the blank line; on a fresh connection, from its beginning.
+    pub timeout: Duration,
+    /// Time a kept connection may wait for its next request.
+    pub idle: Duration,
+}
+
+/// Why there is no head.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeadEnd {
+    /// The connection ended, was idle for too long, or the listener stops: nothing to say.
+    Closed,
+    /// The head is refused.
+    Refused(Refusal),
+}
+
+/// A downstream connection.
+#[derive(Debug)]
+pub struct Downstream {
+    socket: TcpStream,
+    digest: Arc<SocketDigest>,
+    /// Read but not yet handed on: an inspected head, or what came with it.
+    inbox: BytesMut,
+    /// How many more bytes belong to the request that was handed on; `None` when only the library can tell.
+    owed: Option<u64>,
+    /// Whether a request was served on it.
+    used: bool,
+    write_timeout: Duration,
+    /// Armed while a write makes no progress.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Downstream {
+    /// Wraps an accepted socket. A write that makes no progress for `write_timeout` fails.
+    pub fn new(socket: TcpStream, peer: SocketAddr, write_timeout: Duration) -> Self {
+        let digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
+        // The address is asked for once here: a client that is gone by then would have none.
+        let _ = digest.peer_addr.set(Some(peer.into()));
+        Self {
+            socket,
+            digest: Arc::new(digest),
+            inbox: BytesMut::new(),
+            owed: Some(0),
+            used: false,
+            write_timeout,
+            write_deadline: None,
+        }
+    }
+
+    /// Waits for the next request head, checks it and makes it readable.
+    pub async fn next_request(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<(), HeadEnd> {
+        let end = self.read_head(bounds, stop).await?;
+        let head = head::inspect(self.inbox.get(..end).unwrap_or_default()).map_err(HeadEnd::Refused)?;
+        let rest = self.inbox.split_off(end);
+        self.owed = match head.framing {
+            Framing::Length(length) => Some(length.saturating_add(head.bytes.len() as u64)),
+            Framing::Chunked | Framing::Upgrade => None,
+        };
+        self.inbox = BytesMut::from(head.bytes.as_slice());
+        self.inbox.unsplit(rest);
+        self.used = true;
+        Ok(())
+    }
+
+    async fn read_head(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<usize, HeadEnd> {
+        let mut deadline = Instant::now() + bounds.timeout;
+        if self.inbox.is_empty() && self.used {
+            self.wait_for_first_byte(bounds, stop).await?;
+            deadline = Instant::now() + bounds.timeout;
+        }
+        let mut seen = 0;
+        loop {
+            // RFC 9112 2.2: an empty line before the request line is tolerated.
+            while self.inbox.starts_with(b"\r\n") {
+                self.inbox.advance(2);
+                seen = 0;
+            }
+            let end = head::find_end(&self.inbox, seen).map_err(HeadEnd::Refused)?;
+            if end.unwrap_or(self.inbox.len()) > bounds.max_bytes {
+                return Err(HeadEnd::Refused(Refusal::TooLarge));
+            }
+            if let Some(end) = end {
+                return Ok(end);
+            }
+            seen = self.inbox.len();
+            match timeout_at(deadline, self.receive()).await {
+                Ok(Ok(1..)) => {}
+                Err(_) if !self.inbox.is_empty() => return Err(HeadEnd::Refused(Refusal::Timeout)),
+                _ => return Err(HeadEnd::Closed),
+            }
+        }
+    }
+
+    async fn wait_for_first_byte(
+        &mut self,
+        bounds: &HeadBounds,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), HeadEnd> {
+        tokio::select! {
+            biased;
+            read = timeout(bounds.idle, self.receive()) => match read {
+                Ok(Ok(1..)) => Ok(()),
+                _ => Err(HeadEnd::Closed),
+            },
+            _ = stop.wait_for(|stopping| *stopping) => Err(HeadEnd::Closed),
+        }
+    }
+
+    async fn receive(&mut self) -> io::Result<usize> {
+        self.inbox.reserve(READ_BYTES);
+        self.socket.read_buf(&mut (&mut self.inbox).limit(READ_BYTES)).await
+    }
+
+    /// Sends an answer of our own making and closes.
+    pub async fn refuse(mut self, answer: &[u8]) {
+        if timeout(LINGER, self.socket.write_all(answer)).await.is_ok_and(|sent| sent.is_ok()) {
+            self.linger().await;
+        }
+    }
+
+    /// Closes in a way that lets the client read the answer: a socket closed with unread bytes in it is reset, and the
+    /// reset overtakes the answer (RFC 9112 9.6).
+    async fn linger(&mut self) {
+        let drain = async {
+            self.socket.shutdown().await?;
+            let mut scrap = [0_u8; 4096];
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                match self.socket.read(&mut scrap).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
+        };
+        // Whether the client took the answer is its own affair by then.
+        let _ = timeout(LINGER, drain).await;
+    }
+
+    /// Everything owed was handed on. What comes may only be the next request, which is kept, or the end.
+    fn poll_beyond(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.inbox.len() < READ_BYTES {
+            let mut space = [0_u8; 1024];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.inbox.extend_from_slice(read.filled());
+        }
+        // Enough was kept; the rest stays in the socket until the request under way is answered.
+        Poll::Pending
+    }
+
+    fn settle_write<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.write_deadline = None;
+            return poll;
+        }
+        let timeout = self.write_timeout;
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Downstream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let allowed = self.owed.map_or(usize::MAX, |owed| usize::try_from(owed).unwrap_or(usize::MAX));
+        if allowed == 0 {
+            return self.poll_beyond(cx);
+        }
+        let before = buf.filled().len();
+        if !self.inbox.is_empty() {
+            let length = self.inbox.len().min(allowed).min(buf.remaining());
+            buf.put_slice(&self.inbox.split_to(length));
+        } else if allowed >= buf.remaining() {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        } else {
+            let mut space = [0_u8; READ_BYTES];
+            let mut part = ReadBuf::new(space.get_mut(..allowed.min(READ_BYTES)).unwrap_or_default());
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut part))?;
+            buf.put_slice(part.filled());
+        }
+        let length = buf.filled().len() - before;
+        if let Some(owed) = &mut self.owed {
+            *owed = owed.saturating_sub(length as u64);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Downstream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.settle_write(cx, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.settle_write(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[async_trait]
+impl Shutdown for Downstream {
+    async fn shutdown(&mut self) {
+        self.linger().await;
+    }
+}
+
+impl UniqueID for Downstream {
+    fn id(&self) -> UniqueIDType {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl Ssl for Downstream {}
+
+impl GetTimingDigest for Downstream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Downstream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for Downstream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(self.digest.clone())
+    }
+}
+
+impl Peek for Downstream {}
+
+/// Bytes read at a time, and bytes of a next request kept while one is under way.
+const READ_BYTES: usize = 4096;
+
+/// How long and how much a closing connection is read.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 * 1024;

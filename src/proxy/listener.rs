@@ -1,0 +1,209 @@
+//! Accepting connections, and letting go of them.
+//!
+//! In: a bound socket. Out: each connection served request by request, never more than the limit at once; at the end
+//! an orderly stop. The loop is our own because that of the proxy library knows no limit, no deadline for a header and
+//! no way to tell which port it got, and goes on without a listener when the port is taken.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pingora::apps::HttpServerApp;
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::downstream::{Downstream, HeadBounds, HeadEnd};
+use super::edge::Live;
+use super::respond;
+use super::service::ScimProxy;
+use crate::telemetry::Metrics;
+use crate::telemetry::events::{ConnectionRejected, Panicked, ProtocolRefused};
+
+/// How far a stop has come. Each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Serving.
+    Running,
+    /// Still accepting, so that those who have not heard yet are served.
+    Leaving,
+    /// No longer accepting; what is under way is finished.
+    Draining,
+    /// Whatever is left is cut off.
+    Cut,
+}
+
+/// The data side.
+pub struct DataListener {
+    listener: TcpListener,
+    connections: Connections,
+    phase: watch::Receiver<Phase>,
+    stopping: watch::Sender<bool>,
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct Connections {
+    app: Arc<HttpProxy<ScimProxy>>,
+    current: Arc<ArcSwap<Live>>,
+    metrics: Arc<Metrics>,
+    stopping: watch::Receiver<bool>,
+    slots: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl DataListener {
+    /// Prepares to serve `listener` with at most `limit` connections at once.
+    pub fn new(
+        listener: TcpListener,
+        limit: usize,
+        current: Arc<ArcSwap<Live>>,
+        metrics: Arc<Metrics>,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let (stopping, watch_stopping) = watch::channel(false);
+        let proxy = ScimProxy::new(current.clone(), metrics.clone(), watch_stopping.clone());
+        let mut app = http_proxy(&Arc::new(server_conf()), proxy);
+        app.server_options = None;
+        let limit = limit.min(Semaphore::MAX_PERMITS);
+        let connections = Connections {
+            app: Arc::new(app),
+            current,
+            metrics,
+            stopping: watch_stopping,
+            slots: Arc::new(Semaphore::new(limit)),
+            refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
+            limit,
+        };
+        Self { listener, connections, phase, stopping }
+    }
+
+    /// Serves until the phase is [`Phase::Draining`], then until the last connection ends or the phase is
+    /// [`Phase::Cut`]. Returns how many connections were cut off.
+    pub async fn run(mut self) -> usize {
+        let mut tasks = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                _ = self.phase.wait_for(|phase| *phase >= Phase::Draining) => break,
+                accepted = self.listener.accept() => accepted,
+                Some(ended) = tasks.join_next() => {
+                    self.connections.note_end(&ended);
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((socket, peer)) => self.connections.take(&mut tasks, socket, peer),
+                // No descriptors left, most likely: the socket stays ready, so that trying at once would spin.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+        drop(self.listener);
+        self.stopping.send_replace(true);
+        loop {
+            tokio::select! {
+                ended = tasks.join_next() => match ended {
+                    Some(ended) => self.connections.note_end(&ended),
+                    None => return 0,
+                },
+                _ = self.phase.wait_for(|phase| *phase >= Phase::Cut) => return tasks.len(),
+            }
+        }
+    }
+}
+
+impl Connections {
+    fn take(&self, tasks: &mut JoinSet<()>, socket: TcpStream, peer: SocketAddr) {
+        // Answers are written as head and body; without this the body waits for the head to be acknowledged.
+        let _ = socket.set_nodelay(true);
+        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            tasks.spawn(self.clone().serve(socket, peer, slot));
+            return;
+        }
+        ConnectionRejected { limit: self.limit }.emit(&self.metrics);
+        // Saying why takes a moment, and only so many are given one.
+        if let Ok(refusal) = self.refusals.clone().try_acquire_owned() {
+            tasks.spawn(async move {
+                Downstream::new(socket, peer, ACCEPT_PAUSE).refuse(&respond::too_many_connections()).await;
+                drop(refusal);
+            });
+        }
+    }
+
+    async fn serve(self, socket: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        let _open = OpenConnection::begin(&self.metrics);
+        let mut stopping = self.stopping.clone();
+        let mut connection = Downstream::new(socket, peer, self.current.load().bounds.body_timeout);
+        loop {
+            let bounds = self.current.load().bounds;
+            let head_bounds = HeadBounds {
+                max_bytes: bounds.header_max_bytes,
+                timeout: bounds.header_timeout,
+                idle: bounds.keepalive_timeout,
+            };
+            match connection.next_request(&head_bounds, &mut stopping).await {
+                Ok(()) => {}
+                Err(HeadEnd::Closed) => break,
+                Err(HeadEnd::Refused(refusal)) => {
+                    ProtocolRefused { refusal, peer }.emit(&self.metrics);
+                    connection.refuse(&respond::refusal(refusal)).await;
+                    break;
+                }
+            }
+            let mut session = ServerSession::new_http1(Box::new(connection));
+            // Any number will do: how long to wait for the next head is decided here and not in the library.
+            session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
+            session.set_total_drain_timeout(Some(DRAIN_BODY));
+            let Some(reusable) = self.app.process_new_http(session, &stopping).await else { break };
+            match reusable.consume().0.into_any().downcast::<Downstream>() {
+                Ok(same) => connection = *same,
+                Err(_) => break,
+            }
+        }
+        drop(slot);
+    }
+
+    fn note_end(&self, ended: &Result<(), tokio::task::JoinError>) {
+        if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
+            Panicked { request_id: "" }.emit(&self.metrics);
+        }
+    }
+}
+
+/// One open connection, until dropped.
+struct OpenConnection(prometheus::IntGauge);
+
+impl OpenConnection {
+    fn begin(metrics: &Metrics) -> Self {
+        metrics.connections.inc();
+        Self(metrics.connections.clone())
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The library's own settings; its file, its signals and its server are not used.
+fn server_conf() -> ServerConf {
+    ServerConf {
+        // The first try and one more, which the library makes only for idempotent requests on a reused connection that
+        // closed before an answer.
+        max_retries: 2,
+        ..ServerConf::default()
+    }
+}
+
+/// Connections over the limit that are told so at the same time; others are closed without a word.
+const REFUSALS_AT_ONCE: usize = 64;
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the rest of a body is read to keep a connection.
+const DRAIN_BODY: Duration = Duration::from_secs(2);

@@ -1,0 +1,234 @@
+//! One struct for each thing that happens; [`emit`](ScimAnswered::emit) writes its log line and its metrics.
+//!
+//! What can be read here is all that ever reaches the log from the request path.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::metrics::{Metrics, observe};
+use crate::proxy::head::Refusal;
+
+/// What a SCIM request was about, in words of the configuration and the RFC.
+#[derive(Clone, Debug)]
+pub struct RequestLabels {
+    /// Route template as configured, or `none`.
+    pub route: Arc<str>,
+    /// `User`, `Group`, ..., or `none`.
+    pub resource_type: Arc<str>,
+    /// `list`, `get`, `create`, `replace`, `patch`, `delete`, `bulk`, `discovery` or `none`.
+    pub operation: &'static str,
+}
+
+impl Default for RequestLabels {
+    fn default() -> Self {
+        Self { route: "none".into(), resource_type: "none".into(), operation: "none" }
+    }
+}
+
+/// A SCIM request was answered.
+#[derive(Debug)]
+pub struct ScimAnswered<'a> {
+    /// What it was about.
+    pub labels: &'a RequestLabels,
+    /// HTTP status.
+    pub status: u16,
+    /// `scimType` of the error, if it was one and has one.
+    pub scim_type: Option<&'static str>,
+    /// `X-Request-Id`.
+    pub request_id: &'a str,
+    /// From the request head to the end of the answer.
+    pub duration: Duration,
+}
+
+impl ScimAnswered<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        let RequestLabels { route, resource_type, operation } = self.labels;
+        let (route, resource_type): (&str, &str) = (route, resource_type);
+        let scim_type = self.scim_type.unwrap_or("none");
+        let mut code = CodeText::default();
+        let code = code.of(self.status);
+        metrics.requests.with_label_values(&[route, resource_type, operation, code, scim_type]).inc();
+        observe(&metrics.request_duration.with_label_values(&[resource_type, operation]), self.duration);
+        tracing::info!(
+            request_id = self.request_id,
+            route,
+            resource_type,
+            operation = *operation,
+            status = self.status,
+            scim_type,
+            duration_ms = millis(self.duration),
+            "scim request answered"
+        );
+    }
+}
+
+/// A request that is not SCIM was answered by the application, or for it.
+#[derive(Debug)]
+pub struct PassedThrough<'a> {
+    /// HTTP status; 0 when the client was gone first.
+    pub status: u16,
+    /// `X-Request-Id`.
+    pub request_id: &'a str,
+    /// Until the end of the answer.
+    pub duration: Duration,
+    /// What went wrong, in words of the proxy library's error type: no path and no header.
+    pub error: Option<&'a str>,
+}
+
+impl PassedThrough<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        let mut code = CodeText::default();
+        metrics.passthrough_requests.with_label_values(&[code.of(self.status)]).inc();
+        let (request_id, status, duration_ms) = (self.request_id, self.status, millis(self.duration));
+        match self.error {
+            Some(error) => tracing::warn!(request_id, status, duration_ms, error, "pass-through failed"),
+            None => tracing::debug!(request_id, status, duration_ms, "passed through"),
+        }
+    }
+}
+
+/// A request was refused for how it was sent, before it was a request.
+#[derive(Debug)]
+pub struct ProtocolRefused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Who sent it.
+    pub peer: SocketAddr,
+}
+
+impl ProtocolRefused {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.protocol_rejections.with_label_values(&[self.refusal.as_str()]).inc();
+        tracing::info!(reason = self.refusal.as_str(), peer = %self.peer, "request refused by protocol");
+    }
+}
+
+/// A connection was turned away because too many are open.
+#[derive(Debug)]
+pub struct ConnectionRejected {
+    /// The limit.
+    pub limit: usize,
+}
+
+impl ConnectionRejected {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.connections_rejected.inc();
+        tracing::warn!(limit = self.limit, "connection rejected: too many are open");
+    }
+}
+
+/// A panic was caught while a request was served.
+#[derive(Debug)]
+pub struct Panicked<'a> {
+    /// `X-Request-Id`, where there was a request yet.
+    pub request_id: &'a str,
+}
+
+impl Panicked<'_> {
+    /// Logs and counts. The panic's own words are not logged, for they may hold input; its place is, by the hook of
+    /// [`super::log`].
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.panics.inc();
+        tracing::error!(request_id = self.request_id, "panic while serving a request");
+    }
+}
+
+/// The configuration was loaded, or not.
+#[derive(Debug)]
+pub struct ConfigLoaded<'a> {
+    /// The label of the counter.
+    pub outcome: &'static str,
+    /// Whether the configuration in force is the one in the file.
+    pub success: bool,
+    /// Hash of the configuration in force.
+    pub hash: &'a str,
+    /// Seconds since 1970.
+    pub now: i64,
+    /// What there is to say about it, line by line.
+    pub remarks: &'a [String],
+}
+
+impl ConfigLoaded<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.config_reloads.with_label_values(&[self.outcome]).inc();
+        metrics.config_last_reload_successful.set(i64::from(self.success));
+        if self.success {
+            metrics.config_last_reload_success_timestamp.set(self.now);
+            metrics.config_info.reset();
+            metrics.config_info.with_label_values(&[self.hash]).set(1);
+        }
+        let (outcome, hash) = (self.outcome, self.hash);
+        for remark in self.remarks {
+            match self.success {
+                true => tracing::warn!(outcome, "configuration: {remark}"),
+                false => tracing::error!(outcome, "configuration: {remark}"),
+            }
+        }
+        match self.success {
+            true => tracing::info!(outcome, hash, "configuration in force"),
+            false => tracing::error!(outcome, hash, "configuration not loaded; the one before stays in force"),
+        }
+    }
+}
+
+/// The text of a status code without an allocation.
+#[derive(Default)]
+struct CodeText([u8; 3]);
+
+impl CodeText {
+    fn of(&mut self, status: u16) -> &str {
+        let digit = |value: u16| b'0' + (value % 10) as u8;
+        self.0 = [digit(status / 100), digit(status / 10), digit(status)];
+        std::str::from_utf8(&self.0).unwrap_or("000")
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_counted_under_its_labels() {
+        let metrics = Metrics::new().unwrap();
+        let labels = RequestLabels { route: "/scim/v2".into(), resource_type: "User".into(), operation: "create" };
+        let answered = ScimAnswered {
+            labels: &labels,
+            status: 409,
+            scim_type: Some("uniqueness"),
+            request_id: "r",
+            duration: Duration::from_millis(30),
+        };
+        answered.emit(&metrics);
+        let text = metrics.render();
+        assert!(
+            text.contains(
+                "scimshim_requests_total{code=\"409\",operation=\"create\",resource_type=\"User\",\
+                 route=\"/scim/v2\",scim_type=\"uniqueness\"} 1"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("le=\"0.05\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn a_failed_load_keeps_the_hash_in_force() {
+        let metrics = Metrics::new().unwrap();
+        let good = ConfigLoaded { outcome: "applied", success: true, hash: "aa", now: 7, remarks: &[] };
+        good.emit(&metrics);
+        ConfigLoaded { outcome: "invalid", success: false, now: 9, ..good }.emit(&metrics);
+        let text = metrics.render();
+        assert!(text.contains("scimshim_config_info{hash=\"aa\"} 1"), "{text}");
+        assert!(text.contains("scimshim_config_last_reload_successful 0"), "{text}");
+        assert!(text.contains("success_timestamp_seconds 7"), "{text}");
+    }
+}

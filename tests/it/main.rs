@@ -1,0 +1,8 @@
+//! What only a socket can show. One binary, because each further one links again.
+
+mod proxy_connection;
+mod proxy_forward;
+mod proxy_harness;
+mod proxy_protocol;
+mod proxy_reload;
+mod proxy_scim;
