@@ -82,7 +82,8 @@ mod tests {
     async fn giving_up_the_wait_leaves_nothing_behind() {
         let locks = Arc::new(ResourceLocks::default());
         let first = locks.take("Groups/1".to_owned()).await;
-        let gave_up = tokio::time::timeout(std::time::Duration::from_millis(1), locks.take("Groups/1".to_owned())).await;
+        let gave_up =
+            tokio::time::timeout(std::time::Duration::from_millis(1), locks.take("Groups/1".to_owned())).await;
         assert!(gave_up.is_err());
         drop(first);
         assert!(locks.is_empty());

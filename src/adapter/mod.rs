@@ -120,8 +120,8 @@ impl ScimService for Adapter {
             Outcome::PassThrough => return Admission::PassThrough,
             Outcome::NotFound(reason) => return Admission::Answer(core.not_found(&reason)),
             Outcome::Refused(refusal) => {
-                core.shared.metrics.route_rejections.with_label_values(&[refusal.reason.as_str()]).inc();
-                let error = ScimError::new(400, refusal.to_string());
+                core.shared.metrics.route_rejections.with_label_values(&[refusal.0.as_str()]).inc();
+                let error = ScimError::new(refusal.status(), refusal.to_string());
                 return Admission::Answer(EdgeResponse::error(&error, RequestLabels::default()));
             }
         };
@@ -222,7 +222,8 @@ impl Exchange for Admitted {
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
         let response = carry_out(&core, &matched, &request, deadline, &mut watcher).await;
         let Watcher { native, calls, .. } = watcher;
-        ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }.emit(&core.shared.metrics);
+        ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
+            .emit(&core.shared.metrics);
         if let Some(sink) = &core.shared.sink {
             sink.exchange(transcript::record(&request, &response, native));
         }
@@ -231,7 +232,12 @@ impl Exchange for Admitted {
 }
 
 /// Waits for earlier writes to the same resource; reads wait for nobody.
-async fn take_turn(core: &Core, matched: &Matched, request: &EdgeRequest, deadline: Instant) -> Option<Option<locks::Turn>> {
+async fn take_turn(
+    core: &Core,
+    matched: &Matched,
+    request: &EdgeRequest,
+    deadline: Instant,
+) -> Option<Option<locks::Turn>> {
     let Endpoint::Resource { type_index, id } = &matched.endpoint else { return Some(None) };
     if !matches!(request.method.as_str(), "PUT" | "PATCH" | "DELETE") {
         return Some(None);
@@ -292,7 +298,8 @@ impl Observer for Watcher<'_> {
         let snapshot = &self.core.snapshot;
         let backend = snapshot.routes.get(self.route).and_then(|route| snapshot.backends.get(route.backend));
         self.calls += 1;
-        NativeCalled { backend: backend.map_or("none", |backend| &backend.name), record }.emit(&self.core.shared.metrics);
+        NativeCalled { backend: backend.map_or("none", |backend| &backend.name), record }
+            .emit(&self.core.shared.metrics);
         if self.core.shared.sink.is_some() {
             self.native.push(transcript::native(&record));
         }

@@ -119,7 +119,8 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// Names in a sentence, cut after thirty.
 pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    let mut text = names.iter().take(MAX_LISTED).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
+    let mut text =
+        names.iter().take(MAX_LISTED).map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_LISTED {
         text.push_str(", ...");
     }

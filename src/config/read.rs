@@ -198,7 +198,8 @@ impl Report {
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let message = format!("`{text}` is not one of {}", listed(&names));
-        let help = super::diagnostic::closest(text, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+        let help =
+            super::diagnostic::closest(text, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
         self.error_help("E005", &node.place, message, help);
         None
     }

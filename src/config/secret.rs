@@ -66,7 +66,8 @@ impl SecretKind {
 }
 
 fn digest(hex: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        hex.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
     let mut bytes = [0; 32];
     if digits.len() != 2 * bytes.len() {
         return None;

@@ -215,7 +215,10 @@ impl Repair {
             Self::SchemasMissing => &Entry {
                 name: "schemas-missing",
                 sender: "authentik, and others that drop defaults",
-                evidence: &[AUTHENTIK_7460, Evidence { url: "https://github.com/Infisical/infisical/issues/6552", seen: "2026-05" }],
+                evidence: &[
+                    AUTHENTIK_7460,
+                    Evidence { url: "https://github.com/Infisical/infisical/issues/6552", seen: "2026-05" },
+                ],
                 cases: &["create-s07", "create-s10", "errors-patch-s11"],
                 change: "A body without `schemas`, or without the URN of its own resource type, is taken for what its \
                          endpoint serves.",
@@ -368,7 +371,10 @@ impl Repair {
             Self::DuplicateElement => &Entry {
                 name: "duplicate-element",
                 sender: "clients that collect members from several sources",
-                evidence: &[Evidence { url: "https://github.com/AzureAD/SCIMReferenceCode/issues/10", seen: "2020-03" }],
+                evidence: &[Evidence {
+                    url: "https://github.com/AzureAD/SCIMReferenceCode/issues/10",
+                    seen: "2020-03",
+                }],
                 cases: &["group-members-add-s05", "group-members-replace-s07"],
                 change: "Equal elements of one list collapse (RFC 7643 2.4).",
             },
@@ -394,7 +400,10 @@ impl Repair {
             Self::ReadOnlyRestated => &Entry {
                 name: "read-only-restated",
                 sender: "Okta and authentik on groups",
-                evidence: &[OKTA_GUIDE, Evidence { url: "https://github.com/jelhub/scimgateway/issues/113", seen: "2024-02" }],
+                evidence: &[
+                    OKTA_GUIDE,
+                    Evidence { url: "https://github.com/jelhub/scimgateway/issues/113", seen: "2024-02" },
+                ],
                 cases: &[
                     "errors-patch-s11",
                     "group-members-replace-s03",
@@ -429,7 +438,10 @@ impl Repair {
             Self::FilterLiteralType => &Entry {
                 name: "filter-literal-type",
                 sender: "Entra ID (SingleAppRoleAssignment)",
-                evidence: &[ENTRA_CUSTOM, Evidence { url: "https://github.com/MicrosoftDocs/entra-docs/issues/391", seen: "2024-02" }],
+                evidence: &[
+                    ENTRA_CUSTOM,
+                    Evidence { url: "https://github.com/MicrosoftDocs/entra-docs/issues/391", seen: "2024-02" },
+                ],
                 cases: &["roles-s02", "roles-s08", "valuepath-create-s06"],
                 change: "A string in a filter becomes a boolean or a number where the schema has one.",
             },

@@ -130,8 +130,7 @@ impl<'a> Reader<'a, '_> {
         match self.target(path)? {
             PatchTarget::Core => {
                 self.notes.repair(Repair::SchemaAsPath);
-                let assignments =
-                    expand_schema(self.rt, &self.rt.schema, value, &self.limits.filter, &mut self.notes)?;
+                let assignments = expand_schema(self.rt, &self.rt.schema, value, &self.limits.filter, &mut self.notes)?;
                 self.assign_all(verb, assignments)
             }
             PatchTarget::Extension(schema) => {
@@ -274,11 +273,7 @@ fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
 ///
 /// # Errors
 /// 400 `invalidValue` for a value of the wrong type and for clearing what is required.
-pub(super) fn assign(
-    verb: Verb,
-    assignment: Assignment<'_>,
-    notes: &mut Notes<'_>,
-) -> Result<Vec<PatchOp>, ScimError> {
+pub(super) fn assign(verb: Verb, assignment: Assignment<'_>, notes: &mut Notes<'_>) -> Result<Vec<PatchOp>, ScimError> {
     let Assignment { path, attribute, sub, value } = assignment;
     let attr = path.attr.clone();
     let at = At::Attribute(&attr);

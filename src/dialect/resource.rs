@@ -168,7 +168,8 @@ fn note_unlisted(rt: &ResourceType, resource: &Resource, listed: &[String], note
         return;
     }
     for schema in &rt.extensions {
-        let is_listed = listed.iter().any(|urn| matches!(rt.resolve(urn), Ok(Target::Extension(s)) if s.id == schema.id));
+        let is_listed =
+            listed.iter().any(|urn| matches!(rt.resolve(urn), Ok(Target::Extension(s)) if s.id == schema.id));
         if resource.0.contains_key(&*schema.id) && !is_listed {
             notes.repair(Repair::ExtensionNotListed);
         }

@@ -42,7 +42,12 @@ pub(super) struct Object {
 ///
 /// # Errors
 /// 400 `invalidValue` naming the place, for values of another type; 400 `tooMany`.
-pub(super) fn shape(at: &At<'_>, attribute: &Attribute, value: Value, notes: &mut Notes<'_>) -> Result<Shaped, ScimError> {
+pub(super) fn shape(
+    at: &At<'_>,
+    attribute: &Attribute,
+    value: Value,
+    notes: &mut Notes<'_>,
+) -> Result<Shaped, ScimError> {
     if attribute.multi_valued { list(at, attribute, value, notes) } else { single(at, attribute, value, notes) }
 }
 

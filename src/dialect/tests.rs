@@ -18,7 +18,8 @@ const ACME: &str = "urn:ietf:params:scim:schemas:extension:acme:2.0:User";
 
 /// The User type with the extension that the wire cases use, plus an attribute for each type that no RFC schema has.
 fn user() -> ResourceType {
-    let parts = vec![Attribute::new("value", AttributeType::String, ""), Attribute::new("type", AttributeType::String, "")];
+    let parts =
+        vec![Attribute::new("value", AttributeType::String, ""), Attribute::new("type", AttributeType::String, "")];
     let badges = Attribute { sub_attributes: parts, ..Attribute::new("badges", AttributeType::Complex, "").multi() };
     let attributes = vec![
         Attribute::new("tag", AttributeType::String, ""),

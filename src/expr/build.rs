@@ -13,9 +13,7 @@ pub(super) struct TextBuilder(String);
 impl TextBuilder {
     pub(super) fn push(&mut self, text: &str) -> Result<(), EvalError> {
         if self.0.len().saturating_add(text.len()) > TEXT_MAX_BYTES {
-            return Err(EvalError::TooLong {
-                max: TEXT_MAX_BYTES,
-            });
+            return Err(EvalError::TooLong { max: TEXT_MAX_BYTES });
         }
         self.0.push_str(text);
         Ok(())
@@ -71,11 +69,7 @@ pub(super) struct MapBuilder {
 
 impl MapBuilder {
     pub(super) fn insert(&mut self, key: String, value: Value) -> Result<(), EvalError> {
-        self.bytes = within(
-            self.bytes
-                .saturating_add(key.len())
-                .saturating_add(weight(&value)),
-        )?;
+        self.bytes = within(self.bytes.saturating_add(key.len()).saturating_add(weight(&value)))?;
         match self.entries.insert(key, value) {
             None => Ok(()),
             Some(_) => Err(EvalError::DuplicateKey),
@@ -88,13 +82,7 @@ impl MapBuilder {
 }
 
 fn within(bytes: usize) -> Result<usize, EvalError> {
-    if bytes > BUILT_MAX_BYTES {
-        Err(EvalError::TooLong {
-            max: BUILT_MAX_BYTES,
-        })
-    } else {
-        Ok(bytes)
-    }
+    if bytes > BUILT_MAX_BYTES { Err(EvalError::TooLong { max: BUILT_MAX_BYTES }) } else { Ok(bytes) }
 }
 
 /// The content of a value in bytes, counted so that small values are not free.
@@ -104,9 +92,6 @@ fn weight(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(entries) => entries
-            .iter()
-            .map(|(key, value)| key.len() + weight(value))
-            .sum(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| key.len() + weight(value)).sum(),
     }
 }

@@ -6,9 +6,7 @@
 
 use std::ops::Range;
 
-use cel::common::ast::{
-    CallExpr, EntryExpr, Expr as Tree, IdedExpr, LiteralValue, MapExpr, SelectExpr, operators,
-};
+use cel::common::ast::{CallExpr, EntryExpr, Expr as Tree, IdedExpr, LiteralValue, MapExpr, SelectExpr, operators};
 use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
 
@@ -22,12 +20,7 @@ const PATTERN_MAX_BYTES: usize = 1024 * 1024;
 
 /// Resolves `parsed` with the names of `scope`.
 pub(super) fn check(parsed: &Parsed<'_>, scope: &Scope) -> Result<Node, Vec<ExprError>> {
-    let mut checker = Checker {
-        parsed,
-        scope,
-        loops: Vec::new(),
-        errors: Vec::new(),
-    };
+    let mut checker = Checker { parsed, scope, loops: Vec::new(), errors: Vec::new() };
     let root = checker.node(&parsed.root);
     if checker.errors.is_empty() {
         return Ok(root);
@@ -51,33 +44,18 @@ impl Checker<'_> {
             Tree::Literal(literal) => self.literal(tree.id, literal),
             Tree::Ident(name) => self.name(tree.id, name),
             Tree::Select(select) => self.select(select),
-            Tree::List(list) => folded(Node::List(
-                list.elements
-                    .iter()
-                    .map(|element| self.node(element))
-                    .collect(),
-            )),
+            Tree::List(list) => folded(Node::List(list.elements.iter().map(|element| self.node(element)).collect())),
             Tree::Map(map) => self.map(map),
             Tree::Call(call) => folded(self.call(tree.id, call)),
-            Tree::Struct(_) => self.refuse(
-                self.parsed.token(tree.id),
-                "messages are not supported".into(),
-                None,
-            ),
-            Tree::Unspecified | Tree::Comprehension(_) => self.refuse(
-                self.parsed.token(tree.id),
-                "this is not an expression".into(),
-                None,
-            ),
+            Tree::Struct(_) => self.refuse(self.parsed.token(tree.id), "messages are not supported".into(), None),
+            Tree::Unspecified | Tree::Comprehension(_) => {
+                self.refuse(self.parsed.token(tree.id), "this is not an expression".into(), None)
+            }
         }
     }
 
     fn refuse(&mut self, span: Range<usize>, message: String, suggestion: Option<String>) -> Node {
-        self.errors.push(ExprError {
-            span,
-            message,
-            suggestion,
-        });
+        self.errors.push(ExprError { span, message, suggestion });
         Node::Literal(Value::Null)
     }
 
@@ -91,14 +69,8 @@ impl Checker<'_> {
                 Some(number) => return Node::Literal(Value::Number(number)),
                 None => ("this number is out of range", None),
             },
-            LiteralValue::UInt(_) => (
-                "unsigned literals are not supported",
-                Some("leave out the `u`".into()),
-            ),
-            LiteralValue::Bytes(_) => (
-                "bytes literals are not supported",
-                Some("leave out the `b`".into()),
-            ),
+            LiteralValue::UInt(_) => ("unsigned literals are not supported", Some("leave out the `u`".into())),
+            LiteralValue::Bytes(_) => ("bytes literals are not supported", Some("leave out the `b`".into())),
         };
         self.refuse(self.parsed.token(id), refused.0.into(), refused.1)
     }
@@ -110,11 +82,7 @@ impl Checker<'_> {
         if let Some(name) = self.scope.resolve(name) {
             return Node::Name(name);
         }
-        let known: Vec<&str> = self
-            .scope
-            .names()
-            .chain(self.loops.iter().map(String::as_str))
-            .collect();
+        let known: Vec<&str> = self.scope.names().chain(self.loops.iter().map(String::as_str)).collect();
         let suggestion = closest(name, known.iter().copied());
         let message = if known.is_empty() {
             format!("unknown name `{name}`; no names can be used here")
@@ -126,10 +94,7 @@ impl Checker<'_> {
 
     fn select(&mut self, select: &SelectExpr) -> Node {
         let operand = self.node(&select.operand);
-        folded(Node::Select(
-            Box::new(operand),
-            select.field.as_str().into(),
-        ))
+        folded(Node::Select(Box::new(operand), select.field.as_str().into()))
     }
 
     fn map(&mut self, map: &MapExpr) -> Node {
@@ -139,11 +104,10 @@ impl Checker<'_> {
                 continue;
             };
             let key = self.node(&pair.key);
-            let repeated = |[other, _]: &[Node; 2]| matches!((other, &key), (Node::Literal(a), Node::Literal(b)) if a == b);
+            let repeated =
+                |[other, _]: &[Node; 2]| matches!((other, &key), (Node::Literal(a), Node::Literal(b)) if a == b);
             let problem = match &key {
-                Node::Literal(Value::String(_)) if entries.iter().any(repeated) => {
-                    Some("this key occurs twice")
-                }
+                Node::Literal(Value::String(_)) if entries.iter().any(repeated) => Some("this key occurs twice"),
                 Node::Literal(value) if !value.is_string() => Some("a key must be a text"),
                 _ => None,
             };
@@ -163,11 +127,7 @@ impl Checker<'_> {
             (operators::NEGATE, [operand], None) => Node::Negate(Box::new(self.node(operand))),
             (operators::INDEX, [operand, index], None) => self.index(operand, index),
             (operators::CONDITIONAL, [condition, then, otherwise], None) => {
-                Node::Conditional(Box::new([
-                    self.node(condition),
-                    self.node(then),
-                    self.node(otherwise),
-                ]))
+                Node::Conditional(Box::new([self.node(condition), self.node(then), self.node(otherwise)]))
             }
             (name, [left, right], None) if let Some(operator) = binary(name) => {
                 let parts = Box::new([self.node(left), self.node(right)]);
@@ -191,41 +151,24 @@ impl Checker<'_> {
         }
     }
 
-    fn function(
-        &mut self,
-        id: u64,
-        name: &str,
-        target: Option<&IdedExpr>,
-        args: &[IdedExpr],
-    ) -> Node {
+    fn function(&mut self, id: u64, name: &str, target: Option<&IdedExpr>, args: &[IdedExpr]) -> Node {
         let Some(entry) = functions::find(name) else {
             return self.unknown_function(id, name, target, args);
         };
         let called = self.parsed.called_name(id);
         let (receiver, args) = match (entry.form, target, args) {
-            (Form::Method | Form::Both, Some(receiver), args)
-            | (Form::Both, None, [receiver, args @ ..]) => (Some(receiver), args),
+            (Form::Method | Form::Both, Some(receiver), args) | (Form::Both, None, [receiver, args @ ..]) => {
+                (Some(receiver), args)
+            }
             (Form::Global, None, args) => (None, args),
             (Form::Method, None, _) => {
-                return self.refuse(
-                    called,
-                    format!("`{name}` is a method"),
-                    Some(format!("write `x.{name}(...)`")),
-                );
+                return self.refuse(called, format!("`{name}` is a method"), Some(format!("write `x.{name}(...)`")));
             }
             (Form::Global, Some(_), _) => {
-                return self.refuse(
-                    called,
-                    format!("`{name}` is not a method"),
-                    Some(format!("write `{name}(x)`")),
-                );
+                return self.refuse(called, format!("`{name}` is not a method"), Some(format!("write `{name}(x)`")));
             }
             (Form::Both, None, []) => {
-                return self.refuse(
-                    called,
-                    format!("`{name}` needs a value"),
-                    Some(format!("write `x.{name}(...)`")),
-                );
+                return self.refuse(called, format!("`{name}` needs a value"), Some(format!("write `x.{name}(...)`")));
             }
         };
         if !(entry.arity.0..=entry.arity.1).contains(&args.len()) {
@@ -242,13 +185,7 @@ impl Checker<'_> {
         self.refuse(called, message, None)
     }
 
-    fn unknown_function(
-        &mut self,
-        id: u64,
-        name: &str,
-        target: Option<&IdedExpr>,
-        args: &[IdedExpr],
-    ) -> Node {
+    fn unknown_function(&mut self, id: u64, name: &str, target: Option<&IdedExpr>, args: &[IdedExpr]) -> Node {
         let suggestion = match functions::known_elsewhere_as(name) {
             Some(known) => Some(format!("did you mean `{known}`?")),
             None => closest(name, functions::names()),
@@ -270,22 +207,15 @@ impl Checker<'_> {
     fn global(&mut self, entry: &Entry, called: Range<usize>, args: &[IdedExpr]) -> Node {
         match (entry.kind, args) {
             (Kind::Has, [field]) => self.has(field),
-            (Kind::Default, [value, otherwise]) => {
-                Node::Default(Box::new([self.node(value), self.node(otherwise)]))
-            }
-            (Kind::Plain(function), args) => {
-                Node::Call(function, args.iter().map(|arg| self.node(arg)).collect())
-            }
+            (Kind::Default, [value, otherwise]) => Node::Default(Box::new([self.node(value), self.node(otherwise)])),
+            (Kind::Plain(function), args) => Node::Call(function, args.iter().map(|arg| self.node(arg)).collect()),
             _ => self.wrong_arity(entry, called, args.len()),
         }
     }
 
     fn has(&mut self, field: &IdedExpr) -> Node {
         match &field.expr {
-            Tree::Select(select) => Node::Has(
-                Box::new(self.node(&select.operand)),
-                select.field.as_str().into(),
-            ),
+            Tree::Select(select) => Node::Has(Box::new(self.node(&select.operand)), select.field.as_str().into()),
             _ => self.refuse(
                 self.parsed.extent(field),
                 "`has` takes a field".into(),
@@ -294,13 +224,7 @@ impl Checker<'_> {
         }
     }
 
-    fn method(
-        &mut self,
-        entry: &Entry,
-        called: Range<usize>,
-        receiver: &IdedExpr,
-        args: &[IdedExpr],
-    ) -> Node {
+    fn method(&mut self, entry: &Entry, called: Range<usize>, receiver: &IdedExpr, args: &[IdedExpr]) -> Node {
         let receiver = self.node(receiver);
         match (entry.kind, args) {
             (Kind::Plain(function), args) => {
@@ -324,11 +248,7 @@ impl Checker<'_> {
             return self.refuse(span, "the pattern must be a literal text".into(), None);
         };
         match compiled(text.inner()) {
-            Ok(regex) => Node::Pattern(Box::new(Pattern {
-                receiver,
-                regex,
-                action,
-            })),
+            Ok(regex) => Node::Pattern(Box::new(Pattern { receiver, regex, action })),
             Err(message) => self.refuse(span, format!("the pattern is not valid: {message}"), None),
         }
     }
@@ -343,22 +263,14 @@ impl Checker<'_> {
     ) -> Node {
         let Tree::Ident(name) = &variable.expr else {
             let span = self.parsed.extent(variable);
-            return self.refuse(
-                span,
-                "the first argument must be a plain name for the element".into(),
-                None,
-            );
+            return self.refuse(span, "the first argument must be a plain name for the element".into(), None);
         };
         let variable = self.loops.len();
         if variable == LOOPS_MAX {
             return self.refuse(called, format!("loops nest deeper than {LOOPS_MAX}"), None);
         }
         self.loops.push(name.clone());
-        let mut bodies = args
-            .iter()
-            .map(|arg| self.node(arg))
-            .collect::<Vec<_>>()
-            .into_iter();
+        let mut bodies = args.iter().map(|arg| self.node(arg)).collect::<Vec<_>>().into_iter();
         self.loops.pop();
         let action = match (entry.kind, bodies.next(), bodies.next()) {
             (Kind::Exists, Some(body), None) => LoopAction::Exists(body),
@@ -366,16 +278,10 @@ impl Checker<'_> {
             (Kind::All, Some(body), None) => LoopAction::All(body),
             (Kind::Filter, Some(body), None) => LoopAction::Filter(body),
             (Kind::Map, Some(element), None) => LoopAction::Map(None, element),
-            (Kind::Map, Some(condition), Some(element)) => {
-                LoopAction::Map(Some(condition), element)
-            }
+            (Kind::Map, Some(condition), Some(element)) => LoopAction::Map(Some(condition), element),
             _ => return self.wrong_arity(entry, called, args.len() + 1),
         };
-        Node::Loop(Box::new(Loop {
-            range,
-            variable,
-            action,
-        }))
+        Node::Loop(Box::new(Loop { range, variable, action }))
     }
 }
 
@@ -384,25 +290,20 @@ fn folded(node: Node) -> Node {
     if !node.is_constant() {
         return node;
     }
-    let value = eval::run(&node, &Env::default())
-        .ok()
-        .map(std::borrow::Cow::into_owned);
+    let value = eval::run(&node, &Env::default()).ok().map(std::borrow::Cow::into_owned);
     value.map_or(node, Node::Literal)
 }
 
 fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(PATTERN_MAX_BYTES)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "it is too large".into(),
-            // The library draws the pattern and a marker over several lines; the last one says what is wrong.
-            other => {
-                let text = other.to_string();
-                let last = text.lines().last().unwrap_or_default();
-                last.strip_prefix("error: ").unwrap_or(last).to_owned()
-            }
-        })
+    RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "it is too large".into(),
+        // The library draws the pattern and a marker over several lines; the last one says what is wrong.
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    })
 }
 
 enum Binary {
@@ -437,12 +338,7 @@ fn binary(name: &str) -> Option<Binary> {
 fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let lower = name.to_lowercase();
     known
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&lower, &known.to_lowercase()),
-                known,
-            )
-        })
+        .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
         .filter(|(distance, known)| distance * 3 <= known.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| format!("did you mean `{known}`?"))

@@ -24,14 +24,7 @@ const NULL: Val<'static> = Cow::Owned(Value::Null);
 /// Evaluates `node` over `env`.
 pub(super) fn run<'e>(node: &'e Node, env: &Env<'e>) -> Result<Val<'e>, EvalError> {
     let work = Cell::new(WORK_MAX);
-    eval(
-        node,
-        &Context {
-            env,
-            loops: [None; LOOPS_MAX],
-            work: &work,
-        },
-    )
+    eval(node, &Context { env, loops: [None; LOOPS_MAX], work: &work })
 }
 
 /// What an evaluation can see.
@@ -46,11 +39,8 @@ pub(super) struct Context<'v, 'c> {
 impl Context<'_, '_> {
     /// Takes `steps` from the work that is left.
     pub(super) fn spend(&self, steps: usize) -> Result<(), EvalError> {
-        let left = u32::try_from(steps)
-            .ok()
-            .and_then(|steps| self.work.get().checked_sub(steps));
-        self.work
-            .set(left.ok_or(EvalError::TooMuchWork { max: WORK_MAX })?);
+        let left = u32::try_from(steps).ok().and_then(|steps| self.work.get().checked_sub(steps));
+        self.work.set(left.ok_or(EvalError::TooMuchWork { max: WORK_MAX })?);
         Ok(())
     }
 }
@@ -59,12 +49,7 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
     Ok(match node {
         Node::Literal(value) => Cow::Borrowed(value),
         Node::Name(name) => context.env.read(*name).map_or(NULL, Cow::Borrowed),
-        Node::LoopVariable(depth) => context
-            .loops
-            .get(*depth)
-            .copied()
-            .flatten()
-            .map_or(NULL, Cow::Borrowed),
+        Node::LoopVariable(depth) => context.loops.get(*depth).copied().flatten().map_or(NULL, Cow::Borrowed),
         Node::Select(operand, field) => select(eval(operand, context)?, field),
         Node::Has(operand, field) => truth(eval(operand, context)?.get(&**field).is_some()),
         Node::Index(parts) => {
@@ -79,14 +64,7 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
         Node::Or(parts) => truth(either(parts, context, true)?),
         Node::Conditional(parts) => {
             let [if_true, then, otherwise] = &**parts;
-            return eval(
-                if test(if_true, context)? {
-                    then
-                } else {
-                    otherwise
-                },
-                context,
-            );
+            return eval(if test(if_true, context)? { then } else { otherwise }, context);
         }
         Node::Default(parts) => {
             let [value, otherwise] = &**parts;
@@ -113,10 +91,7 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
     })
 }
 
-fn both<'v>(
-    parts: &'v [Node; 2],
-    context: &Context<'v, '_>,
-) -> Result<(Val<'v>, Val<'v>), EvalError> {
+fn both<'v>(parts: &'v [Node; 2], context: &Context<'v, '_>) -> Result<(Val<'v>, Val<'v>), EvalError> {
     let [first, second] = parts;
     Ok((eval(first, context)?, eval(second, context)?))
 }
@@ -131,11 +106,7 @@ fn test<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<bool, EvalError
 
 /// Whether a part is a condition equal to `wanted`; for `wanted = false` this is the negation of `&&`. As in CEL, a part
 /// that decides the result makes a failure of the other irrelevant, whatever their order.
-fn either<'v>(
-    parts: &'v [Node; 2],
-    context: &Context<'v, '_>,
-    wanted: bool,
-) -> Result<bool, EvalError> {
+fn either<'v>(parts: &'v [Node; 2], context: &Context<'v, '_>, wanted: bool) -> Result<bool, EvalError> {
     match test(&parts[0], context) {
         Ok(value) if value == wanted => Ok(true),
         Ok(_) => Ok(test(&parts[1], context)? == wanted),
@@ -149,9 +120,7 @@ fn either<'v>(
 fn select<'v>(operand: Val<'v>, field: &str) -> Val<'v> {
     match operand {
         Cow::Borrowed(value) => value.get(field).map_or(NULL, Cow::Borrowed),
-        Cow::Owned(mut value) => value
-            .get_mut(field)
-            .map_or(NULL, |found| Cow::Owned(found.take())),
+        Cow::Owned(mut value) => value.get_mut(field).map_or(NULL, |found| Cow::Owned(found.take())),
     }
 }
 
@@ -164,9 +133,7 @@ fn index<'v>(operand: Val<'v>, index: &Value) -> Result<Val<'v>, EvalError> {
     };
     Ok(match operand {
         Cow::Borrowed(value) => value.get(at).map_or(NULL, Cow::Borrowed),
-        Cow::Owned(mut value) => value
-            .get_mut(at)
-            .map_or(NULL, |found| Cow::Owned(found.take())),
+        Cow::Owned(mut value) => value.get_mut(at).map_or(NULL, |found| Cow::Owned(found.take())),
     })
 }
 
@@ -201,11 +168,7 @@ fn map<'v>(entries: &'v [[Node; 2]], context: &Context<'v, '_>) -> Result<Val<'v
 }
 
 /// `item in container`; nothing is in null.
-fn contains(
-    item: &Value,
-    container: &Value,
-    context: &Context<'_, '_>,
-) -> Result<Val<'static>, EvalError> {
+fn contains(item: &Value, container: &Value, context: &Context<'_, '_>) -> Result<Val<'static>, EvalError> {
     Ok(truth(match container {
         Value::Null => false,
         Value::Array(items) => {
@@ -217,10 +180,7 @@ fn contains(
     }))
 }
 
-fn match_pattern<'v>(
-    pattern: &'v Pattern,
-    context: &Context<'v, '_>,
-) -> Result<Val<'v>, EvalError> {
+fn match_pattern<'v>(pattern: &'v Pattern, context: &Context<'v, '_>) -> Result<Val<'v>, EvalError> {
     let receiver = eval(&pattern.receiver, context)?;
     let (operation, replacement) = match &pattern.action {
         PatternAction::Matches => ("matches", None),
@@ -284,10 +244,7 @@ fn run_loop<'v>(each: &'v Loop, context: &Context<'v, '_>) -> Result<Val<'v>, Ev
         Value::Null => &[],
         Value::Array(items) => items,
         Value::Object(entries) => {
-            keys = entries
-                .keys()
-                .map(|key| Value::String(key.clone()))
-                .collect();
+            keys = entries.keys().map(|key| Value::String(key.clone())).collect();
             &keys
         }
         other => return Err(mistyped("a loop", other)),
@@ -316,10 +273,7 @@ fn run_loop<'v>(each: &'v Loop, context: &Context<'v, '_>) -> Result<Val<'v>, Ev
             let mut list = ListBuilder::default();
             for item in items {
                 let inner = at(context, each, item);
-                if only_if
-                    .as_ref()
-                    .map_or(Ok(true), |only_if| test(only_if, &inner))?
-                {
+                if only_if.as_ref().map_or(Ok(true), |only_if| test(only_if, &inner))? {
                     list.push(eval(element, &inner)?.into_owned())?;
                 }
             }

@@ -141,30 +141,15 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 const fn method(name: &'static str, function: Function, least: usize, most: usize) -> Entry {
-    Entry {
-        name,
-        kind: Kind::Plain(function),
-        form: Form::Method,
-        arity: (least, most),
-    }
+    Entry { name, kind: Kind::Plain(function), form: Form::Method, arity: (least, most) }
 }
 
 const fn conversion(name: &'static str, function: Function) -> Entry {
-    Entry {
-        name,
-        kind: Kind::Plain(function),
-        form: Form::Global,
-        arity: (1, 1),
-    }
+    Entry { name, kind: Kind::Plain(function), form: Form::Global, arity: (1, 1) }
 }
 
 const fn special(name: &'static str, kind: Kind, form: Form, least: usize, most: usize) -> Entry {
-    Entry {
-        name,
-        kind,
-        form,
-        arity: (least, most),
-    }
+    Entry { name, kind, form, arity: (least, most) }
 }
 
 const CATALOGUE: &[Entry] = &[

@@ -19,11 +19,7 @@ use super::{EvalError, TEXT_MAX_BYTES};
 const ARGS_MAX: usize = 4;
 
 /// Calls `function` on the values of `args`.
-pub(super) fn call<'v>(
-    function: Function,
-    args: &'v [Node],
-    context: &Context<'v, '_>,
-) -> Result<Val<'v>, EvalError> {
+pub(super) fn call<'v>(function: Function, args: &'v [Node], context: &Context<'v, '_>) -> Result<Val<'v>, EvalError> {
     let mut values: [Val<'v>; ARGS_MAX] = [const { Cow::Owned(Value::Null) }; ARGS_MAX];
     for (place, arg) in values.iter_mut().zip(args) {
         *place = eval(arg, context)?;
@@ -40,18 +36,8 @@ pub(super) fn call<'v>(
         Function::String if receiver.is_string() => Ok(receiver),
         Function::Lower => recased(receiver, "lower", u8::is_ascii_uppercase, str::to_lowercase),
         Function::Upper => recased(receiver, "upper", u8::is_ascii_lowercase, str::to_uppercase),
-        Function::LowerAscii => ascii(
-            receiver,
-            "lowerAscii",
-            u8::is_ascii_uppercase,
-            str::to_ascii_lowercase,
-        ),
-        Function::UpperAscii => ascii(
-            receiver,
-            "upperAscii",
-            u8::is_ascii_lowercase,
-            str::to_ascii_uppercase,
-        ),
+        Function::LowerAscii => ascii(receiver, "lowerAscii", u8::is_ascii_uppercase, str::to_ascii_lowercase),
+        Function::UpperAscii => ascii(receiver, "upperAscii", u8::is_ascii_lowercase, str::to_ascii_uppercase),
         Function::Trim => match text_of("trim", &receiver)?.trim() {
             trimmed if trimmed.len() == text_of("trim", &receiver)?.len() => Ok(receiver),
             trimmed => built(trimmed).map(Cow::Owned),
@@ -83,44 +69,23 @@ fn apply(
         Function::Join => join(receiver, first),
         Function::Distinct => distinct(list_of("distinct", receiver)?, context),
         Function::CharAt => char_at(text_of("charAt", receiver)?, first),
-        Function::Reverse => built(
-            &text_of("reverse", receiver)?
-                .chars()
-                .rev()
-                .collect::<String>(),
-        ),
+        Function::Reverse => built(&text_of("reverse", receiver)?.chars().rev().collect::<String>()),
         Function::Substring => substring(text_of("substring", receiver)?, first, second),
-        Function::Contains => two("contains", receiver, first, |text, part| {
-            Ok(Value::Bool(text.contains(part)))
-        }),
-        Function::StartsWith => two("startsWith", receiver, first, |text, part| {
-            Ok(Value::Bool(text.starts_with(part)))
-        }),
-        Function::EndsWith => two("endsWith", receiver, first, |text, part| {
-            Ok(Value::Bool(text.ends_with(part)))
-        }),
-        Function::IndexOf => two("indexOf", receiver, first, |text, part| {
-            index_of(text, part, second)
-        }),
-        Function::LastIndexOf => two("lastIndexOf", receiver, first, |text, part| {
-            last_index_of(text, part, second)
-        }),
-        Function::Replace => two("replace", receiver, first, |text, old| {
-            replace(text, old, second, third)
-        }),
-        Function::Split => two("split", receiver, first, |text, separator| {
-            split(text, separator, second)
-        }),
+        Function::Contains => two("contains", receiver, first, |text, part| Ok(Value::Bool(text.contains(part)))),
+        Function::StartsWith => {
+            two("startsWith", receiver, first, |text, part| Ok(Value::Bool(text.starts_with(part))))
+        }
+        Function::EndsWith => two("endsWith", receiver, first, |text, part| Ok(Value::Bool(text.ends_with(part)))),
+        Function::IndexOf => two("indexOf", receiver, first, |text, part| index_of(text, part, second)),
+        Function::LastIndexOf => two("lastIndexOf", receiver, first, |text, part| last_index_of(text, part, second)),
+        Function::Replace => two("replace", receiver, first, |text, old| replace(text, old, second, third)),
+        Function::Split => two("split", receiver, first, |text, separator| split(text, separator, second)),
         Function::Slug => two("slug", receiver, first, slug),
         Function::Before => two("before", receiver, first, |text, separator| {
-            built(
-                text.split_once(separator)
-                    .map_or(text, |(before, _)| before),
-            )
+            built(text.split_once(separator).map_or(text, |(before, _)| before))
         }),
         Function::After => two("after", receiver, first, |text, separator| {
-            text.split_once(separator)
-                .map_or(Ok(Value::Null), |(_, after)| built(after))
+            text.split_once(separator).map_or(Ok(Value::Null), |(_, after)| built(after))
         }),
         // Answered by `call`.
         Function::Lower
@@ -148,10 +113,7 @@ pub(super) fn text_of<'t>(function: &'static str, value: &'t Value) -> Result<&'
 }
 
 fn list_of<'t>(function: &'static str, value: &'t Value) -> Result<&'t [Value], EvalError> {
-    value
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| mistyped(function, value))
+    value.as_array().map(Vec::as_slice).ok_or_else(|| mistyped(function, value))
 }
 
 pub(super) fn built(text: &str) -> Result<Value, EvalError> {
@@ -173,9 +135,7 @@ fn recased<'v>(
     }
     // Refused before the work: the other case of a text has about its length.
     if text.len() > TEXT_MAX_BYTES {
-        return Err(EvalError::TooLong {
-            max: TEXT_MAX_BYTES,
-        });
+        return Err(EvalError::TooLong { max: TEXT_MAX_BYTES });
     }
     built(&recase(text)).map(Cow::Owned)
 }
@@ -194,11 +154,7 @@ fn ascii<'v>(
     built(&recase(text)).map(Cow::Owned)
 }
 
-fn element<'v>(
-    list: Val<'v>,
-    function: &'static str,
-    at: fn(usize) -> usize,
-) -> Result<Val<'v>, EvalError> {
+fn element<'v>(list: Val<'v>, function: &'static str, at: fn(usize) -> usize) -> Result<Val<'v>, EvalError> {
     let at = at(list_of(function, &list)?.len());
     Ok(match list {
         Cow::Borrowed(list) => list.get(at).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
@@ -221,9 +177,9 @@ fn to_bool(value: &Value) -> Result<Value, EvalError> {
 fn to_int(value: &Value) -> Result<Value, EvalError> {
     match value {
         Value::Number(number) => match (number.as_i128(), number.as_f64()) {
-            (None, Some(float)) => i64::try_from(float.trunc() as i128)
-                .map(Value::from)
-                .map_err(|_| EvalError::Overflow),
+            (None, Some(float)) => {
+                i64::try_from(float.trunc() as i128).map(Value::from).map_err(|_| EvalError::Overflow)
+            }
             _ => Ok(value.clone()),
         },
         Value::String(text) => match (text.parse::<i64>(), text.parse::<u64>()) {
@@ -239,9 +195,7 @@ fn to_double(value: &Value) -> Result<Value, EvalError> {
     match value {
         Value::Number(number) => float(number.as_f64().ok_or(EvalError::NotFinite)?),
         Value::String(text) => {
-            let parsed = text
-                .parse::<f64>()
-                .map_err(|_| EvalError::Conversion { function: "double" })?;
+            let parsed = text.parse::<f64>().map_err(|_| EvalError::Conversion { function: "double" })?;
             float(parsed)
         }
         other => Err(mistyped("double", other)),
@@ -268,11 +222,7 @@ fn size(value: &Value) -> Result<Value, EvalError> {
 
 /// The texts of a list with `separator` between them; a null among them gives null.
 fn join(list: &Value, separator: &Value) -> Result<Value, EvalError> {
-    let separator = if separator.is_null() {
-        ""
-    } else {
-        text_of("join", separator)?
-    };
+    let separator = if separator.is_null() { "" } else { text_of("join", separator)? };
     let mut joined = TextBuilder::default();
     for (at, item) in list_of("join", list)?.iter().enumerate() {
         if item.is_null() {

@@ -86,16 +86,8 @@ impl Expr {
         let parsed = parse::parse(source).map_err(|error| vec![error])?;
         let root = check::check(&parsed, scope)?;
         let reads = node::reads(&root);
-        let root = if reads.is_empty() {
-            Node::Literal(constant(&root, source)?)
-        } else {
-            root
-        };
-        Ok(Self(Arc::new(Compiled {
-            source: source.into(),
-            root,
-            reads,
-        })))
+        let root = if reads.is_empty() { Node::Literal(constant(&root, source)?) } else { root };
+        Ok(Self(Arc::new(Compiled { source: source.into(), root, reads })))
     }
 
     /// The value over the documents in `env`, borrowed from them or from the expression where possible.
@@ -125,12 +117,7 @@ impl Expr {
     /// `scim['name'].givenName` give `["name", "givenName"]`. A path ends at a computed or numeric index, at a function
     /// and at a loop, so it names everything below it; the empty path is the whole document.
     pub fn field_paths(&self, name: Name) -> Vec<Vec<String>> {
-        self.0
-            .reads
-            .iter()
-            .filter(|read| read.name == name)
-            .map(|read| read.path.clone())
-            .collect()
+        self.0.reads.iter().filter(|read| read.name == name).map(|read| read.path.clone()).collect()
     }
 
     /// The text it was compiled from.
@@ -151,11 +138,7 @@ impl Expr {
 fn constant(root: &Node, source: &str) -> Result<Value, Vec<ExprError>> {
     let value = eval::run(root, &Env::default()).map(Cow::into_owned);
     value.map_err(|error| {
-        vec![ExprError {
-            span: 0..source.len(),
-            message: format!("this always fails: {error}"),
-            suggestion: None,
-        }]
+        vec![ExprError { span: 0..source.len(), message: format!("this always fails: {error}"), suggestion: None }]
     })
 }
 

@@ -171,13 +171,7 @@ fn collect(node: &Node, found: &mut Vec<Read>) {
 /// part of another kind of node) goes to `found`.
 fn selection(node: &Node, found: &mut Vec<Read>) -> Option<(Read, bool)> {
     match node {
-        Node::Name(name) => Some((
-            Read {
-                name: *name,
-                path: Vec::new(),
-            },
-            true,
-        )),
+        Node::Name(name) => Some((Read { name: *name, path: Vec::new() }, true)),
         Node::Select(operand, field) | Node::Has(operand, field) => {
             let (mut read, open) = selection(operand, found)?;
             if open {

@@ -16,9 +16,7 @@ pub(super) fn condition(value: &Value) -> Result<bool, EvalError> {
     match value {
         Value::Bool(value) => Ok(*value),
         Value::Null => Ok(false),
-        other => Err(EvalError::NotACondition {
-            found: type_name(other),
-        }),
+        other => Err(EvalError::NotACondition { found: type_name(other) }),
     }
 }
 
@@ -37,10 +35,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 
 /// The failure of `operation` over `value`.
 pub(super) fn mistyped(operation: &'static str, value: &Value) -> EvalError {
-    EvalError::Type {
-        operation,
-        found: type_name(value),
-    }
+    EvalError::Type { operation, found: type_name(value) }
 }
 
 pub(super) fn compare(comparison: Comparison, left: &Value, right: &Value) -> bool {
@@ -57,21 +52,13 @@ pub(super) fn compare(comparison: Comparison, left: &Value, right: &Value) -> bo
 /// Equality of values; numbers are compared as numbers at every depth, so `1 == 1.0`.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            number_order(left, right) == Some(Ordering::Equal)
-        }
+        (Value::Number(left), Value::Number(right)) => number_order(left, right) == Some(Ordering::Equal),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| equal(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
         }
         (left, right) => left == right,
     }
@@ -181,11 +168,7 @@ fn whole(result: i128, largest_operand: i128) -> Result<Value, EvalError> {
     }
 }
 
-fn float_arithmetic(
-    operator: Arithmetic,
-    left: &Number,
-    right: &Number,
-) -> Result<Value, EvalError> {
+fn float_arithmetic(operator: Arithmetic, left: &Number, right: &Number) -> Result<Value, EvalError> {
     let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else {
         return Err(EvalError::NotFinite);
     };
@@ -195,19 +178,14 @@ fn float_arithmetic(
         Arithmetic::Multiply => left * right,
         Arithmetic::Divide => left / right,
         Arithmetic::Remainder => {
-            return Err(EvalError::Type {
-                operation: "%",
-                found: "double",
-            });
+            return Err(EvalError::Type { operation: "%", found: "double" });
         }
     })
 }
 
 /// A float as a JSON number.
 pub(super) fn float(value: f64) -> Result<Value, EvalError> {
-    Number::from_f64(value)
-        .map(Value::Number)
-        .ok_or(EvalError::NotFinite)
+    Number::from_f64(value).map(Value::Number).ok_or(EvalError::NotFinite)
 }
 
 pub(super) fn negate(value: &Value) -> Result<Value, EvalError> {

@@ -32,11 +32,7 @@ impl Parsed<'_> {
     /// The name in front of the opening bracket of a call.
     pub(super) fn called_name(&self, id: u64) -> Range<usize> {
         let token = self.token(id);
-        let before = self
-            .source
-            .get(..token.start)
-            .unwrap_or_default()
-            .trim_end();
+        let before = self.source.get(..token.start).unwrap_or_default().trim_end();
         let name = before.trim_end_matches(is_word).len()..before.len();
         if name.is_empty() { token } else { name }
     }
@@ -45,8 +41,7 @@ impl Parsed<'_> {
     pub(super) fn extent(&self, tree: &IdedExpr) -> Range<usize> {
         let token = self.token(tree.id);
         let mut extent = self.closed(token.clone());
-        let mut cover =
-            |part: Range<usize>| extent = extent.start.min(part.start)..extent.end.max(part.end);
+        let mut cover = |part: Range<usize>| extent = extent.start.min(part.start)..extent.end.max(part.end);
         match &tree.expr {
             Expr::Select(select) => {
                 cover(self.extent(&select.operand));
@@ -54,9 +49,7 @@ impl Parsed<'_> {
                 cover(field.map_or(token, |field| field.span));
             }
             Expr::Call(call) => {
-                call.target
-                    .iter()
-                    .for_each(|target| cover(self.extent(target)));
+                call.target.iter().for_each(|target| cover(self.extent(target)));
                 call.args.iter().for_each(|arg| cover(self.extent(arg)));
                 if self.source.get(token) == Some("(") {
                     cover(self.called_name(tree.id));
@@ -93,11 +86,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed<'_>, ExprError> {
     within_bounds(source)?;
     let parser = cel::Env::default().with_optional_support(false).parser();
     match parser.parse_with_source_info(source) {
-        Ok((root, places)) => Ok(Parsed {
-            source,
-            root,
-            places,
-        }),
+        Ok((root, places)) => Ok(Parsed { source, root, places }),
         Err(errors) => Err(first_error(source, &errors)),
     }
 }
@@ -106,10 +95,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed<'_>, ExprError> {
 /// for which the parser only has "unexpected".
 fn within_bounds(source: &str) -> Result<(), ExprError> {
     if source.len() > SOURCE_MAX_BYTES {
-        return Err(error(
-            0..source.len(),
-            format!("the expression is longer than {SOURCE_MAX_BYTES} bytes"),
-        ));
+        return Err(error(0..source.len(), format!("the expression is longer than {SOURCE_MAX_BYTES} bytes")));
     }
     let (mut depth, mut links) = (0_usize, 0_usize);
     let mut last: Option<Range<usize>> = None;
@@ -120,18 +106,12 @@ fn within_bounds(source: &str) -> Result<(), ExprError> {
             Kind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
             Kind::Literal | Kind::Comment | Kind::Mark(',' | ':') => {}
             // The second half of `==`, `<=`, `&&` and `||` belongs to the first.
-            Kind::Mark('=' | '&' | '|')
-                if last
-                    .as_ref()
-                    .is_some_and(|last| last.end == piece.span.start) => {}
+            Kind::Mark('=' | '&' | '|') if last.as_ref().is_some_and(|last| last.end == piece.span.start) => {}
             Kind::Mark(_) => links += 1,
             Kind::Word => links += usize::from(source.get(piece.span.clone()) == Some("in")),
         }
         if depth > DEPTH_MAX {
-            return Err(error(
-                piece.span,
-                format!("brackets nest deeper than {DEPTH_MAX}"),
-            ));
+            return Err(error(piece.span, format!("brackets nest deeper than {DEPTH_MAX}")));
         }
         if links > LINKS_MAX {
             return Err(error(
@@ -148,17 +128,10 @@ fn within_bounds(source: &str) -> Result<(), ExprError> {
 }
 
 /// `??` and a lone `=`, `&` or `|`, which no CEL expression holds outside a literal.
-fn foreign_operator(
-    source: &str,
-    last: Option<Range<usize>>,
-    this: &Range<usize>,
-) -> Option<ExprError> {
+fn foreign_operator(source: &str, last: Option<Range<usize>>, this: &Range<usize>) -> Option<ExprError> {
     let mark = source.get(this.clone())?;
     let behind = source.get(this.end..)?;
-    let before = last
-        .filter(|last| last.end == this.start)
-        .and_then(|last| source.get(last))
-        .unwrap_or_default();
+    let before = last.filter(|last| last.end == this.start).and_then(|last| source.get(last)).unwrap_or_default();
     let hint = match mark {
         "?" if behind.starts_with('?') => "write `default(x, y)`",
         "=" if !behind.starts_with('=') && !matches!(before, "=" | "!" | "<" | ">") => "write `==`",
@@ -178,21 +151,14 @@ fn foreign_operator(
 /// own grammar; those are only used if there is nothing else.
 fn first_error(source: &str, errors: &ParseErrors) -> ExprError {
     let follows = |message: &str| message.starts_with("Incomplete ") || message.starts_with("No `");
-    let first = errors
-        .errors
-        .iter()
-        .find(|error| !follows(&error.msg))
-        .or(errors.errors.first());
+    let first = errors.errors.iter().find(|error| !follows(&error.msg)).or(errors.errors.first());
     let Some(first) = first else {
         return error(0..source.len(), "this is not an expression".into());
     };
     let start = offset(source, first.pos);
     match pieces(source, start).next() {
         Some(piece) => error(piece.span.clone(), reworded(&first.msg, source, &piece)),
-        None => error(
-            source.len()..source.len(),
-            "the expression ends too early".into(),
-        ),
+        None => error(source.len()..source.len(), "the expression ends too early".into()),
     }
 }
 
@@ -202,13 +168,8 @@ fn reworded(message: &str, source: &str, piece: &Piece) -> String {
         return "the expression nests too deep".into();
     }
     match message.strip_prefix("Syntax error: ") {
-        Some(_) if piece.kind == Kind::Literal => {
-            "unexpected text, or an unknown escape in it".into()
-        }
-        Some(_) => format!(
-            "unexpected `{}`",
-            source.get(piece.span.clone()).unwrap_or_default()
-        ),
+        Some(_) if piece.kind == Kind::Literal => "unexpected text, or an unknown escape in it".into(),
+        Some(_) => format!("unexpected `{}`", source.get(piece.span.clone()).unwrap_or_default()),
         None => message.to_owned(),
     }
 }
@@ -219,17 +180,9 @@ fn offset(source: &str, (line, column): (isize, isize)) -> usize {
     let column = usize::try_from(column - 1).unwrap_or(0);
     let start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
     let rest = source.get(start..).unwrap_or_default();
-    start
-        + rest
-            .char_indices()
-            .nth(column)
-            .map_or(rest.len(), |(at, _)| at)
+    start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
 }
 
 fn error(span: Range<usize>, message: String) -> ExprError {
-    ExprError {
-        span,
-        message,
-        suggestion: None,
-    }
+    ExprError { span, message, suggestion: None }
 }

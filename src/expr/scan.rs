@@ -45,33 +45,21 @@ fn first(rest: &str) -> Option<(Kind, usize)> {
     if rest.starts_with("//") {
         return Some((Kind::Comment, rest.find('\n').unwrap_or(rest.len())));
     }
-    let word = rest
-        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .unwrap_or(rest.len());
+    let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let (prefix, tail) = rest.split_at(word);
     let raw = prefix.contains(['r', 'R']);
-    if matches!(
-        prefix,
-        "" | "r" | "R" | "b" | "B" | "br" | "bR" | "Br" | "BR"
-    ) && tail.starts_with(['\'', '"'])
-    {
+    if matches!(prefix, "" | "r" | "R" | "b" | "B" | "br" | "bR" | "Br" | "BR") && tail.starts_with(['\'', '"']) {
         return Some(match literal_length(tail, raw) {
             Some(length) => (Kind::Literal, word + length),
             None => (Kind::Unclosed, rest.len()),
         });
     }
-    Some(if word > 0 {
-        (Kind::Word, word)
-    } else {
-        (Kind::Mark(start), start.len_utf8())
-    })
+    Some(if word > 0 { (Kind::Word, word) } else { (Kind::Mark(start), start.len_utf8()) })
 }
 
 /// The length of the literal that `text` opens with, quotes included.
 fn literal_length(text: &str, raw: bool) -> Option<usize> {
-    let quote = ["'''", "\"\"\"", "'", "\""]
-        .into_iter()
-        .find(|quote| text.starts_with(quote))?;
+    let quote = ["'''", "\"\"\"", "'", "\""].into_iter().find(|quote| text.starts_with(quote))?;
     let mut at = quote.len();
     loop {
         let rest = text.get(at..)?;

@@ -24,11 +24,7 @@ use super::{Env, EvalError, Expr, ExprError, Name, Scope};
 pub const TEMPLATE_MAX_BYTES: usize = 16 * 1024;
 
 /// RFC 3986 2.3: everything but the unreserved characters is encoded.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A compiled template. Its placeholders are cheap to clone; its literal text is copied.
 #[derive(Clone, Debug)]
@@ -78,20 +74,9 @@ impl Template {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut template = Self {
-            source: source.into(),
-            parts: parts.into(),
-            constant: None,
-        };
-        if template
-            .placeholders()
-            .all(|expression| expression.constant().is_some())
-        {
-            template.constant = template
-                .text(&Env::default())
-                .ok()
-                .flatten()
-                .map(Into::into);
+        let mut template = Self { source: source.into(), parts: parts.into(), constant: None };
+        if template.placeholders().all(|expression| expression.constant().is_some()) {
+            template.constant = template.text(&Env::default()).ok().flatten().map(Into::into);
         }
         Ok(template)
     }
@@ -161,10 +146,7 @@ impl Template {
 
     /// Whether the template is exactly `{null}`, which asks for a null where a null would leave the key out.
     pub fn is_literal_null(&self) -> bool {
-        let inner = self
-            .source
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
+        let inner = self.source.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         inner.is_some_and(|inner| inner.trim() == "null")
     }
 
@@ -176,10 +158,7 @@ impl Template {
     /// The selections its placeholders read from `name`, each once; see [`Expr::field_paths`].
     pub fn field_paths(&self, name: Name) -> Vec<Vec<String>> {
         let mut paths: Vec<Vec<String>> = Vec::new();
-        for path in self
-            .placeholders()
-            .flat_map(|expression| expression.field_paths(name))
-        {
+        for path in self.placeholders().flat_map(|expression| expression.field_paths(name)) {
             if !paths.contains(&path) {
                 paths.push(path);
             }
@@ -213,9 +192,7 @@ fn as_text(value: &Value) -> Result<Option<std::borrow::Cow<'_, str>>, EvalError
         Value::Number(number) => number_text(number).into(),
         Value::String(text) => text.as_str().into(),
         Value::Array(_) | Value::Object(_) => {
-            return Err(EvalError::NotText {
-                found: type_name(value),
-            });
+            return Err(EvalError::NotText { found: type_name(value) });
         }
     }))
 }
@@ -239,9 +216,7 @@ impl Segments {
 
     /// Goes on with literal text; whether it left the path.
     fn literal(&mut self, text: &str) -> Result<bool, EvalError> {
-        let (path, query) = text
-            .find(['?', '#'])
-            .map_or((text, None), |at| (text.split_at(at).0, Some(at)));
+        let (path, query) = text.find(['?', '#']).map_or((text, None), |at| (text.split_at(at).0, Some(at)));
         for (at, part) in path.split('/').enumerate() {
             if at > 0 {
                 self.end()?;
@@ -274,18 +249,13 @@ enum Piece {
 /// Literal texts with their braces resolved, and the places of the expressions between.
 fn split(source: &str) -> Result<Vec<Piece>, ExprError> {
     if source.len() > TEMPLATE_MAX_BYTES {
-        return Err(error(
-            0..source.len(),
-            format!("the template is longer than {TEMPLATE_MAX_BYTES} bytes"),
-            None,
-        ));
+        return Err(error(0..source.len(), format!("the template is longer than {TEMPLATE_MAX_BYTES} bytes"), None));
     }
     let mut found = Vec::new();
     let mut text = String::new();
     let mut at = 0;
-    while let Some((literal, brace)) = source
-        .get(at..)
-        .and_then(|rest| rest.find(['{', '}']).map(|end| rest.split_at(end)))
+    while let Some((literal, brace)) =
+        source.get(at..).and_then(|rest| rest.find(['{', '}']).map(|end| rest.split_at(end)))
     {
         text.push_str(literal);
         at += literal.len();
@@ -296,11 +266,7 @@ fn split(source: &str) -> Result<Vec<Piece>, ExprError> {
         }
         if brace.starts_with('}') {
             let hint = "write `}}` for a brace; a map in front of a placeholder takes a space: `{ {'a': 1}.a }`";
-            return Err(error(
-                at..at + 1,
-                "this brace closes nothing".into(),
-                Some(hint),
-            ));
+            return Err(error(at..at + 1, "this brace closes nothing".into(), Some(hint)));
         }
         if !text.is_empty() {
             found.push(Piece::Text(std::mem::take(&mut text)));
@@ -325,45 +291,27 @@ fn closing_brace(source: &str, open: usize) -> Result<usize, ExprError> {
             Kind::Mark('}') if depth == 1 => return Ok(piece.span.start),
             Kind::Mark('}') => depth -= 1,
             Kind::Unclosed => {
-                return Err(error(
-                    piece.span,
-                    "the text in the placeholder is not closed".into(),
-                    None,
-                ));
+                return Err(error(piece.span, "the text in the placeholder is not closed".into(), None));
             }
             _ => {}
         }
     }
-    Err(error(
-        open..open + 1,
-        "the placeholder is not closed".into(),
-        Some("write `{{` for a brace"),
-    ))
+    Err(error(open..open + 1, "the placeholder is not closed".into(), Some("write `{{` for a brace")))
 }
 
 fn placeholder(source: &str, span: Range<usize>, scope: &Scope) -> Result<Expr, Vec<ExprError>> {
     let text = source.get(span.clone()).unwrap_or_default();
     if text.trim().is_empty() {
         let around = span.start.saturating_sub(1)..span.end + 1;
-        return Err(vec![error(
-            around,
-            "the placeholder is empty".into(),
-            Some("write `{{}}` for two braces"),
-        )]);
+        return Err(vec![error(around, "the placeholder is empty".into(), Some("write `{{}}` for two braces"))]);
     }
     Expr::compile(text, scope).map_err(|errors| {
-        let moved = |error: ExprError| ExprError {
-            span: error.span.start + span.start..error.span.end + span.start,
-            ..error
-        };
+        let moved =
+            |error: ExprError| ExprError { span: error.span.start + span.start..error.span.end + span.start, ..error };
         errors.into_iter().map(moved).collect()
     })
 }
 
 fn error(span: Range<usize>, message: String, suggestion: Option<&str>) -> ExprError {
-    ExprError {
-        span,
-        message,
-        suggestion: suggestion.map(Into::into),
-    }
+    ExprError { span, message, suggestion: suggestion.map(Into::into) }
 }

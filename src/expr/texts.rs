@@ -21,18 +21,11 @@ fn count(function: &'static str, value: &Value) -> Result<Option<usize>, EvalErr
 fn byte_at(function: &'static str, text: &str, position: &Value) -> Result<usize, EvalError> {
     let outside = EvalError::OutOfRange { function };
     let position = count(function, position)?.ok_or(outside)?;
-    text.char_indices()
-        .map(|(at, _)| at)
-        .chain([text.len()])
-        .nth(position)
-        .ok_or(outside)
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(position).ok_or(outside)
 }
 
 fn position_of(text: &str, byte: Option<usize>) -> Value {
-    byte.and_then(|byte| text.get(..byte))
-        .map_or(Value::from(-1), |before| {
-            Value::from(before.chars().count())
-        })
+    byte.and_then(|byte| text.get(..byte)).map_or(Value::from(-1), |before| Value::from(before.chars().count()))
 }
 
 pub(super) fn char_at(text: &str, position: &Value) -> Result<Value, EvalError> {
@@ -43,26 +36,15 @@ pub(super) fn char_at(text: &str, position: &Value) -> Result<Value, EvalError> 
 
 pub(super) fn substring(text: &str, from: &Value, to: &Value) -> Result<Value, EvalError> {
     let from = byte_at("substring", text, from)?;
-    let to = if to.is_null() {
-        text.len()
-    } else {
-        byte_at("substring", text, to)?
-    };
-    built(text.get(from..to).ok_or(EvalError::OutOfRange {
-        function: "substring",
-    })?)
+    let to = if to.is_null() { text.len() } else { byte_at("substring", text, to)? };
+    built(text.get(from..to).ok_or(EvalError::OutOfRange { function: "substring" })?)
 }
 
 pub(super) fn index_of(text: &str, part: &str, from: &Value) -> Result<Value, EvalError> {
     let Some(from) = search_start("indexOf", text, part, from)? else {
         return Ok(position_of(text, text.find(part)));
     };
-    Ok(position_of(
-        text,
-        text.get(from..)
-            .and_then(|rest| rest.find(part))
-            .map(|at| from + at),
-    ))
+    Ok(position_of(text, text.get(from..).and_then(|rest| rest.find(part)).map(|at| from + at)))
 }
 
 pub(super) fn last_index_of(text: &str, part: &str, from: &Value) -> Result<Value, EvalError> {
@@ -70,25 +52,14 @@ pub(super) fn last_index_of(text: &str, part: &str, from: &Value) -> Result<Valu
         return Ok(position_of(text, text.rfind(part)));
     };
     // A match may begin at `from` at the latest, so the text that can hold it ends that much later.
-    let found = text
-        .char_indices()
-        .map(|(at, _)| at)
-        .chain([text.len()])
-        .take_while(|at| *at <= from);
-    let found = found
-        .filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(part)))
-        .last();
+    let found = text.char_indices().map(|(at, _)| at).chain([text.len()]).take_while(|at| *at <= from);
+    let found = found.filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(part))).last();
     Ok(position_of(text, found))
 }
 
 /// The byte a search from a given position starts at. CEL allows the end of the text only for an empty part, and takes
 /// any larger position for the end then.
-fn search_start(
-    function: &'static str,
-    text: &str,
-    part: &str,
-    from: &Value,
-) -> Result<Option<usize>, EvalError> {
+fn search_start(function: &'static str, text: &str, part: &str, from: &Value) -> Result<Option<usize>, EvalError> {
     if from.is_null() {
         return Ok(None);
     }
@@ -101,18 +72,9 @@ fn search_start(
     }
 }
 
-pub(super) fn replace(
-    text: &str,
-    old: &str,
-    new: &Value,
-    limit: &Value,
-) -> Result<Value, EvalError> {
+pub(super) fn replace(text: &str, old: &str, new: &Value, limit: &Value) -> Result<Value, EvalError> {
     let new = text_of("replace", new)?;
-    let limit = if limit.is_null() {
-        None
-    } else {
-        count("replace", limit)?
-    };
+    let limit = if limit.is_null() { None } else { count("replace", limit)? };
     let mut replaced = TextBuilder::default();
     let mut end = 0;
     for (at, found) in text.match_indices(old).take(limit.unwrap_or(usize::MAX)) {
@@ -127,11 +89,7 @@ pub(super) fn replace(
 /// The parts between separators, at most `limit` of them, the last one holding the rest. An empty separator gives the
 /// characters.
 pub(super) fn split(text: &str, separator: &str, limit: &Value) -> Result<Value, EvalError> {
-    let limit = if limit.is_null() {
-        None
-    } else {
-        count("split", limit)?
-    };
+    let limit = if limit.is_null() { None } else { count("split", limit)? };
     let mut parts = ListBuilder::default();
     let mut rest = Some(text).filter(|text| !(separator.is_empty() && text.is_empty()));
     while let Some(text) = rest.filter(|_| limit != Some(0)) {
@@ -139,8 +97,7 @@ pub(super) fn split(text: &str, separator: &str, limit: &Value) -> Result<Value,
         let cut = if limit.is_some_and(|limit| parts.items().len() + 1 >= limit) {
             None
         } else if separator.is_empty() {
-            text.split_at_checked(first)
-                .filter(|(_, after)| !after.is_empty())
+            text.split_at_checked(first).filter(|(_, after)| !after.is_empty())
         } else {
             text.split_once(separator)
         };
@@ -152,9 +109,7 @@ pub(super) fn split(text: &str, separator: &str, limit: &Value) -> Result<Value,
 
 pub(super) fn slug(text: &str, separator: &str) -> Result<Value, EvalError> {
     let mut slug = TextBuilder::default();
-    let words = text
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     for (at, word) in words.enumerate() {
         if at > 0 {
             slug.push(separator)?;

@@ -188,9 +188,10 @@ impl Codec {
             Self::DateTime(format) => text::from_native_time(*format, value),
             Self::B64 => text::from_base64(value),
             Self::Locale(separator) => text::exchange(value, separator, "-"),
-            Self::Wrap(key) => {
-                value.get(&**key).cloned().ok_or_else(|| CodecError::wanted(format!("an object with the field `{key}`")))
-            }
+            Self::Wrap(key) => value
+                .get(&**key)
+                .cloned()
+                .ok_or_else(|| CodecError::wanted(format!("an object with the field `{key}`"))),
             Self::Segment { after } => text::segment(after.as_deref(), value),
             Self::Json | Self::Join(_) => Ok(value.clone()),
         }
@@ -202,7 +203,9 @@ impl Codec {
             Self::Bool { yes, no } if yes == no => Law::Lossy,
             Self::Bool { .. } | Self::Json | Self::Wrap(_) | Self::B64 => Law::Iso,
             Self::Text(AttributeType::String) => Law::Canon,
-            Self::Text(_) | Self::Int | Self::Float | Self::Prefix(_) | Self::Suffix(_) | Self::Locale(_) => Law::Partial,
+            Self::Text(_) | Self::Int | Self::Float | Self::Prefix(_) | Self::Suffix(_) | Self::Locale(_) => {
+                Law::Partial
+            }
             Self::Join(_) => Law::Partial,
             Self::Map(map) => map.class(),
             Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => Law::Canon,

@@ -19,7 +19,9 @@ use regex::Regex;
 use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
-pub use call::{AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total};
+pub use call::{
+    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total,
+};
 pub use codec::Codec;
 pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
@@ -215,6 +217,10 @@ impl Mapping {
     /// Whether no other row is about the same attribute as this one.
     pub fn sole_on_attribute(&self, row: &Row) -> bool {
         let attribute = (&row.target.path.extension, &row.target.path.attribute);
-        self.rows.iter().filter(|other| (&other.target.path.extension, &other.target.path.attribute) == attribute).count() == 1
+        self.rows
+            .iter()
+            .filter(|other| (&other.target.path.extension, &other.target.path.attribute) == attribute)
+            .count()
+            == 1
     }
 }

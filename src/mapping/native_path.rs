@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(crate) use parse::conjunction;
 pub use parse::NativePathError;
+pub(crate) use parse::conjunction;
 
 /// A place in a native reply or body.
 ///
@@ -91,8 +91,7 @@ impl NativePath {
 
     /// Whether the path can be read but not written: `[]`, `[-1]`, a header, a link.
     pub fn is_read_only(&self) -> bool {
-        self.root != Root::Document
-            || self.steps.iter().any(|step| matches!(step, Step::Each | Step::Index(..=-1)))
+        self.root != Root::Document || self.steps.iter().any(|step| matches!(step, Step::Each | Step::Index(..=-1)))
     }
 
     /// The value there; `None` if there is none. A path with `[]` gives its first value.

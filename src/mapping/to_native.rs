@@ -124,9 +124,9 @@ pub fn encode(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimErro
         Source::Native { codec, .. } => {
             let mut native = Cow::Borrowed(value);
             for codec in codec {
-                let encoded = codec.encode(&native).map_err(|error| {
-                    ScimError::invalid_value(format!("{}: {error}", row.target))
-                })?;
+                let encoded = codec
+                    .encode(&native)
+                    .map_err(|error| ScimError::invalid_value(format!("{}: {error}", row.target)))?;
                 native = Cow::Owned(encoded);
             }
             Ok(native.into_owned())

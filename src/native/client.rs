@@ -24,7 +24,7 @@ use super::request::{Envelope, Unsendable};
 use super::{reply, request, retry};
 use crate::auth::AuthKind;
 use crate::config::secret::Secret;
-use crate::config::snapshot::{Backend, Limits, OutboundAuth, ResolvedSecrets, Snapshot};
+use crate::config::{Backend, Limits, OutboundAuth, ResolvedSecrets, Snapshot};
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 
 /// Sends native calls to the backends of one snapshot.

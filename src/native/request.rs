@@ -17,7 +17,7 @@ use super::client::NativeClientError;
 use super::form;
 use super::forward::Forwarded;
 use crate::config::secret::Secret;
-use crate::config::snapshot::{Backend, BaseUrl, Format, OutboundAuth, ResolvedSecrets};
+use crate::config::{Backend, BaseUrl, Format, OutboundAuth, ResolvedSecrets};
 use crate::plan::{NativeCall, SECRET_MARKER};
 use crate::route::{Reason, canonicalise};
 

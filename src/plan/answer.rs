@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::scim::filter::FilterLimits;
 use crate::scim::projection::{Projection, set_schemas};
 use crate::scim::query::QueryLimits;
-use crate::scim::filter::FilterLimits;
 use crate::scim::{Resource, ScimError};
 
 use super::ScimRequest;

@@ -78,7 +78,9 @@ fn parse(body: &Value, max: usize) -> Result<BulkRequest, ScimError> {
         object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     };
     if let Some(schemas) = field("schemas")
-        && !schemas.as_array().is_some_and(|list| list.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(REQUEST_SCHEMA))))
+        && !schemas.as_array().is_some_and(|list| {
+            list.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(REQUEST_SCHEMA)))
+        })
     {
         return Err(ScimError::invalid_syntax(format!("schemas of a bulk request must hold {REQUEST_SCHEMA}")));
     }
@@ -86,7 +88,10 @@ fn parse(body: &Value, max: usize) -> Result<BulkRequest, ScimError> {
         .and_then(Value::as_array)
         .ok_or_else(|| ScimError::invalid_syntax("a bulk request needs a list of Operations"))?;
     if operations.len() > max {
-        return Err(ScimError::new(413, format!("a bulk request may hold {max} operations; this one has {}", operations.len())));
+        return Err(ScimError::new(
+            413,
+            format!("a bulk request may hold {max} operations; this one has {}", operations.len()),
+        ));
     }
     let operations: Vec<Operation> = operations.iter().enumerate().map(operation).collect::<Result<_, _>>()?;
     let mut seen = HashSet::new();
@@ -95,9 +100,12 @@ fn parse(body: &Value, max: usize) -> Result<BulkRequest, ScimError> {
     }
     let fail_on_errors = match field("failOnErrors") {
         None | Some(Value::Null) => None,
-        Some(value) => Some(value.as_u64().filter(|limit| *limit > 0).ok_or_else(|| {
-            ScimError::invalid_value("failOnErrors must be a whole number above 0")
-        })?),
+        Some(value) => Some(
+            value
+                .as_u64()
+                .filter(|limit| *limit > 0)
+                .ok_or_else(|| ScimError::invalid_value("failOnErrors must be a whole number above 0"))?,
+        ),
     };
     Ok(BulkRequest { operations, fail_on_errors })
 }
@@ -107,7 +115,9 @@ fn operation((index, value): (usize, &Value)) -> Result<Operation, ScimError> {
     let missing = |name: &str| ScimError::invalid_syntax(format!("Operations[{index}] needs {name}"));
     let method = text("method").ok_or_else(|| missing("a method"))?.to_ascii_uppercase();
     if !matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") {
-        return Err(ScimError::invalid_syntax(format!("Operations[{index}]: {method} is not possible in a bulk request")));
+        return Err(ScimError::invalid_syntax(format!(
+            "Operations[{index}]: {method} is not possible in a bulk request"
+        )));
     }
     let path = text("path").ok_or_else(|| missing("a path"))?;
     let bulk_id = text("bulkId").filter(|id| !id.is_empty());
@@ -141,7 +151,8 @@ fn references(value: &Value, found: &mut HashSet<String>) {
 fn next_ready(operations: &[Operation], results: &[Option<Value>], done: &HashMap<String, Reference>) -> Option<usize> {
     let open = || operations.iter().zip(results).enumerate().filter(|(_, (_, result))| result.is_none());
     let promised: HashSet<&String> = operations.iter().filter_map(|operation| operation.bulk_id.as_ref()).collect();
-    let ready = |operation: &Operation| operation.needs.iter().all(|need| done.contains_key(need) || !promised.contains(need));
+    let ready =
+        |operation: &Operation| operation.needs.iter().all(|need| done.contains_key(need) || !promised.contains(need));
     open().find(|(_, (operation, _))| ready(operation)).or_else(|| open().next()).map(|(index, _)| index)
 }
 
@@ -153,9 +164,7 @@ struct Outcome {
 
 async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashMap<String, Reference>) -> Outcome {
     let response = match sub_request(run, operation, done) {
-        Ok(request) => {
-            dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error))
-        }
+        Ok(request) => dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error)),
         Err(error) => answer::error(&error),
     };
     outcome(run, operation, response)
@@ -172,7 +181,8 @@ fn outcome(run: &Run<'_>, operation: &Operation, response: ScimResponse) -> Outc
         result.insert("bulkId".to_owned(), Value::from(bulk_id.as_str()));
     }
     let location = body.pointer("/meta/location").and_then(Value::as_str).map(str::to_owned);
-    let location = location.or_else(|| (operation.method != "POST").then(|| format!("{}{}", run.context.base_url, operation.path)));
+    let location = location
+        .or_else(|| (operation.method != "POST").then(|| format!("{}{}", run.context.base_url, operation.path)));
     if let Some(location) = location {
         result.insert("location".to_owned(), Value::from(location));
     }
@@ -189,12 +199,19 @@ fn outcome(run: &Run<'_>, operation: &Operation, response: ScimResponse) -> Outc
     Outcome { result: Value::Object(result), reference, failed }
 }
 
-fn sub_request(run: &Run<'_>, operation: &Operation, done: &HashMap<String, Reference>) -> Result<ScimRequest, ScimError> {
+fn sub_request(
+    run: &Run<'_>,
+    operation: &Operation,
+    done: &HashMap<String, Reference>,
+) -> Result<ScimRequest, ScimError> {
     for need in &operation.needs {
         match done.get(need) {
             Some(Reference::Id(_)) => {}
             Some(Reference::Failed) => {
-                return Err(ScimError::new(412, format!("not done, because the operation with bulkId '{need}' failed")));
+                return Err(ScimError::new(
+                    412,
+                    format!("not done, because the operation with bulkId '{need}' failed"),
+                ));
             }
             None => {
                 return Err(ScimError::new(
@@ -226,7 +243,8 @@ fn id_of<'d>(text: &str, done: &'d HashMap<String, Reference>) -> Option<&'d Str
 }
 
 fn resolved_path(path: &str, done: &HashMap<String, Reference>) -> String {
-    let segments: Vec<&str> = path.split('/').map(|segment| id_of(segment, done).map_or(segment, String::as_str)).collect();
+    let segments: Vec<&str> =
+        path.split('/').map(|segment| id_of(segment, done).map_or(segment, String::as_str)).collect();
     segments.join("/")
 }
 
@@ -234,7 +252,9 @@ fn resolved(value: Value, done: &HashMap<String, Reference>) -> Value {
     match value {
         Value::String(text) => Value::String(id_of(&text, done).cloned().unwrap_or(text)),
         Value::Array(items) => items.into_iter().map(|item| resolved(item, done)).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(key, field)| (key, resolved(field, done))).collect::<Map<_, _>>().into(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, field)| (key, resolved(field, done))).collect::<Map<_, _>>().into()
+        }
         other => other,
     }
 }
@@ -245,7 +265,8 @@ fn endpoint(run: &Run<'_>, path: &str) -> Result<Endpoint, ScimError> {
     let rest = path.strip_prefix('/').ok_or_else(unknown)?;
     let (name, id) = rest.split_once('/').map_or((rest, None), |(name, id)| (name, Some(id)));
     let matches = |endpoint: &str| endpoint.trim_start_matches('/') == name;
-    let type_index = run.route.mappings.iter().position(|mapping| matches(&mapping.resource_type.endpoint)).ok_or_else(unknown)?;
+    let type_index =
+        run.route.mappings.iter().position(|mapping| matches(&mapping.resource_type.endpoint)).ok_or_else(unknown)?;
     match id {
         None => Ok(Endpoint::Collection { type_index }),
         Some(id) if !id.is_empty() && !id.contains('/') => {

@@ -132,7 +132,11 @@ fn fixed(row: &Row) -> ScimError {
 fn check_mirror(run: &Run<'_>, row: &Row, new: &Resource, after: Option<&Value>) -> Result<(), ScimError> {
     let primary = match &row.source {
         Source::Mirror { row } => run.mapping.rows.get(*row),
-        _ => run.mapping.rows.iter().find(|other| other.access != Access::Mirror && other.native_path() == row.native_path()),
+        _ => run
+            .mapping
+            .rows
+            .iter()
+            .find(|other| other.access != Access::Mirror && other.native_path() == row.native_path()),
     };
     let Some(primary) = primary else { return Ok(()) };
     let leading = value(run, primary, new);
@@ -147,7 +151,11 @@ fn check_mirror(run: &Run<'_>, row: &Row, new: &Resource, after: Option<&Value>)
 }
 
 /// Refuses a PATCH of attributes that can only be read. `equal` says whether the state would stay as it is.
-pub(super) fn check_readable_only(run: &Run<'_>, touched: &[AttrPath], old: Option<(&Resource, &Resource)>) -> Result<(), ScimError> {
+pub(super) fn check_readable_only(
+    run: &Run<'_>,
+    touched: &[AttrPath],
+    old: Option<(&Resource, &Resource)>,
+) -> Result<(), ScimError> {
     for path in touched {
         let mut rows = rows_of(run, path).filter(|(_, row)| covers(row, path)).peekable();
         if rows.peek().is_none() {
@@ -157,7 +165,9 @@ pub(super) fn check_readable_only(run: &Run<'_>, touched: &[AttrPath], old: Opti
         if !other.is_empty() {
             continue;
         }
-        let unchanged = |row: &Row| old.is_some_and(|(old, new)| equal(row, value(run, row, old).as_ref(), value(run, row, new).as_ref()));
+        let unchanged = |row: &Row| {
+            old.is_some_and(|(old, new)| equal(row, value(run, row, old).as_ref(), value(run, row, new).as_ref()))
+        };
         if let Some((_, row)) = read_only.iter().find(|(_, row)| !unchanged(row)) {
             return Err(ScimError::mutability(format!(
                 "{} is read-only here: the application has no way to change it",

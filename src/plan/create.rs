@@ -30,16 +30,18 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
 
-    let call = run.mapping.ops.create.as_ref().ok_or_else(|| {
-        ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
-    })?;
+    let call =
+        run.mapping.ops.create.as_ref().ok_or_else(|| {
+            ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
+        })?;
     let derived = derived_key(run, &resource)?;
     let made = match held(run, derived.as_ref(), &resource).await? {
         Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder) },
         None => make(run, call, &resource, derived).await?,
     };
     run.record_id(&made.id);
-    let object = follow_up(run, call, &resource, members, &made).await.map_err(|error| half_made(run, &made.id, error))?;
+    let object =
+        follow_up(run, call, &resource, members, &made).await.map_err(|error| half_made(run, &made.id, error))?;
     let whole = read::one(run, object, &projection).await.map_err(|error| half_made(run, &made.id, error))?;
     Ok(answer::with_resource(run, 201, whole, &projection))
 }
@@ -64,9 +66,9 @@ fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, Scim
     let Some(template) = &run.mapping.id.derive else { return Ok(None) };
     let scim = Value::Object(resource.0.clone());
     let env = Env { scim: Some(&scim), ..run.env() };
-    let text = template.text(&env).map_err(|error| {
-        ScimError::internal(format!("mapping error at {}: {error}", run.mapping.origin))
-    })?;
+    let text = template
+        .text(&env)
+        .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", run.mapping.origin)))?;
     let text = text.unwrap_or_default();
     let fits = !text.is_empty() && !text.contains('/') && text != "." && text != "..";
     let key = if fits { run.native_id(&text) } else { None };
@@ -80,17 +82,23 @@ fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, Scim
 
 /// The object that already has the derived key, where it may be used instead of a new one.
 async fn held(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<Option<Object>, ScimError> {
-    let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else { return Ok(None) };
+    let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
+        return Ok(None);
+    };
     let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
     let held = read::base(run, &holder);
-    let same_source = run.mapping.rows.iter().filter(|row| row.required || row.target.path.attribute.as_ref() == "displayName").all(|row| {
-        change::value(run, row, &held) == change::value(run, row, resource)
-    });
+    let same_source = run
+        .mapping
+        .rows
+        .iter()
+        .filter(|row| row.required || row.target.path.attribute.as_ref() == "displayName")
+        .all(|row| change::value(run, row, &held) == change::value(run, row, resource));
     if run.mapping.id.collision == Collision::Reuse && same_source {
         run.note(format!("the key {} is held by an equal object, which is used", holder.id));
         return Ok(Some(holder));
     }
-    let name = held.0.get("displayName").or_else(|| held.0.get("userName")).and_then(Value::as_str).unwrap_or(&holder.id);
+    let name =
+        held.0.get("displayName").or_else(|| held.0.get("userName")).and_then(Value::as_str).unwrap_or(&holder.id);
     Err(ScimError::uniqueness(format!("the key {} is taken by '{name}'", holder.id)))
 }
 
@@ -107,7 +115,10 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
     let object = read::object_in(run, call.envelope.item.get(&reply.body), &reply);
     let key = saved_id(call, &reply).or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
     let key = key.ok_or_else(|| {
-        ScimError::new(502, format!("the {} was created, but the application's reply does not say its id", run.type_name()))
+        ScimError::new(
+            502,
+            format!("the {} was created, but the application's reply does not say its id", run.type_name()),
+        )
     })?;
     let id = id_text(&key).unwrap_or_default();
     Ok(Made { id, key, object })

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::scim::{ScimError, ScimType};
 
 /// How long a cursor is good for, in seconds.
-pub const LIFETIME_SECONDS: u64 = 3600;
+pub(super) const LIFETIME_SECONDS: u64 = 3600;
 
 const MAC_BYTES: usize = 16;
 const PAYLOAD_BYTES: usize = 24;

@@ -13,7 +13,10 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
     run.record_id(id);
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
     let call = run.mapping.ops.delete.as_ref().ok_or_else(|| {
-        ScimError::new(501, format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()))
+        ScimError::new(
+            501,
+            format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
+        )
     })?;
     if request.if_match.is_some() || run.mapping.gone.is_some() {
         let object = read::fetch(run, id).await?;

@@ -85,7 +85,8 @@ fn schemes(context: &Context, route: &Route) -> Vec<AuthenticationScheme> {
         Some(AuthKind::Bearer { .. }) => vec![AuthenticationScheme {
             kind: AuthenticationKind::OAuthBearerToken,
             name: "Bearer token".to_owned(),
-            description: "A token that the operator of this service hands out, sent as 'Authorization: Bearer'.".to_owned(),
+            description: "A token that the operator of this service hands out, sent as 'Authorization: Bearer'."
+                .to_owned(),
         }],
         _ => Vec::new(),
     }

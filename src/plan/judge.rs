@@ -124,7 +124,8 @@ fn applies(run: &Run<'_>, call: &Call, rule: &ErrorRule, reply: &NativeReply) ->
 fn by_rule(run: &Run<'_>, rule: &ErrorRule, reply: &NativeReply, conditions: &Conditions<'_>) -> ScimError {
     let base = builtin(run, reply);
     let status = rule.status.unwrap_or(base.status);
-    let detail = rule.detail.as_ref().and_then(|template| template.eval(&conditions.env()).ok()).and_then(|v| detail_text(&v));
+    let detail =
+        rule.detail.as_ref().and_then(|template| template.eval(&conditions.env()).ok()).and_then(|v| detail_text(&v));
     let mut error = ScimError::new(status, detail.unwrap_or(base.detail));
     error.scim_type = rule.scim_type.or(if status == base.status { base.scim_type } else { None });
     error.retry_after = base.retry_after;
@@ -152,7 +153,10 @@ fn builtin(run: &Run<'_>, reply: &NativeReply) -> ScimError {
     let name = &run.backend.name;
     match reply.status {
         400 | 422 => ScimError::invalid_value(format!("{name} rejected a value")),
-        403 => ScimError::new(502, format!("{name} does not allow the adapter to do this; check the adapter's own rights there")),
+        403 => ScimError::new(
+            502,
+            format!("{name} does not allow the adapter to do this; check the adapter's own rights there"),
+        ),
         404 | 410 => ScimError::new(404, format!("{name} does not know this {}", run.type_name())),
         409 => ScimError::uniqueness(format!("{name} reports a conflict: a value that must be unique is taken")),
         412 => ScimError::new(412, "the resource has changed in the meantime"),
@@ -187,7 +191,10 @@ pub(super) fn header<'r>(reply: &'r NativeReply, name: &str) -> Option<&'r str> 
 /// Never 401: the identity provider would think that its own token is bad and stop provisioning.
 fn credentials_refused(run: &Run<'_>) -> ScimError {
     run.note(format!("backend {} refused the adapter's credential", run.backend.name));
-    ScimError::new(502, format!("{} refused the adapter's own credential; its operator must renew it", run.backend.name))
+    ScimError::new(
+        502,
+        format!("{} refused the adapter's own credential; its operator must renew it", run.backend.name),
+    )
 }
 
 fn unreadable(run: &Run<'_>) -> ScimError {

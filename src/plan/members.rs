@@ -35,7 +35,12 @@ pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, Sci
 ///
 /// # Errors
 /// 404 when there is no such group; what applying the operations refuses.
-pub(super) async fn resolve(run: &Run<'_>, id: &str, ops: &[PatchOp], change: MemberChange) -> Result<MemberChange, ScimError> {
+pub(super) async fn resolve(
+    run: &Run<'_>,
+    id: &str,
+    ops: &[PatchOp],
+    change: MemberChange,
+) -> Result<MemberChange, ScimError> {
     if !matches!(change, MemberChange::NeedsState) {
         return Ok(change);
     }
@@ -172,9 +177,9 @@ impl Target<'_> {
     }
 
     async fn send_set(&self, set: &Call, wanted: &[String]) -> Result<(), ScimError> {
-        let keys = wanted.iter().map(|value| {
-            key_of(self.run, self.members, value).ok_or_else(|| unknown_member(self.members, value))
-        });
+        let keys = wanted
+            .iter()
+            .map(|value| key_of(self.run, self.members, value).ok_or_else(|| unknown_member(self.members, value)));
         let batch = Value::Array(keys.collect::<Result<_, _>>()?);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };
         self.run.call(set, &env, Rows::default()).await.map(drop)
@@ -211,7 +216,8 @@ impl Target<'_> {
                 },
             }
         }
-        let deliveries: Vec<Delivery> = known.chunks(call.batch.unwrap_or(1).max(1)).map(|chunk| delivery(call, chunk)).collect();
+        let deliveries: Vec<Delivery> =
+            known.chunks(call.batch.unwrap_or(1).max(1)).map(|chunk| delivery(call, chunk)).collect();
         let outcomes = self.send_all(call, &deliveries).await?;
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {
             self.settle(call, delivery, &outcome, adding, failures).await?;
@@ -220,8 +226,10 @@ impl Target<'_> {
     }
 
     async fn send_all(&self, call: &MemberCall, deliveries: &[Delivery]) -> Result<Vec<NativeOutcome>, ScimError> {
-        let calls: Result<Vec<NativeCall>, ScimError> =
-            deliveries.iter().map(|delivery| self.run.render(&call.call, &delivery.env(self), Rows::default())).collect();
+        let calls: Result<Vec<NativeCall>, ScimError> = deliveries
+            .iter()
+            .map(|delivery| self.run.render(&call.call, &delivery.env(self), Rows::default()))
+            .collect();
         self.run.native.together(calls?, self.members.parallel).await
     }
 
@@ -245,14 +253,20 @@ impl Target<'_> {
     }
 
     fn is_missing(&self, call: &MemberCall, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
-        let already = |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
+        let already =
+            |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
         match &self.members.missing.when {
             Some(when) => reply_matches(when, outcome, env),
             None => !already(outcome) && matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404),
         }
     }
 
-    async fn settle_missing(&self, call: &MemberCall, delivery: &Delivery, failures: &mut Failures) -> Result<(), ScimError> {
+    async fn settle_missing(
+        &self,
+        call: &MemberCall,
+        delivery: &Delivery,
+        failures: &mut Failures,
+    ) -> Result<(), ScimError> {
         match &self.members.missing.policy {
             MissingPolicy::Reject => {
                 let who = delivery.values.join("', '");
@@ -278,12 +292,14 @@ impl Target<'_> {
         env: &Env<'_>,
     ) -> Result<(), ScimError> {
         let of = self.run.of_type(&self.members.of);
-        let (of, call) = of
-            .and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call)))
-            .ok_or_else(|| ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of)))?;
+        let (of, call) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call))).ok_or_else(|| {
+            ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of))
+        })?;
         let mut sent = crate::scim::Resource::default();
         for (path, template) in attributes {
-            let value = template.eval(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", self.members.origin)))?;
+            let value = template
+                .eval(env)
+                .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", self.members.origin)))?;
             sent.set(path, Some(value));
         }
         let body = Value::Object(sent.0);
@@ -295,7 +311,8 @@ impl Target<'_> {
         };
         let env = Env { id: key.as_ref(), scim: Some(&scim), ..of.env() };
         let rows = to_native::create_rows(of.mapping);
-        let document = to_native::document(of.mapping, rows, &normalised.resource, None, to_native::Purpose::Create, &env)?;
+        let document =
+            to_native::document(of.mapping, rows, &normalised.resource, None, to_native::Purpose::Create, &env)?;
         of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
     }
 }

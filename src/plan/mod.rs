@@ -35,6 +35,8 @@ use crate::config::Snapshot;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
+pub use render::SECRET_MARKER;
+
 use coroutine::{Coroutine, Native, Resumed};
 use run::Run;
 

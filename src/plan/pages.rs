@@ -254,7 +254,12 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     let items = match envelope.items.get(&reply.body) {
         Some(Value::Array(items)) => items.clone(),
         Some(Value::Null) | None if total.is_none_or(|total| total == 0) && !envelope.items.is_whole() => Vec::new(),
-        _ => return Err(ScimError::new(502, format!("{} answered without the list that was asked for", run.backend.name))),
+        _ => {
+            return Err(ScimError::new(
+                502,
+                format!("{} answered without the list that was asked for", run.backend.name),
+            ));
+        }
     };
     let marker = marker(&list.paging, &reply);
     Ok(Page { items, total, marker })

@@ -55,7 +55,9 @@ async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimE
     let start = match &query.page {
         Page::Unspecified | Page::Cursor(None) => 0,
         Page::Index(index) => usize::try_from(index.get() - 1).unwrap_or(usize::MAX),
-        Page::Cursor(Some(text)) => usize::try_from(cursor::open(&binding, text, run.context.now)?).unwrap_or(usize::MAX),
+        Page::Cursor(Some(text)) => {
+            usize::try_from(cursor::open(&binding, text, run.context.now)?).unwrap_or(usize::MAX)
+        }
     };
     let found = find(run, query, start).await?;
     let resources: Vec<Value> = found
@@ -151,9 +153,11 @@ fn objects(run: &Run<'_>, items: Vec<Value>) -> Vec<Object> {
 }
 
 fn list_call<'a>(run: &Run<'a>) -> Result<&'a ListCall, ScimError> {
-    run.mapping.ops.list.as_ref().ok_or_else(|| {
-        ScimError::new(501, format!("the application offers no list of {} objects", run.type_name()))
-    })
+    run.mapping
+        .ops
+        .list
+        .as_ref()
+        .ok_or_else(|| ScimError::new(501, format!("the application offers no list of {} objects", run.type_name())))
 }
 
 fn scan_max(run: &Run<'_>) -> usize {
@@ -191,9 +195,8 @@ async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> 
 
 fn supported(run: &Run<'_>) -> String {
     let plans = run.mapping.filters.iter();
-    let texts: Vec<String> = plans
-        .flat_map(|plan| plan.ops.iter().map(move |op| format!("{} {}", plan.path, op.as_str())))
-        .collect();
+    let texts: Vec<String> =
+        plans.flat_map(|plan| plan.ops.iter().map(move |op| format!("{} {}", plan.path, op.as_str()))).collect();
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }
 
@@ -218,7 +221,10 @@ fn branches<'a>(run: &Run<'a>, filter: &'a Filter) -> Option<Vec<(&'a FilterPlan
 }
 
 fn plan_for<'a>(run: &Run<'a>, comparison: &Comparison) -> Option<&'a FilterPlan> {
-    run.mapping.filters.iter().find(|plan| plan.ops.contains(&comparison.op) && same_attribute(&plan.path, &comparison.path))
+    run.mapping
+        .filters
+        .iter()
+        .find(|plan| plan.ops.contains(&comparison.op) && same_attribute(&plan.path, &comparison.path))
 }
 
 /// `emails` and `emails.value` mean the same in a comparison.

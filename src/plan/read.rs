@@ -78,12 +78,12 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
         FilterCall::List(list) if &*plan.path.attribute == "id" && plan.ops.contains(&CompareOp::Eq) => Some(list),
         _ => None,
     });
-    let list = plan.ok_or_else(|| {
-        ScimError::new(501, format!("the application offers no way to read one {}", run.type_name()))
-    })?;
+    let list = plan
+        .ok_or_else(|| ScimError::new(501, format!("the application offers no way to read one {}", run.type_name())))?;
     let env = Env { id: Some(key), value: Some(key), ..run.env() };
     let items = pages::all(run, list, &env, list.paging.max as usize).await?;
-    let found = items.into_iter().filter_map(|item| object(run, item)).find(|found| id_text(&found.key) == id_text(key));
+    let found =
+        items.into_iter().filter_map(|item| object(run, item)).find(|found| id_text(&found.key) == id_text(key));
     Ok(found)
 }
 

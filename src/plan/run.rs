@@ -52,12 +52,22 @@ impl<'a> Run<'a> {
     }
 
     /// Carries out one call and judges its reply.
-    pub(super) async fn call(&self, call: &Call, env: &Env<'_>, rows: render::Rows<'_>) -> Result<NativeReply, ScimError> {
+    pub(super) async fn call(
+        &self,
+        call: &Call,
+        env: &Env<'_>,
+        rows: render::Rows<'_>,
+    ) -> Result<NativeReply, ScimError> {
         self.verdict(call, env, rows).await?.into_result()
     }
 
     /// Like [`Run::call`], telling success by `ok` from success by `also_ok`.
-    pub(super) async fn verdict(&self, call: &Call, env: &Env<'_>, rows: render::Rows<'_>) -> Result<Verdict, ScimError> {
+    pub(super) async fn verdict(
+        &self,
+        call: &Call,
+        env: &Env<'_>,
+        rows: render::Rows<'_>,
+    ) -> Result<Verdict, ScimError> {
         let request = self.render(call, env, rows)?;
         self.send(call, request, env).await
     }

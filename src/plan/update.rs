@@ -35,7 +35,11 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
 
-    let direct = if request.if_match.is_none() && !members::needs_state(run, &change) { direct_changes(run, &ops) } else { None };
+    let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
+        direct_changes(run, &ops)
+    } else {
+        None
+    };
     let latest = match direct {
         Some(direct) => {
             let direct = direct?;
@@ -174,11 +178,13 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectCha
         }
     }
     let touched: RowSet = changes.iter().fold(0, |set, (index, _)| set | 1 << index);
-    let rules_ready = run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
+    let rules_ready =
+        run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
     if !rules_ready {
         return None;
     }
-    let read_only = changes.iter().filter_map(|(index, _)| run.mapping.rows.get(*index)).any(|row| row.access == Access::Read);
+    let read_only =
+        changes.iter().filter_map(|(index, _)| run.mapping.rows.get(*index)).any(|row| row.access == Access::Read);
     if read_only {
         // Restating a read-only value is no change, which only the old state can tell.
         return None;
@@ -190,10 +196,15 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectCha
 fn stands_alone(row: &Row) -> bool {
     let plain = match &row.source {
         Source::Native { path, .. } => path.list_field().is_none(),
-        Source::Computed { path: Some(_), write: Some(write), .. } => !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1,
+        Source::Computed { path: Some(_), write: Some(write), .. } => {
+            !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1
+        }
         Source::Computed { .. } | Source::Mirror { .. } => false,
     };
-    plain && row.target.selector.is_empty() && !row.target.multi_valued && matches!(row.access, Access::Both | Access::Write | Access::Read)
+    plain
+        && row.target.selector.is_empty()
+        && !row.target.multi_valued
+        && matches!(row.access, Access::Both | Access::Write | Access::Read)
 }
 
 /// Whether a rule can be decided and sent from the touched rows alone.
@@ -290,7 +301,9 @@ pub(super) async fn send(
 fn holds(run: &Run<'_>, rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
     let _ = run;
     match &rule.when {
-        Some(when) => when.test(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", rule.origin))),
+        Some(when) => {
+            when.test(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", rule.origin)))
+        }
         None => Ok(true),
     }
 }
@@ -298,7 +311,8 @@ fn holds(run: &Run<'_>, rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimErr
 /// Nothing is rolled back: the retry computes the remaining difference and sends only that.
 fn after(mut error: ScimError, done: &[String]) -> ScimError {
     if !done.is_empty() {
-        error.detail = format!("{} (done before this failed: {}; a retry sends what is left)", error.detail, done.join(", "));
+        error.detail =
+            format!("{} (done before this failed: {}; a retry sends what is left)", error.detail, done.join(", "));
     }
     error
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::metrics::{Metrics, observe};
+use crate::native::CallRecord;
+use crate::plan::{NativeOutcome, Report};
 use crate::proxy::head::Refusal;
+use crate::scim::error::Side;
 
 /// What a SCIM request was about, in words of the configuration and the RFC.
 #[derive(Clone, Debug)]
@@ -60,6 +63,77 @@ impl ScimAnswered<'_> {
             scim_type,
             duration_ms = millis(self.duration),
             "scim request answered"
+        );
+    }
+}
+
+/// A plan came to its answer.
+#[derive(Debug)]
+pub struct ScimPlanned<'a> {
+    /// What the request was about.
+    pub labels: &'a RequestLabels,
+    /// What happened on the way.
+    pub report: &'a Report,
+    /// `X-Request-Id`.
+    pub request_id: &'a str,
+    /// Native calls made.
+    pub calls: usize,
+}
+
+impl ScimPlanned<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        let report = self.report;
+        #[expect(clippy::cast_precision_loss, reason = "bounded by the calls one plan may make")]
+        metrics.native_calls_per_request.with_label_values(&[self.labels.operation]).observe(self.calls as f64);
+        for (repair, count) in report.repairs.iter() {
+            metrics.repairs.with_label_values(&[repair.name()]).inc_by(count);
+        }
+        for repair in &report.filter_repairs {
+            metrics.repairs.with_label_values(&[repair]).inc();
+        }
+        metrics.unmapped_attributes.inc_by(report.unmapped.len() as u64);
+        metrics.unknown_attributes.inc_by(report.unknown.len() as u64);
+        for note in &report.notes {
+            tracing::debug!(request_id = self.request_id, "{note}");
+        }
+        if let Some(error) = report.error.as_ref().filter(|error| error.side != Side::Downstream) {
+            let (request_id, status, side) = (self.request_id, error.status, error.side.as_str());
+            tracing::warn!(request_id, status, side, "scim request failed: {}", error.detail);
+        }
+    }
+}
+
+/// A native call was carried out, or not.
+#[derive(Debug)]
+pub struct NativeCalled<'a> {
+    /// Name of the backend.
+    pub backend: &'a str,
+    /// The call and its outcome.
+    pub record: CallRecord<'a>,
+}
+
+impl NativeCalled<'_> {
+    /// Logs and counts. Neither path nor body is logged: both may hold personal data.
+    pub fn emit(&self, metrics: &Metrics) {
+        let slot = self.record.call.slot.as_str();
+        let (status, outcome) = match self.record.outcome {
+            NativeOutcome::Reply(reply) => (reply.status, if reply.unreadable { "unreadable" } else { "reply" }),
+            NativeOutcome::Failed(failure) => (0, failure.as_str()),
+        };
+        let mut code = CodeText::default();
+        let code = if status == 0 { "none" } else { code.of(status) };
+        metrics.native_requests.with_label_values(&[self.backend, slot, code, outcome]).inc();
+        observe(&metrics.native_request_duration.with_label_values(&[self.backend, slot]), self.record.duration);
+        tracing::debug!(
+            backend = self.backend,
+            slot,
+            status,
+            outcome,
+            attempts = self.record.attempts,
+            origin = %self.record.call.origin,
+            duration_ms = millis(self.record.duration),
+            "native call"
         );
     }
 }

@@ -18,7 +18,8 @@ pub fn error(expect: &Value, actual_status: u16, body: &Value) -> Vec<String> {
     let is_error = body["schemas"].as_array().is_some_and(|urns| urns.iter().any(|urn| urn == ERROR_SCHEMA));
     let mut differences = differs_if(!is_error, || format!("not a SCIM error: {body}"));
     let status_text = actual_status.to_string();
-    differences.extend(differs_if(body["status"] != *status_text, || format!("status in the body: {}", body["status"])));
+    differences
+        .extend(differs_if(body["status"] != *status_text, || format!("status in the body: {}", body["status"])));
     let wanted = &expect["scimType"];
     let matches = match wanted {
         Value::Null => true,
@@ -57,7 +58,8 @@ pub fn list(expected: &Value, body: &Value) -> Vec<String> {
 /// Rule 8: attributes that must and must not be there. `names` is `bodyHas` or `bodyLacks`.
 pub fn presence(names: &Value, wanted: Presence, body: &Value) -> Vec<String> {
     let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
-    let wrong = names.filter(|name| at(body, name).is_some_and(|value| !is_unassigned(value)) != (wanted == Presence::Has));
+    let wrong =
+        names.filter(|name| at(body, name).is_some_and(|value| !is_unassigned(value)) != (wanted == Presence::Has));
     wrong.map(|name| format!("{name}: {wanted:?} not fulfilled")).collect()
 }
 
@@ -107,7 +109,13 @@ fn compare(expected: &Value, actual: Option<&Value>, place: &str, differences: &
 }
 
 /// Rule 4 for `primary`: missing equals false.
-fn compare_member(expected: &Value, name: &str, actual: &Map<String, Value>, place: &str, differences: &mut Vec<String>) {
+fn compare_member(
+    expected: &Value,
+    name: &str,
+    actual: &Map<String, Value>,
+    place: &str,
+    differences: &mut Vec<String>,
+) {
     let missing_primary = name == "primary" && actual.get(name).is_none_or(Value::is_null);
     if !(missing_primary && *expected == Value::Bool(false)) {
         compare(expected, actual.get(name), place, differences);

@@ -8,11 +8,8 @@ use crate::config::tree::{Entry, Node};
 
 use super::context::Context;
 
-const KEYS: Keys = Keys {
-    what: "an authenticator",
-    known: &["kind", "tokens"],
-    later: &["users", "issuer", "audience", "jwks"],
-};
+const KEYS: Keys =
+    Keys { what: "an authenticator", known: &["kind", "tokens"], later: &["users", "issuer", "audience", "jwks"] };
 
 pub(super) fn authenticators(cx: &mut Context, node: Option<&Node>) -> Vec<Authenticator> {
     let Some(table) = node.and_then(|node| cx.report.table(node)) else { return Vec::new() };

@@ -16,7 +16,19 @@ use super::slots::{REPLY, REQUEST, SlotScope};
 
 const KEYS: Keys = Keys {
     what: "a backend",
-    known: &["url", "auth", "headers", "timeout", "concurrency", "format", "envelope", "paging", "ok", "expired", "error"],
+    known: &[
+        "url",
+        "auth",
+        "headers",
+        "timeout",
+        "concurrency",
+        "format",
+        "envelope",
+        "paging",
+        "ok",
+        "expired",
+        "error",
+    ],
     later: &["call", "query", "body", "rate", "retry", "tls", "idempotency", "openapi", "verify", "table"],
 };
 
@@ -85,7 +97,8 @@ fn url(cx: &mut Context, node: &Node) -> Option<BaseUrl> {
     }
     let parsed = parse_url(text);
     if parsed.is_none() {
-        let help = "such as \"http://127.0.0.1:3000/api\"; credentials, a query or a fragment do not belong here".to_owned();
+        let help =
+            "such as \"http://127.0.0.1:3000/api\"; credentials, a query or a fragment do not belong here".to_owned();
         cx.report.error_help("E004", &node.place, "not the URL of a backend", help);
     }
     parsed
@@ -133,8 +146,7 @@ enum Kind {
 
 fn outbound_auth(cx: &mut Context, node: &Node) -> Option<OutboundAuth> {
     let fields = Fields::of(&mut cx.report, node, &AUTH)?;
-    let kinds =
-        [("none", Kind::None), ("bearer", Kind::Bearer), ("header", Kind::Header), ("basic", Kind::Basic)];
+    let kinds = [("none", Kind::None), ("bearer", Kind::Bearer), ("header", Kind::Header), ("basic", Kind::Basic)];
     let kind = fields.require(&mut cx.report, "kind", "\"bearer\", \"header\", \"basic\" or \"none\"")?;
     let kind = cx.report.choice(kind, &kinds)?;
     let wanted: &[&str] = match kind {
@@ -220,9 +232,7 @@ fn slots(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<(Option<A
     let mut found = Vec::new();
     for item in cx.report.list(node).unwrap_or(&[]) {
         let Some(text) = cx.report.text(item) else { continue };
-        let of = text.split_once('.').and_then(|(name, rest)| {
-            Some((types.iter().find(|of| *of.name == *name)?, rest))
-        });
+        let of = text.split_once('.').and_then(|(name, rest)| Some((types.iter().find(|of| *of.name == *name)?, rest)));
         let (of, slot) = of.map_or((None, text), |(of, rest)| (Some(Arc::clone(&of.name)), rest));
         match Slot::parse(slot) {
             Some(slot) => found.push((of, slot)),
@@ -258,7 +268,17 @@ mod tests {
         assert_eq!(parts("http://127.0.0.1:3000/api/"), url(false, "127.0.0.1", 3000, "/api"));
         assert_eq!(parts("https://app.example"), url(true, "app.example", 443, ""));
         assert_eq!(parts("http://[::1]:8081"), url(false, "[::1]", 8081, ""));
-        for bad in ["", "app", "ftp://x", "http://", "http://u:p@h", "http://h:0", "http://h:x", "http://h/?q", "http://h/../x"] {
+        for bad in [
+            "",
+            "app",
+            "ftp://x",
+            "http://",
+            "http://u:p@h",
+            "http://h:0",
+            "http://h:x",
+            "http://h/?q",
+            "http://h/../x",
+        ] {
             assert_eq!(parts(bad), None, "{bad}");
         }
     }

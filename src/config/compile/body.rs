@@ -64,13 +64,7 @@ fn secret(table: &Table) -> Option<&Node> {
     }
 }
 
-fn object(
-    cx: &mut Context,
-    table: &Table,
-    scope: &SlotScope<'_>,
-    slot: Slot,
-    spreads: &mut usize,
-) -> Option<BodyNode> {
+fn object(cx: &mut Context, table: &Table, scope: &SlotScope<'_>, slot: Slot, spreads: &mut usize) -> Option<BodyNode> {
     let mut fields = Vec::with_capacity(table.entries.len());
     let mut spread = None;
     let mut fine = true;

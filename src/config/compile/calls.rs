@@ -7,9 +7,7 @@ use crate::config::diagnostic::listed;
 use crate::config::read::{Fields, Keys};
 use crate::config::tree::{Data, Node};
 use crate::expr::{Expr, Template};
-use crate::mapping::{
-    AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Total,
-};
+use crate::mapping::{AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Total};
 
 use super::body;
 use super::codecs;
@@ -36,7 +34,13 @@ macro_rules! call_keys {
 pub(super) use call_keys;
 
 /// A call slot: a call string, or a table. `fallback` is the call string where the table has none.
-pub(super) fn call(cx: &mut Context, node: &Node, keys: &Keys, spec: &CallSpec<'_>, fallback: Option<&Node>) -> Option<Call> {
+pub(super) fn call(
+    cx: &mut Context,
+    node: &Node,
+    keys: &Keys,
+    spec: &CallSpec<'_>,
+    fallback: Option<&Node>,
+) -> Option<Call> {
     if node.as_text().is_some() {
         return request_line(cx, node, spec).map(|line| plain_call(cx, node, line, spec));
     }
@@ -149,15 +153,22 @@ fn request_line(cx: &mut Context, node: &Node, spec: &CallSpec<'_>) -> Option<Re
         return None;
     }
     let mask = placeholder_mask(text);
-    let literal = |at: &usize, c: char| text.get(*at..).is_some_and(|rest| rest.starts_with(c)) && mask.get(*at) == Some(&false);
+    let literal =
+        |at: &usize, c: char| text.get(*at..).is_some_and(|rest| rest.starts_with(c)) && mask.get(*at) == Some(&false);
     let end = (start..text.len()).find(|at| literal(at, '?')).unwrap_or(text.len());
     let segments = segments(cx, node, start..end, spec);
-    let query = if end < text.len() { query_part(cx, node, end + 1..text.len(), &spec.scope) } else { Some(Vec::new()) };
+    let query =
+        if end < text.len() { query_part(cx, node, end + 1..text.len(), &spec.scope) } else { Some(Vec::new()) };
     Some(RequestLine { method: Arc::from(method), segments: segments?, query: query? })
 }
 
 /// A path as one template per segment. Everything is compiled, so that all mistakes are found.
-pub(super) fn segments(cx: &mut Context, node: &Node, range: Range<usize>, spec: &CallSpec<'_>) -> Option<Vec<Template>> {
+pub(super) fn segments(
+    cx: &mut Context,
+    node: &Node,
+    range: Range<usize>,
+    spec: &CallSpec<'_>,
+) -> Option<Vec<Template>> {
     let text = node.as_text().unwrap_or("");
     let mut start = range.start;
     let mut segments = Vec::new();
@@ -277,9 +288,7 @@ pub(super) fn headers(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> V
 /// A token of RFC 9110 5.6.2 that is not about the connection or the framing of the message.
 pub(super) fn is_header_name(name: &str) -> bool {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    !name.is_empty()
-        && name.chars().all(token)
-        && !FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name))
+    !name.is_empty() && name.chars().all(token) && !FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name))
 }
 
 fn also_ok(cx: &mut Context, node: &Node) -> Vec<AlsoOk> {

@@ -70,7 +70,12 @@ impl Context {
             Ok(kind) => {
                 if let SecretKind::Plain(secret) = &kind {
                     self.report.mask(secret.expose());
-                    self.report.warn("W060", &node.place, "a secret stands in the file itself", SECRET_FORMS.to_owned());
+                    self.report.warn(
+                        "W060",
+                        &node.place,
+                        "a secret stands in the file itself",
+                        SECRET_FORMS.to_owned(),
+                    );
                 }
                 Some(kind)
             }

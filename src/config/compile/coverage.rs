@@ -20,7 +20,8 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
         let sent_on_update = rules_update & bit != 0 || updates_send(mapping, target);
         if row.updatable() && row.on_update && !sent_on_update {
             let message = format!("no call sends `{target}` on update");
-            let help = "add it to a call or a write rule, or say `access = \"create\"` or `access = \"read\"`".to_owned();
+            let help =
+                "add it to a call or a write rule, or say `access = \"create\"` or `access = \"read\"`".to_owned();
             cx.report.error_help("E025", &draft.place, message, help);
         }
         let writable = matches!(row.access, Access::Both | Access::Write | Access::Create);
@@ -50,7 +51,8 @@ fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
             cx.report.error_help("E013", &draft.place, message, "add `read`, or say `access = \"write\"`".to_owned());
         }
         (true, false, Access::Mirror) if draft.row.lossy.is_none() => {
-            let message = format!("`{target}` is computed, so what clients write is ignored: state `lossy = \"reason\"`");
+            let message =
+                format!("`{target}` is computed, so what clients write is ignored: state `lossy = \"reason\"`");
             cx.report.error("E013", &draft.place, message);
         }
         _ => {}

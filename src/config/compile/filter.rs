@@ -20,11 +20,7 @@ use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
 use super::target::split_error;
 
-const PLAN: Keys = Keys {
-    what: "a filter plan",
-    known: call_keys!["paging", "case"],
-    later: &["index"],
-};
+const PLAN: Keys = Keys { what: "a filter plan", known: call_keys!["paging", "case"], later: &["index"] };
 const SCAN: Keys = Keys { what: "`scan`", known: &["max"], later: &["cache"] };
 const REST: Keys = Keys { what: "the plan of '*'", known: &["scan"], later: &[] };
 
@@ -265,7 +261,8 @@ fn complete(
                 cx.report.error_help("E036", &place, message, help.to_owned());
             } else if ignores_case {
                 let place = value_place(cx, &entry.value);
-                let help = "fold the case with `codec = [\"lower\"]`, or state `case = \"exact\"` on the row".to_owned();
+                let help =
+                    "fold the case with `codec = [\"lower\"]`, or state `case = \"exact\"` on the row".to_owned();
                 let message = "`{value}` is not complete: the attribute ignores case, the key does not";
                 cx.report.error_help("E037", &place, message, help);
             }

@@ -38,7 +38,8 @@ fn two_way(cx: &mut Context, draft: &RowDraft, codec: &Codec) {
 
 fn table(cx: &mut Context, draft: &RowDraft, map: &ValueMap) {
     if let Some((first, second)) = map.first_collision() {
-        let message = format!("{first} and {second} have the same native value, so one of them is read back as the other");
+        let message =
+            format!("{first} and {second} have the same native value, so one of them is read back as the other");
         cx.report.error_help("E016", &draft.codec_place, message, STATE_LOSSY.to_owned());
     }
     if map.else_read.is_some() || map.else_write.is_some() {
@@ -64,7 +65,8 @@ fn trimming(cx: &mut Context, draft: &RowDraft) {
     let target = &draft.row.target;
     let key = draft.unique || matches!(&*target.path.attribute, "userName" | "externalId");
     let message = format!("`trim` is not invertible on `{target}`");
-    let help = "PutGet: write \" x\" -> native \"x\" -> read \"x\". Drop the codec, or state `lossy = \"reason\"`".to_owned();
+    let help =
+        "PutGet: write \" x\" -> native \"x\" -> read \"x\". Drop the codec, or state `lossy = \"reason\"`".to_owned();
     if key {
         cx.report.error_help("E014", &draft.codec_place, message, help);
     } else {
@@ -90,8 +92,7 @@ fn fits_type(cx: &mut Context, draft: &RowDraft, codec: &[Codec]) {
         _ => (text, "text"),
     };
     if !fits {
-        let message =
-            format!("`{}` takes {wanted}, and `{target}` is of type {}", first.name(), target.kind.as_str());
+        let message = format!("`{}` takes {wanted}, and `{target}` is of type {}", first.name(), target.kind.as_str());
         cx.report.error("E034", &draft.codec_place, message);
     }
 }

@@ -18,19 +18,28 @@ use super::target::split_error;
 const KEYS: Keys = Keys {
     what: "`members`",
     known: &[
-        "of", "native", "list", "value", "display", "add", "remove", "set", "missing", "allow_clear", "diff", "parallel",
+        "of",
+        "native",
+        "list",
+        "value",
+        "display",
+        "add",
+        "remove",
+        "set",
+        "missing",
+        "allow_clear",
+        "diff",
+        "parallel",
         "inverse",
     ],
     later: &["nested", "max", "exclusive"],
 };
 const LIST: Keys = Keys { what: "`members.list`", known: call_keys!["paging", "value", "display"], later: &["lacks"] };
-const CHANGE: Keys = Keys { what: "a member call", known: call_keys!["batch"], later: &["steps", "for", "as", "when", "in"] };
+const CHANGE: Keys =
+    Keys { what: "a member call", known: call_keys!["batch"], later: &["steps", "for", "as", "when", "in"] };
 const SET: Keys = Keys { what: "`members.set`", known: call_keys![], later: &["steps"] };
-const INVERSE: Keys = Keys {
-    what: "`members.inverse`",
-    known: call_keys!["native", "value", "display", "returned"],
-    later: &["paging"],
-};
+const INVERSE: Keys =
+    Keys { what: "`members.inverse`", known: call_keys!["native", "value", "display", "returned"], later: &["paging"] };
 
 pub(super) fn members(
     cx: &mut Context,

@@ -10,11 +10,7 @@ use super::context::Context;
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
 
-const OPS: Keys = Keys {
-    what: "`ops`",
-    known: &["list", "get", "create", "replace", "update", "delete"],
-    later: &[],
-};
+const OPS: Keys = Keys { what: "`ops`", known: &["list", "get", "create", "replace", "update", "delete"], later: &[] };
 const LIST: Keys = Keys { what: "`ops.list`", known: call_keys!["paging"], later: &["lacks", "parallel"] };
 const READ: Keys = Keys { what: "a call", known: call_keys![], later: &["undo", "steps"] };
 const WRITE: Keys = Keys { what: "a call", known: call_keys!["then"], later: &["undo", "steps", "set"] };
@@ -28,7 +24,8 @@ pub(super) fn operations(
     inherited: &Inherited<'_>,
 ) -> Operations {
     let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPS));
-    let default = |name: &str| defaults.and_then(Node::as_table).and_then(|table| table.get(name)).map(|entry| &entry.value);
+    let default =
+        |name: &str| defaults.and_then(Node::as_table).and_then(|table| table.get(name)).map(|entry| &entry.value);
     let mut slot = |name: &str, slot: Slot| -> Option<crate::mapping::Call> {
         let own = own.as_ref().and_then(|fields| fields.get(name));
         if own.and_then(Node::as_text) == Some("reject") {

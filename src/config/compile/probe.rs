@@ -31,7 +31,9 @@ pub(super) fn check(cx: &mut Context, drafts: &[RowDraft]) {
 fn failure(row: &Row, scim: Value) -> Option<(Value, Value, Value)> {
     let (native, read) = match &row.source {
         // Lossy chains and `trim` are reported as what they are.
-        Source::Native { codec, .. } if chain_class(codec) == Law::Lossy || codec.contains(&Codec::Trim) => return None,
+        Source::Native { codec, .. } if chain_class(codec) == Law::Lossy || codec.contains(&Codec::Trim) => {
+            return None;
+        }
         Source::Native { codec, .. } => through_codecs(codec, &scim)?,
         Source::Computed { path: Some(path), read: Some(read), write: Some(write) } => {
             // A row that reads other native fields as well cannot be probed by itself.
@@ -96,14 +98,31 @@ fn corpus(row: &Row) -> Vec<Value> {
         AttributeType::String | AttributeType::Reference => texts(),
         AttributeType::Complex => vec![json!({"value": "Ann", "type": "work"})],
     };
-    if row.target.multi_valued { values.windows(2).map(|pair| json!(pair)).chain([json!([])]).collect() } else { values }
+    if row.target.multi_valued {
+        values.windows(2).map(|pair| json!(pair)).chain([json!([])]).collect()
+    } else {
+        values
+    }
 }
 
 fn texts() -> Vec<Value> {
     let long = "x".repeat(300);
     let texts = [
-        "", "Ann", "ann LEE", " x ", "O'Brien \"q\"", "a,b;c|d", "en-US", "en_US", "007", "9007199254740993", "\u{130}",
-        "Stra\u{df}e", "\u{3a3}\u{3c2}", "a/b?c#d", &long,
+        "",
+        "Ann",
+        "ann LEE",
+        " x ",
+        "O'Brien \"q\"",
+        "a,b;c|d",
+        "en-US",
+        "en_US",
+        "007",
+        "9007199254740993",
+        "\u{130}",
+        "Stra\u{df}e",
+        "\u{3a3}\u{3c2}",
+        "a/b?c#d",
+        &long,
     ];
     texts.iter().map(|text| json!(text)).collect()
 }

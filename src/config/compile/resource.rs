@@ -21,16 +21,26 @@ use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
 const KEYS: Keys = Keys {
     what: "a resource",
     known: &[
-        "path", "schema", "endpoint", "id", "envelope", "paging", "attrs", "ops", "write", "filter", "members",
-        "put_omitted", "gone", "strip", "version",
+        "path",
+        "schema",
+        "endpoint",
+        "id",
+        "envelope",
+        "paging",
+        "attrs",
+        "ops",
+        "write",
+        "filter",
+        "members",
+        "put_omitted",
+        "gone",
+        "strip",
+        "version",
     ],
     later: &["exists", "deactivate", "off", "unmapped", "guard", "part", "lock", "whole"],
 };
-const DEFAULTS: Keys = Keys {
-    what: "`defaults`",
-    known: &["id", "list", "get", "create", "replace", "update", "delete"],
-    later: &[],
-};
+const DEFAULTS: Keys =
+    Keys { what: "`defaults`", known: &["id", "list", "get", "create", "replace", "update", "delete"], later: &[] };
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -146,7 +156,10 @@ fn resource(
         scan,
         members,
         inverse: None,
-        put_omitted: fields.get("put_omitted").and_then(|node| cx.report.choice(node, &put)).unwrap_or(PutOmitted::Clear),
+        put_omitted: fields
+            .get("put_omitted")
+            .and_then(|node| cx.report.choice(node, &put))
+            .unwrap_or(PutOmitted::Clear),
         gone: fields.get("gone").and_then(|node| cx.expr(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
@@ -193,7 +206,8 @@ fn check_variables(cx: &mut Context, name: &str, routes: &[&RouteParts]) {
         let Some(route) = routes.iter().find(|route| !route.variables.contains(&variable)) else { continue };
         let variable = cx.variables.get(variable).map_or_else(String::new, ToString::to_string);
         let message = format!("the route in line {} has no variable `{variable}`", route.origin.line);
-        let help = format!("give it one with `set = {{ {variable} = \"...\" }}`, or leave `{name}` out of its `resources`");
+        let help =
+            format!("give it one with `set = {{ {variable} = \"...\" }}`, or leave `{name}` out of its `resources`");
         cx.report.error_help("E028", &place, message, help);
     }
 }
@@ -232,7 +246,9 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
         let Some((of, inverse, place)) = taken else { continue };
         let Some(member) = drafts.iter_mut().find(|draft| *draft.mapping.resource_type.name == *of) else { continue };
         let groups = AttrPath::core("groups", None);
-        if member.rows.iter().any(|draft| draft.row.target.path.same_attribute(&groups)) || member.mapping.inverse.is_some() {
+        if member.rows.iter().any(|draft| draft.row.target.path.same_attribute(&groups))
+            || member.mapping.inverse.is_some()
+        {
             let message = format!("`groups` of `{of}` is given twice: by `inverse` and by a row or another `inverse`");
             cx.report.error("E035", &place, message);
         }

@@ -11,11 +11,8 @@ use crate::scim::ResourceType;
 
 use super::context::Context;
 
-const KEYS: Keys = Keys {
-    what: "a route",
-    known: &["path", "vars", "set", "auth", "backend", "idp", "resources"],
-    later: &[],
-};
+const KEYS: Keys =
+    Keys { what: "a route", known: &["path", "vars", "set", "auth", "backend", "idp", "resources"], later: &[] };
 
 /// A route before its mappings are known. What could not be read is `None` and was reported.
 #[derive(Clone, Debug)]
@@ -53,8 +50,7 @@ pub(super) fn routes(
         return Vec::new();
     };
     let tables = cx.report.list(node).unwrap_or(&[]);
-    let routes: Vec<RouteParts> =
-        tables.iter().filter_map(|table| route(cx, table, backends, auths, types)).collect();
+    let routes: Vec<RouteParts> = tables.iter().filter_map(|table| route(cx, table, backends, auths, types)).collect();
     check_overlap(cx, &routes);
     check_endpoints(cx, &routes, types);
     routes
@@ -70,7 +66,8 @@ fn route(
     let fields = Fields::of(&mut cx.report, node, &KEYS)?;
     let path = fields.require(&mut cx.report, "path", "a base URL such as \"/scim/v2\"");
     let template = path.and_then(|path| template(cx, path, fields.get("vars")));
-    let mut variables: Vec<usize> = template.iter().flat_map(PathTemplate::names).map(|name| number(cx, name)).collect();
+    let mut variables: Vec<usize> =
+        template.iter().flat_map(PathTemplate::names).map(|name| number(cx, name)).collect();
     let set = constants(cx, fields.get("set"), &variables);
     variables.extend(set.iter().map(|(index, _)| *index));
     let idps = ["entra", "okta", "onelogin", "ping", "jumpcloud", "google", "other"].map(|name| (name, name));
@@ -129,7 +126,8 @@ fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<(
     for entry in &table.entries {
         let index = number(cx, &Arc::from(entry.name.as_str()));
         if captured.contains(&index) || RESERVED.contains(&entry.name.as_str()) {
-            let message = format!("`{}` cannot be set: it is a variable of the path or a name of the language", entry.name);
+            let message =
+                format!("`{}` cannot be set: it is a variable of the path or a name of the language", entry.name);
             cx.report.error("E020", &entry.key, message);
         } else if let Some(value) = cx.report.text(&entry.value) {
             constants.push((index, value.to_owned()));
@@ -198,7 +196,10 @@ fn check_overlap(cx: &mut Context, routes: &[RouteParts]) {
             _ => false,
         });
         if let Some(earlier) = earlier {
-            let message = format!("`{}` and `{}` (line {}) may match the same path", route.label, earlier.label, earlier.origin.line);
+            let message = format!(
+                "`{}` and `{}` (line {}) may match the same path",
+                route.label, earlier.label, earlier.origin.line
+            );
             let help = "give the variables patterns that tell the two apart, or the paths different words".to_owned();
             cx.report.error_help("E027", &route.place, message, help);
         }
@@ -221,6 +222,6 @@ fn check_endpoints(cx: &mut Context, routes: &[RouteParts], types: &[ResourceTyp
 
 /// Names that templates know already.
 const RESERVED: [&str; 18] = [
-    "id", "scim", "old", "native", "mapped", "changed", "req", "steps", "member", "batch", "value", "status", "headers",
-    "body", "login", "table", "path", "tenants",
+    "id", "scim", "old", "native", "mapped", "changed", "req", "steps", "member", "batch", "value", "status",
+    "headers", "body", "login", "table", "path", "tenants",
 ];

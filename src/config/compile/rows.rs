@@ -16,8 +16,8 @@ use super::target::{KeyedTarget, target};
 const KEYS: Keys = Keys {
     what: "a row",
     known: &[
-        "native", "codec", "map", "else", "read", "write", "access", "on", "default", "omit", "required", "unique", "case",
-        "lossy", "mirror",
+        "native", "codec", "map", "else", "read", "write", "access", "on", "default", "omit", "required", "unique",
+        "case", "lossy", "mirror",
     ],
     later: &["store"],
 };
@@ -98,7 +98,13 @@ fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
 }
 
 /// Everything but where the value comes from.
-fn characteristics(cx: &mut Context, fields: &Fields<'_>, keyed: &KeyedTarget, draft: &mut RowDraft, of: &ResourceType) {
+fn characteristics(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    keyed: &KeyedTarget,
+    draft: &mut RowDraft,
+    of: &ResourceType,
+) {
     let row = &mut draft.row;
     if let Some(node) = fields.get("access") {
         let access = cx.report.choice(node, &ACCESS);
@@ -116,8 +122,7 @@ fn characteristics(cx: &mut Context, fields: &Fields<'_>, keyed: &KeyedTarget, d
         row.target.case_exact = exact.unwrap_or(row.target.case_exact);
     }
     if let Some(node) = fields.get("omit") {
-        let choices =
-            [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
+        let choices = [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
         draft.omit_given = true;
         row.omit = cx.report.choice(node, &choices).unwrap_or(row.omit);
         if row.access == Access::Read {
@@ -131,7 +136,8 @@ fn characteristics(cx: &mut Context, fields: &Fields<'_>, keyed: &KeyedTarget, d
 /// A value for what the client leaves out; text is typed by its attribute.
 fn default(cx: &mut Context, node: &Node, target: &crate::mapping::Target, of: &ResourceType) -> Option<Template> {
     let template = cx.template(node, &SlotScope::of(SCIM, of))?;
-    let own = template.field_paths(Name::Scim).iter().any(|path| path.first() == Some(&target.path.attribute.to_string()));
+    let own =
+        template.field_paths(Name::Scim).iter().any(|path| path.first() == Some(&target.path.attribute.to_string()));
     if own && target.path.extension.is_none() && target.selector.is_empty() && target.path.sub.is_none() {
         cx.report.error("E004", &node.place, "a default cannot follow from its own attribute");
     }
@@ -149,7 +155,13 @@ fn default(cx: &mut Context, node: &Node, target: &crate::mapping::Target, of: &
     Some(template)
 }
 
-fn source(cx: &mut Context, entry: &Entry, fields: &Fields<'_>, draft: &mut RowDraft, of: &ResourceType) -> Option<Source> {
+fn source(
+    cx: &mut Context,
+    entry: &Entry,
+    fields: &Fields<'_>,
+    draft: &mut RowDraft,
+    of: &ResourceType,
+) -> Option<Source> {
     if let Some(node) = fields.get("mirror") {
         let name = cx.report.word(node)?;
         draft.mirror = Some((name.to_owned(), node.place.clone()));
@@ -298,7 +310,13 @@ fn named_row(cx: &mut Context, drafts: &[RowDraft], name: &str, place: &Place, o
         }
         None => {
             let names: Vec<String> = drafts.iter().map(|draft| draft.row.target.to_string()).collect();
-            cx.report.unknown("E056", place, format!("no row is called `{name}`"), name, names.iter().map(String::as_str));
+            cx.report.unknown(
+                "E056",
+                place,
+                format!("no row is called `{name}`"),
+                name,
+                names.iter().map(String::as_str),
+            );
             None
         }
     }

@@ -9,11 +9,8 @@ use crate::scim::{Attribute, AttributeType, ResourceType, Schema};
 
 use super::context::Context;
 
-const SCHEMA: Keys = Keys {
-    what: "a schema",
-    known: &["urn", "name", "description", "extends", "attributes"],
-    later: &[],
-};
+const SCHEMA: Keys =
+    Keys { what: "a schema", known: &["urn", "name", "description", "extends", "attributes"], later: &[] };
 
 const ATTRIBUTE: Keys = Keys {
     what: "an attribute",
@@ -65,7 +62,8 @@ fn resource_type(cx: &mut Context, entry: &Entry, declared: &[Declared]) -> Opti
         ("Group", None) => group_type(),
         (name, Some(schema)) => new_type(cx, name, &schema.value, declared)?,
         (name, None) => {
-            let message = format!("`{name}` is not a type of RFC 7643: `schema` is missing, the URN of a `[schema.<name>]`");
+            let message =
+                format!("`{name}` is not a type of RFC 7643: `schema` is missing, the URN of a `[schema.<name>]`");
             cx.report.unknown("E006", &entry.key, message, name, ["User", "Group"]);
             return None;
         }
@@ -128,7 +126,12 @@ fn declared(cx: &mut Context, node: Option<&Node>) -> Vec<Declared> {
     let mut found: Vec<Declared> = Vec::new();
     for entry in &table.entries {
         let Some(declared) = schema(cx, entry) else { continue };
-        let taken = [user_type(), group_type()].iter().flat_map(|of| [of.schema.id.clone()].into_iter().chain(of.extensions.iter().map(|schema| schema.id.clone()))).any(|urn| urn.eq_ignore_ascii_case(&declared.schema.id))
+        let taken = [user_type(), group_type()]
+            .iter()
+            .flat_map(|of| {
+                [of.schema.id.clone()].into_iter().chain(of.extensions.iter().map(|schema| schema.id.clone()))
+            })
+            .any(|urn| urn.eq_ignore_ascii_case(&declared.schema.id))
             || found.iter().any(|other| other.schema.id.eq_ignore_ascii_case(&declared.schema.id));
         if taken {
             cx.report.error("E004", &entry.key, format!("there is a schema `{}` already", declared.schema.id));

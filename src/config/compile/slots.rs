@@ -201,7 +201,8 @@ impl Context {
 
     fn check_scim_path(&mut self, path: &[String], node: &Node, part: &Range<usize>, of: &ResourceType) -> bool {
         let Some((attribute, sub)) = scim_path(path, of) else { return true };
-        let Err(error) = of.resolve_attribute(&sub.map_or(attribute.clone(), |sub| format!("{attribute}.{sub}"))) else {
+        let Err(error) = of.resolve_attribute(&sub.map_or(attribute.clone(), |sub| format!("{attribute}.{sub}")))
+        else {
             return true;
         };
         let named = path.iter().find(|name| error.to_string().contains(&format!("'{name}'")));
@@ -246,10 +247,9 @@ fn available(message: &str, scope: &Scope) -> Option<String> {
     if names.is_empty() {
         return Some("no name is available here".to_owned());
     }
-    suggest(word, names.iter().copied()).filter(|text| text.starts_with("did")).or(Some(format!(
-        "available here: {}",
-        listed(&names)
-    )))
+    suggest(word, names.iter().copied())
+        .filter(|text| text.starts_with("did"))
+        .or(Some(format!("available here: {}", listed(&names))))
 }
 
 /// Percent-encodes what stands outside placeholders and may not stand in a URL.

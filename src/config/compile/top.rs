@@ -19,7 +19,8 @@ use super::{auth, backend, resource, route, schema, server};
 const KEYS: Keys = Keys {
     what: "the file",
     known: &[
-        "version", "extends", "server", "limits", "patterns", "auth", "backend", "route", "resource", "schema", "defaults",
+        "version", "extends", "server", "limits", "patterns", "auth", "backend", "route", "resource", "schema",
+        "defaults",
     ],
     later: &["needs", "store", "tenants", "lint", "unset"],
 };

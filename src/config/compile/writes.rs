@@ -59,9 +59,9 @@ fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) 
         for (index, draft) in rows.iter().enumerate() {
             let target = &draft.row.target;
             // `emails` claims every row below it.
-            let below = path.as_ref().is_some_and(|path| {
-                target.path == *path || (path.sub.is_none() && target.path.same_attribute(path))
-            });
+            let below = path
+                .as_ref()
+                .is_some_and(|path| target.path == *path || (path.sub.is_none() && target.path.same_attribute(path)));
             if below || target.to_string() == name {
                 set |= 1 << index;
                 found = true;

@@ -39,14 +39,16 @@ fn values_of_a_resource_are_bounded() {
 
 #[test]
 fn filters_are_bounded() {
-    let limits = PatchLimits { filter: FilterLimits { max_terms: 1, ..FilterLimits::default() }, ..PatchLimits::default() };
+    let limits =
+        PatchLimits { filter: FilterLimits { max_terms: 1, ..FilterLimits::default() }, ..PatchLimits::default() };
     let path = "emails[type eq \"a\" and type eq \"b\"].value";
     assert_eq!(limited(limits, json!([{"op": "add", "path": path, "value": "x"}])), "invalidFilter");
 }
 
 #[test]
 fn unknown_names_are_bounded() {
-    let body: serde_json::Map<String, Value> = (0..100).map(|n| (format!("x{n}{}", "y".repeat(500)), json!(1))).collect();
+    let body: serde_json::Map<String, Value> =
+        (0..100).map(|n| (format!("x{n}{}", "y".repeat(500)), json!(1))).collect();
     let normalised = resource(&user(), Value::Object(body), Purpose::Stored, &mut Repairs::default()).unwrap();
     assert_eq!(normalised.unknown.len(), 32);
     assert!(normalised.unknown.iter().all(|name| name.len() == 120));

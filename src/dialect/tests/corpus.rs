@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::catalogue::{Repair, render};
-use super::{type_of, stored};
+use super::{stored, type_of};
 use crate::dialect::{PatchLimits, Purpose, Repairs, patch, resource};
 use crate::scim::patch::apply;
 use crate::scim::{Resource, ResourceType, ScimError};
@@ -41,7 +41,8 @@ fn the_catalogue_names_cases_that_need_the_repair() {
             let repairs = made.get(*id).unwrap_or_else(|| panic!("{} names {id}, which is not run", repair.name()));
             assert!(repairs.contains(repair), "{id} does not need {}", repair.name());
         }
-        let users: Vec<&String> = made.iter().filter(|(_, repairs)| repairs.contains(repair)).map(|(id, _)| id).collect();
+        let users: Vec<&String> =
+            made.iter().filter(|(_, repairs)| repairs.contains(repair)).map(|(id, _)| id).collect();
         assert!(users.is_empty() || !repair.entry().cases.is_empty(), "{} should name {users:?}", repair.name());
     }
 }
@@ -71,7 +72,8 @@ fn cases() -> Vec<Value> {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths.sort();
-    let files = paths.iter().map(|path| serde_json::from_str::<Vec<Value>>(&fs::read_to_string(path).unwrap()).unwrap());
+    let files =
+        paths.iter().map(|path| serde_json::from_str::<Vec<Value>>(&fs::read_to_string(path).unwrap()).unwrap());
     files.flatten().collect()
 }
 

@@ -19,7 +19,8 @@ fn create(body: Value) -> (Result<Normalised, ScimError>, Repairs) {
 fn check(body: Value, expect: Value, repairs: &[Repair]) {
     let (normalised, made) = create(body);
     assert_eq!(Value::Object(normalised.unwrap().resource.0), expect);
-    let made: Vec<Repair> = made.iter().map(|(repair, _)| repair).filter(|made| *made != Repair::SchemasMissing).collect();
+    let made: Vec<Repair> =
+        made.iter().map(|(repair, _)| repair).filter(|made| *made != Repair::SchemasMissing).collect();
     assert_eq!(made, repairs);
 }
 
@@ -58,16 +59,30 @@ fn keys_are_paths() {
         json!({"title": "T", ENT: {"department": "D"}}),
         &[Repair::BareExtensionAttribute, Repair::FlatKey],
     );
-    check(json!({"urn:scim:schemas:core:1.0": {"title": "T"}}), json!({"title": "T"}), &[Repair::LegacySchema, Repair::FlatKey]);
+    check(
+        json!({"urn:scim:schemas:core:1.0": {"title": "T"}}),
+        json!({"title": "T"}),
+        &[Repair::LegacySchema, Repair::FlatKey],
+    );
 }
 
 #[test]
 fn one_attribute_cannot_have_two_values() {
-    check(json!({"department": null, ENT: {"department": "D"}}), json!({ENT: {"department": "D"}}), &[Repair::BareExtensionAttribute]);
+    check(
+        json!({"department": null, ENT: {"department": "D"}}),
+        json!({ENT: {"department": "D"}}),
+        &[Repair::BareExtensionAttribute],
+    );
     check(json!({"title": "T", "Title": "T"}), json!({"title": "T"}), &[]);
     refuse(json!({"title": "T", "Title": "U"}), "title is given twice, with different values");
-    refuse(json!({"name": {"givenName": "A", "GivenName": "B"}}), "name.givenName is given twice, with different values");
-    refuse(json!({"name": {"givenName": "A"}, "name.givenName": "B"}), "name.givenName is given twice, with different values");
+    refuse(
+        json!({"name": {"givenName": "A", "GivenName": "B"}}),
+        "name.givenName is given twice, with different values",
+    );
+    refuse(
+        json!({"name": {"givenName": "A"}, "name.givenName": "B"}),
+        "name.givenName is given twice, with different values",
+    );
 }
 
 #[test]
@@ -93,7 +108,10 @@ fn simple_values_have_the_type_of_the_schema() {
     refuse(json!({ACME: {"size": 1.5}}), &format!("{ACME}:size must be a whole number, not a number"));
     refuse(json!({ACME: {"size": "1e3"}}), &format!("{ACME}:size must be a whole number, not a string"));
     refuse(json!({ACME: {"ratio": "0.12345678901234567"}}), &format!("{ACME}:ratio must be a number, not a string"));
-    refuse(json!({ACME: {"since": "yesterday"}}), &format!("{ACME}:since must be a date and time (RFC 3339), not a string"));
+    refuse(
+        json!({ACME: {"since": "yesterday"}}),
+        &format!("{ACME}:since must be a date and time (RFC 3339), not a string"),
+    );
     refuse(json!({ENT: "x"}), &format!("{ENT} must be an object, not a string"));
 }
 
@@ -123,7 +141,11 @@ fn roles_are_read_in_every_shape() {
     let admin = json!({"roles": [{"value": "Admin", "display": "Administrator"}]});
     check(json!({"roles": [{"value": document}]}), admin.clone(), &[Repair::DocumentAsValue]);
     check(json!({"roles": [document]}), admin.clone(), &[Repair::ScalarForObject, Repair::DocumentAsValue]);
-    check(json!({"roles": [{"value": "Admin", "displayName": "Administrator"}]}), admin, &[Repair::DisplayNameForDisplay]);
+    check(
+        json!({"roles": [{"value": "Admin", "displayName": "Administrator"}]}),
+        admin,
+        &[Repair::DisplayNameForDisplay],
+    );
     for other in [r#"{"value":"A","more":1}"#, r#"{"id":"r-1"}"#, "{not json", "[]"] {
         check(json!({"roles": [{"value": other}]}), json!({"roles": [{"value": other}]}), &[]);
     }
@@ -188,10 +210,7 @@ fn unknown_names_are_listed_and_read_only_ones_ignored() {
         "urn:example:other:User": {"a": 1}, ENT: {"manager": {"value": "m", "displayName": "M"}, "planet": "Mars"},
     });
     let normalised = resource(&user(), body, Purpose::Create, &mut repairs).unwrap();
-    assert_eq!(
-        Value::Object(normalised.resource.0),
-        json!({"userName": "a", ENT: {"manager": {"value": "m"}}})
-    );
+    assert_eq!(Value::Object(normalised.resource.0), json!({"userName": "a", ENT: {"manager": {"value": "m"}}}));
     let mut unknown = normalised.unknown;
     unknown.sort();
     assert_eq!(unknown, ["colour", "name.nick", "urn:example:other:User", &format!("{ENT}:planet")]);

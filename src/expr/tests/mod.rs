@@ -37,14 +37,7 @@ fn eval(source: &str) -> Result<Value, EvalError> {
     let (scim, status) = (user(), json!(404));
     let vars = [Some(json!("acme"))];
     let locals = [json!({ "role": "admin" })];
-    let env = Env {
-        scim: Some(&scim),
-        status: Some(&status),
-        vars: &vars,
-        locals: &locals,
-        ..Env::default()
-    };
-    let expression =
-        Expr::compile(source, &scope()).unwrap_or_else(|errors| panic!("{source}: {errors:?}"));
+    let env = Env { scim: Some(&scim), status: Some(&status), vars: &vars, locals: &locals, ..Env::default() };
+    let expression = Expr::compile(source, &scope()).unwrap_or_else(|errors| panic!("{source}: {errors:?}"));
     expression.eval(&env).map(std::borrow::Cow::into_owned)
 }

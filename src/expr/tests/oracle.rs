@@ -141,9 +141,7 @@ fn to_cel(value: &Value) -> cel::Value {
         Value::Number(number) => number.as_i64().map_or(cel::Value::Null, cel::Value::Int),
         Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
         Value::Object(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(key, value)| (key.clone(), to_cel(value)));
+            let entries = entries.iter().map(|(key, value)| (key.clone(), to_cel(value)));
             entries.collect::<std::collections::HashMap<_, _>>().into()
         }
         other => cel::to_value(other).unwrap(),
@@ -154,9 +152,7 @@ fn to_cel(value: &Value) -> cel::Value {
 fn oracle(source: &str) -> Option<Value> {
     let mut env = CelEnv::stdlib();
     env.add_extension(cel::extensions::strings).unwrap();
-    let program = env
-        .compile(source)
-        .unwrap_or_else(|errors| panic!("{source}: {errors}"));
+    let program = env.compile(source).unwrap_or_else(|errors| panic!("{source}: {errors}"));
     let mut context = Context::with_env(Arc::new(env));
     context.add_variable_from_value("d", to_cel(&document()));
     context.add_variable_from_value("x", to_cel(&json!({ "n": -2, "s": " bA" })));
@@ -170,21 +166,12 @@ fn ours(source: &str) -> Option<Value> {
     let expression = match Expr::compile(source, &scope) {
         Ok(expression) => expression,
         Err(errors) => {
-            let fails = |message: &str| {
-                message.starts_with("this always fails") || message.contains("occurs twice")
-            };
-            assert!(
-                errors.iter().all(|error| fails(&error.message)),
-                "{source}: {errors:?}"
-            );
+            let fails = |message: &str| message.starts_with("this always fails") || message.contains("occurs twice");
+            assert!(errors.iter().all(|error| fails(&error.message)), "{source}: {errors:?}");
             return None;
         }
     };
-    let env = Env {
-        scim: Some(&scim),
-        body: Some(&body),
-        ..Env::default()
-    };
+    let env = Env { scim: Some(&scim), body: Some(&body), ..Env::default() };
     expression.eval(&env).ok().map(std::borrow::Cow::into_owned)
 }
 
@@ -194,9 +181,7 @@ fn involves_null(source: &str) -> bool {
 }
 
 fn agree(source: &str) {
-    if source.len() > super::super::SOURCE_MAX_BYTES
-        || involves_null(source) && oracle(source).is_none()
-    {
+    if source.len() > super::super::SOURCE_MAX_BYTES || involves_null(source) && oracle(source).is_none() {
         return;
     }
     assert_eq!(ours(source), oracle(source), "{source}");

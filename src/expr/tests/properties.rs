@@ -109,10 +109,7 @@ fn nearly() -> impl Strategy<Value = String> {
 /// Expressions that compile, over `scim`, `body` and each other.
 fn valid() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(
-        &[
-            "scim", "body", "scim.a", "body.b.c", "scim[0]", "'a@b'", "1", "-3", "2.5", "null",
-            "true", "[]", "{}",
-        ][..],
+        &["scim", "body", "scim.a", "body.b.c", "scim[0]", "'a@b'", "1", "-3", "2.5", "null", "true", "[]", "{}"][..],
     )
     .prop_map(str::to_owned);
     leaf.prop_recursive(4, 24, 3, |inner| {
@@ -180,8 +177,7 @@ fn valid() -> impl Strategy<Value = String> {
         prop_oneof![
             (one, inner.clone()).prop_map(|(form, part)| form.replace('#', &format!("({part})"))),
             (two, inner.clone(), inner).prop_map(|(form, first, second)| {
-                form.replacen('#', &format!("({first})"), 1)
-                    .replace('#', &format!("({second})"))
+                form.replacen('#', &format!("({first})"), 1).replace('#', &format!("({second})"))
             }),
         ]
     })
@@ -190,20 +186,13 @@ fn valid() -> impl Strategy<Value = String> {
 fn spans_lie_in(source: &str, errors: &[ExprError]) {
     assert!(!errors.is_empty());
     for error in errors {
-        assert!(
-            source.get(error.span.clone()).is_some(),
-            "{source:?}: {error:?}"
-        );
+        assert!(source.get(error.span.clone()).is_some(), "{source:?}: {error:?}");
         assert!(!error.message.is_empty());
     }
 }
 
 fn run_all(source: &str, scim: &Value, body: &Value) {
-    let env = Env {
-        scim: Some(scim),
-        body: Some(body),
-        ..Env::default()
-    };
+    let env = Env { scim: Some(scim), body: Some(body), ..Env::default() };
     match Expr::compile(source, &scope()) {
         Ok(expression) => {
             let first = expression.eval(&env);
@@ -215,12 +204,7 @@ fn run_all(source: &str, scim: &Value, body: &Value) {
     }
     match Template::compile(source, &scope()) {
         Ok(template) => {
-            for encode in [
-                Encode::None,
-                Encode::PathSegment,
-                Encode::QueryValue,
-                Encode::Url,
-            ] {
+            for encode in [Encode::None, Encode::PathSegment, Encode::QueryValue, Encode::Url] {
                 let _ = template.encoded(&env, encode);
             }
             let text = template.text(&env);

@@ -12,12 +12,7 @@ fn compile(source: &str) -> Template {
 fn with_env<R>(run: impl FnOnce(&Env<'_>) -> R) -> R {
     let (scim, id) = (user(), json!("a/b c"));
     let vars = [Some(json!("acme"))];
-    run(&Env {
-        scim: Some(&scim),
-        id: Some(&id),
-        vars: &vars,
-        ..Env::default()
-    })
+    run(&Env { scim: Some(&scim), id: Some(&id), vars: &vars, ..Env::default() })
 }
 
 #[test]
@@ -32,10 +27,7 @@ fn values() {
         ("{scim.userName.before('@').lower()}", json!("ann")),
         ("{scim.age}", json!(30)),
         (" {scim.age}", json!(" 30")),
-        (
-            "{scim.age}/{scim.rank}/{scim.active}",
-            json!("30/1.5/false"),
-        ),
+        ("{scim.age}/{scim.rank}/{scim.active}", json!("30/1.5/false")),
         ("by {org}", json!("by acme")),
         ("by {scim.nickName}", json!(null)),
         ("{{}}", json!("{}")),
@@ -51,11 +43,7 @@ fn values() {
         ("é{org}é", json!("éacmeé")),
     ];
     for (source, expected) in cases {
-        assert_eq!(
-            with_env(|env| compile(source).eval(env)).as_ref(),
-            Ok(expected),
-            "{source}"
-        );
+        assert_eq!(with_env(|env| compile(source).eval(env)).as_ref(), Ok(expected), "{source}");
     }
 }
 
@@ -64,42 +52,24 @@ fn texts() {
     let text = |source: &str| with_env(|env| compile(source).text(env));
     assert_eq!(text("{scim.active}"), Ok(Some("false".into())));
     assert_eq!(text("{scim.nickName}"), Ok(None));
-    assert_eq!(
-        text("{scim.tags}"),
-        Err(EvalError::NotText { found: "list" })
-    );
-    assert_eq!(
-        text("x{scim.name}"),
-        Err(EvalError::NotText { found: "map" })
-    );
-    assert_eq!(
-        with_env(|env| compile("x{scim.name}").eval(env)),
-        Err(EvalError::NotText { found: "map" })
-    );
+    assert_eq!(text("{scim.tags}"), Err(EvalError::NotText { found: "list" }));
+    assert_eq!(text("x{scim.name}"), Err(EvalError::NotText { found: "map" }));
+    assert_eq!(with_env(|env| compile("x{scim.name}").eval(env)), Err(EvalError::NotText { found: "map" }));
 }
 
 #[test]
 fn encodings() {
     let encoded = |source: &str, encode| with_env(|env| compile(source).encoded(env, encode));
     let ok = |text: &str| Ok(Some(text.to_owned()));
-    assert_eq!(
-        encoded("/users/{id}/x", Encode::PathSegment),
-        ok("/users/a%2Fb%20c/x")
-    );
+    assert_eq!(encoded("/users/{id}/x", Encode::PathSegment), ok("/users/a%2Fb%20c/x"));
     assert_eq!(encoded("/a b/{id}", Encode::None), ok("/a b/a/b c"));
     assert_eq!(
         encoded("q={id}&r={'&=+#?%é~-._'}", Encode::QueryValue),
         ok("q=a%2Fb%20c&r=%26%3D%2B%23%3F%25%C3%A9~-._")
     );
-    assert_eq!(
-        encoded("/u/{id}?q={''}", Encode::Url),
-        ok("/u/a%2Fb%20c?q=")
-    );
+    assert_eq!(encoded("/u/{id}?q={''}", Encode::Url), ok("/u/a%2Fb%20c?q="));
     assert_eq!(encoded("/u/{body.x}", Encode::Url), Ok(None));
-    assert_eq!(
-        encoded("/u/{scim.tags}", Encode::Url),
-        Err(EvalError::NotText { found: "list" })
-    );
+    assert_eq!(encoded("/u/{scim.tags}", Encode::Url), Err(EvalError::NotText { found: "list" }));
 }
 
 #[test]
@@ -120,21 +90,10 @@ fn path_segments_cannot_vanish_or_climb() {
         "/u/{''}#x",
     ] {
         for encode in [Encode::PathSegment, Encode::Url] {
-            assert_eq!(
-                encoded(source, encode),
-                Err(EvalError::BadSegment),
-                "{source}"
-            );
+            assert_eq!(encoded(source, encode), Err(EvalError::BadSegment), "{source}");
         }
     }
-    for source in [
-        "/u/x{''}",
-        "/u/{'...'}",
-        "/u/{'.a'}",
-        "/u//{'a'}/",
-        "/u/./{'a'}",
-        "/u/{'%2e'}",
-    ] {
+    for source in ["/u/x{''}", "/u/{'...'}", "/u/{'.a'}", "/u//{'a'}/", "/u/./{'a'}", "/u/{'%2e'}"] {
         assert!(encoded(source, Encode::PathSegment).is_ok(), "{source}");
     }
     assert!(encoded("/u?x={''}/{'..'}", Encode::Url).is_ok());
@@ -154,10 +113,7 @@ fn facts() {
     assert_eq!(compile("{org}").constant(), None);
     let template = compile("{scim.a}{org}{scim.b.c}{scim.a}");
     assert!(template.uses(Name::Scim) && template.uses(Name::Var(0)) && !template.uses(Name::Id));
-    assert_eq!(
-        template.field_paths(Name::Scim),
-        [vec!["a"], vec!["b", "c"]]
-    );
+    assert_eq!(template.field_paths(Name::Scim), [vec!["a"], vec!["b", "c"]]);
     assert_eq!(template.source(), "{scim.a}{org}{scim.b.c}{scim.a}");
 }
 

@@ -66,7 +66,10 @@ fn what_has_no_native_form_is_refused() {
         let refused = codec.encode(&scim).expect_err("refused");
         assert!(!refused.to_string().contains("007"), "a refusal never repeats the value");
     }
-    assert_eq!(table().encode(&json!("Intern")).unwrap_err().to_string(), "expected one of \"Employee\", \"Contractor\"");
+    assert_eq!(
+        table().encode(&json!("Intern")).unwrap_err().to_string(),
+        "expected one of \"Employee\", \"Contractor\""
+    );
 }
 
 #[test]

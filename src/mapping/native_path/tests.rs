@@ -57,7 +57,8 @@ fn mistakes_have_a_place() {
 
 #[test]
 fn reading_follows_the_steps() {
-    let document = json!({"keys": ["7", "8"], "contacts": [{"kind": 1, "to": ["a"]}, {"kind": 2, "to": ["b", "c"]}], "a.b": 5});
+    let document =
+        json!({"keys": ["7", "8"], "contacts": [{"kind": 1, "to": ["a"]}, {"kind": 2, "to": ["b", "c"]}], "a.b": 5});
     for (text, expected) in [
         ("keys[0]", Some(json!("7"))),
         ("keys[-1]", Some(json!("8"))),
@@ -96,8 +97,18 @@ fn writing_changes_what_is_named_and_nothing_else() {
         }),
         ("c[kind eq 3].to", json!({"c": []}), Some(json!("z")), json!({"c": [{"to": "z", "kind": 3}]})),
         ("c[kind eq 2].to", two.clone(), None, json!({"c": [{"kind": 1, "to": "a", "note": "n"}], "x": 1})),
-        ("c[kind eq 2].to", two.clone(), Some(json!(null)), json!({"c": [{"kind": 1, "to": "a", "note": "n"}], "x": 1})),
-        ("c[kind eq 1].to", two.clone(), None, json!({"c": [{"kind": 1, "note": "n"}, {"kind": 2, "to": "b"}], "x": 1})),
+        (
+            "c[kind eq 2].to",
+            two.clone(),
+            Some(json!(null)),
+            json!({"c": [{"kind": 1, "to": "a", "note": "n"}], "x": 1}),
+        ),
+        (
+            "c[kind eq 1].to",
+            two.clone(),
+            None,
+            json!({"c": [{"kind": 1, "note": "n"}, {"kind": 2, "to": "b"}], "x": 1}),
+        ),
         ("c[].to", two.clone(), Some(json!("z")), two.clone()),
         ("", json!({"x": 1}), Some(json!(2)), json!(2)),
     ];

@@ -172,7 +172,10 @@ fn targets(list: &mut Elements<'_>, attr: &AttrPath, filter: Option<&Filter>) ->
     }
     let made = filter.and_then(|filter| list.synthesise(filter));
     made.map(|slot| vec![slot]).ok_or_else(|| {
-        ScimError::no_target(format!("no element of {} matches the path, and its filter does not say how to make one", attr.attribute))
+        ScimError::no_target(format!(
+            "no element of {} matches the path, and its filter does not say how to make one",
+            attr.attribute
+        ))
     })
 }
 

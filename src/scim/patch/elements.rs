@@ -273,7 +273,9 @@ impl<'a> Elements<'a> {
     fn news(&self, slot: usize, mut members: Map<String, Value>) -> Map<String, Value> {
         let Some(Value::Object(present)) = self.element(slot) else { return members };
         members.retain(|name, value| {
-            let (Some(current), Some(sub)) = (present.get(name), self.attribute.sub_attribute(name)) else { return true };
+            let (Some(current), Some(sub)) = (present.get(name), self.attribute.sub_attribute(name)) else {
+                return true;
+            };
             sub.mutability != Mutability::Immutable && !scalar_eq(current, value, sub.kind, sub.case_exact)
         });
         members

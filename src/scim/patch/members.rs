@@ -45,7 +45,8 @@ pub fn touched(ops: &[PatchOp]) -> Vec<AttrPath> {
         let path = op.path();
         match op {
             _ if path.filter.is_some() => note(path.attr.parent()),
-            PatchOp::Add { value: Value::Object(members), .. } | PatchOp::Replace { value: Value::Object(members), .. } => {
+            PatchOp::Add { value: Value::Object(members), .. }
+            | PatchOp::Replace { value: Value::Object(members), .. } => {
                 for name in members.keys() {
                     note(path.attr.child(&name.as_str().into()));
                 }

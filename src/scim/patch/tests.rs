@@ -69,7 +69,11 @@ fn single_values_are_set_and_removed() {
 fn complex_values_merge() {
     let name = json!({"name": {"givenName": "A", "familyName": "B"}});
     for verb in ["add", "replace"] {
-        check(name.clone(), &[(verb, "name", json!({"givenName": "C"}))], json!({"name": {"givenName": "C", "familyName": "B"}}));
+        check(
+            name.clone(),
+            &[(verb, "name", json!({"givenName": "C"}))],
+            json!({"name": {"givenName": "C", "familyName": "B"}}),
+        );
         check(json!({}), &[(verb, "name.givenName", json!("C"))], json!({"name": {"givenName": "C"}}));
     }
     check(name.clone(), &[("remove", "name.givenName", json!(null))], json!({"name": {"familyName": "B"}}));
@@ -88,7 +92,11 @@ fn a_reference_with_another_value_is_another_reference() {
 #[test]
 fn adding_to_a_list_appends_what_is_not_there() {
     let emails = json!({"emails": [{"value": "a", "type": "work", "primary": true}]});
-    check(emails.clone(), &[("add", "emails", json!([{"value": "A", "type": "Work"}, {"value": "a"}]))], emails.clone());
+    check(
+        emails.clone(),
+        &[("add", "emails", json!([{"value": "A", "type": "Work"}, {"value": "a"}]))],
+        emails.clone(),
+    );
     check(
         emails.clone(),
         &[("add", "emails", json!([{"value": "a", "type": "home"}, {"value": "b", "primary": true}]))],
@@ -106,20 +114,29 @@ fn adding_to_a_list_appends_what_is_not_there() {
 #[test]
 fn replacing_a_list_forgets_what_was_there() {
     let emails = json!({"title": "T", "emails": [{"value": "a"}]});
-    check(emails.clone(), &[("replace", "emails", json!([{"value": "b"}, {"value": "b"}]))], json!({"title": "T", "emails": [{"value": "b"}]}));
+    check(
+        emails.clone(),
+        &[("replace", "emails", json!([{"value": "b"}, {"value": "b"}]))],
+        json!({"title": "T", "emails": [{"value": "b"}]}),
+    );
     check(emails.clone(), &[("replace", "emails", json!([]))], json!({"title": "T"}));
     check(emails, &[("remove", "emails", json!(null))], json!({"title": "T"}));
 }
 
 #[test]
 fn elements_are_removed_by_value() {
-    let phones = json!({"phoneNumbers": [{"value": "1", "type": "work"}, {"value": "1", "type": "home"}, {"value": "2"}]});
+    let phones =
+        json!({"phoneNumbers": [{"value": "1", "type": "work"}, {"value": "1", "type": "home"}, {"value": "2"}]});
     check(
         phones.clone(),
         &[("remove", "phoneNumbers", json!([{"value": "1", "type": "home"}, {"value": "3"}]))],
         json!({"phoneNumbers": [{"value": "1", "type": "work"}, {"value": "2"}]}),
     );
-    check(phones.clone(), &[("remove", "phoneNumbers", json!([{"value": "1"}]))], json!({"phoneNumbers": [{"value": "2"}]}));
+    check(
+        phones.clone(),
+        &[("remove", "phoneNumbers", json!([{"value": "1"}]))],
+        json!({"phoneNumbers": [{"value": "2"}]}),
+    );
     check(
         phones,
         &[("remove", "phoneNumbers[type eq \"work\"]", json!([{"value": "1"}, {"value": "2"}]))],
@@ -143,18 +160,35 @@ fn a_filter_finds_elements_or_makes_one() {
     }
     check(
         json!({}),
-        &[("add", "addresses[type eq \"work\"].locality", json!("L")), ("add", "addresses[type eq \"work\"].region", json!("R"))],
+        &[
+            ("add", "addresses[type eq \"work\"].locality", json!("L")),
+            ("add", "addresses[type eq \"work\"].region", json!("R")),
+        ],
         json!({"addresses": [{"type": "work", "locality": "L", "region": "R"}]}),
     );
     let full = json!({"emails": [{"type": "work", "value": "a", "display": "A"}]});
-    check(full.clone(), &[("replace", work, json!({"value": "b"}))], json!({"emails": [{"type": "work", "value": "b"}]}));
-    check(full, &[("add", work, json!({"value": "b"}))], json!({"emails": [{"type": "work", "value": "b", "display": "A"}]}));
+    check(
+        full.clone(),
+        &[("replace", work, json!({"value": "b"}))],
+        json!({"emails": [{"type": "work", "value": "b"}]}),
+    );
+    check(
+        full,
+        &[("add", work, json!({"value": "b"}))],
+        json!({"emails": [{"type": "work", "value": "b", "display": "A"}]}),
+    );
     check(
         json!({}),
         &[("add", "emails[type eq \"work\" and primary eq true]", json!({"value": "b"}))],
         json!({"emails": [{"type": "work", "primary": true, "value": "b"}]}),
     );
-    for filter in ["type ne \"home\"", "type eq \"a\" or type eq \"b\"", "value sw \"a\"", "type eq \"a\" and type eq \"b\"", "not (type eq \"a\")"] {
+    for filter in [
+        "type ne \"home\"",
+        "type eq \"a\" or type eq \"b\"",
+        "value sw \"a\"",
+        "type eq \"a\" and type eq \"b\"",
+        "not (type eq \"a\")",
+    ] {
         refuse(json!({}), &[("replace", &format!("phoneNumbers[{filter}].value"), json!("1"))], ScimType::NoTarget);
     }
     check(json!({}), &[("add", "words[value eq \"a\"]", json!("a"))], json!({"urn:x:User": {"words": ["a"]}}));
@@ -177,15 +211,27 @@ fn removing_through_a_filter_forgives_a_miss() {
     let two = json!({"emails": [{"type": "work", "value": "a", "display": "A"}, {"type": "home", "value": "b"}]});
     check(two.clone(), &[("remove", "emails[type eq \"other\"]", json!(null))], two.clone());
     check(two.clone(), &[("remove", "emails[type eq \"other\"].value", json!(null))], two.clone());
-    check(two.clone(), &[("remove", "emails[type eq \"work\"]", json!(null))], json!({"emails": [{"type": "home", "value": "b"}]}));
+    check(
+        two.clone(),
+        &[("remove", "emails[type eq \"work\"]", json!(null))],
+        json!({"emails": [{"type": "home", "value": "b"}]}),
+    );
     check(
         two.clone(),
         &[("remove", "emails[type eq \"work\"].display", json!(null))],
         json!({"emails": [{"type": "work", "value": "a"}, {"type": "home", "value": "b"}]}),
     );
     // Without its value an element is nothing.
-    check(two, &[("remove", "emails[type eq \"work\"].value", json!(null))], json!({"emails": [{"type": "home", "value": "b"}]}));
-    check(json!({"addresses": [{"type": "work"}]}), &[("remove", "addresses[type eq \"work\"].type", json!(null))], json!({}));
+    check(
+        two,
+        &[("remove", "emails[type eq \"work\"].value", json!(null))],
+        json!({"emails": [{"type": "home", "value": "b"}]}),
+    );
+    check(
+        json!({"addresses": [{"type": "work"}]}),
+        &[("remove", "addresses[type eq \"work\"].type", json!(null))],
+        json!({}),
+    );
 }
 
 #[test]
@@ -210,7 +256,11 @@ fn required_and_immutable_values_stay() {
     refuse(before.clone(), &[("replace", "badge", json!("8"))], ScimType::Mutability);
     refuse(before.clone(), &[("remove", "badge", json!(null))], ScimType::Mutability);
     check(before.clone(), &[("replace", "badge", json!("7"))], before.clone());
-    check(before, &[("remove", "userName", json!(null)), ("add", "userName", json!("b"))], json!({"userName": "b", "urn:x:User": {"badge": "7"}}));
+    check(
+        before,
+        &[("remove", "userName", json!(null)), ("add", "userName", json!("b"))],
+        json!({"userName": "b", "urn:x:User": {"badge": "7"}}),
+    );
     check(json!({}), &[("add", "badge", json!("8"))], json!({"urn:x:User": {"badge": "8"}}));
 }
 
@@ -251,7 +301,10 @@ fn paths_are_parsed_whole() {
         ("TITLE", "title"),
         ("emails[Type eq \"work\"].VALUE", "emails.value [type eq \"work\"]"),
         ("emails[type eq \"a]b\"]", "emails [type eq \"a]b\"]"),
-        ("urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq \"work\"].value", "emails.value [type eq \"work\"]"),
+        (
+            "urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq \"work\"].value",
+            "emails.value [type eq \"work\"]",
+        ),
         ("urn:ietf:params:scim:schemas:core:2.0:User", "core"),
         ("urn:x:user", "urn:x:User"),
         ("emails[type eq \"work\"", "unbalanced brackets in the path"),
@@ -304,11 +357,21 @@ fn membership_changes_fold_in_order() {
     fold(&[("add", "members", json!([m("2"), m("1"), m("2")]))], delta(&["2", "1"], &[]), false);
     fold(&[("remove", "members[value eq \"1\" or value eq \"2\"]", json!(null))], delta(&[], &["1", "2"]), false);
     fold(&[("add", "members", json!([m("1")])), ("remove", one, json!(null))], delta(&[], &["1"]), false);
-    fold(&[("remove", "members", json!([m("1"), m("2")])), ("add", "members", json!([m("1")]))], delta(&["1"], &["2"]), false);
+    fold(
+        &[("remove", "members", json!([m("1"), m("2")])), ("add", "members", json!([m("1")]))],
+        delta(&["1"], &["2"]),
+        false,
+    );
     fold(&[("replace", "members", json!([m("1"), m("2")])), ("remove", one, json!(null))], set(&["2"]), false);
     fold(&[("replace", "members", json!([]))], set(&[]), false);
-    fold(&[("add", "members", json!([m("9")])), ("remove", "members", json!(null)), ("add", "members", json!([m("1")]))], set(&["1"]), true);
-    for unclear in ["members[type eq \"User\"]", "members[value eq \"1\" and type eq \"User\"]", "members[value ne \"1\"]"] {
+    fold(
+        &[("add", "members", json!([m("9")])), ("remove", "members", json!(null)), ("add", "members", json!([m("1")]))],
+        set(&["1"]),
+        true,
+    );
+    for unclear in
+        ["members[type eq \"User\"]", "members[value eq \"1\" and type eq \"User\"]", "members[value ne \"1\"]"]
+    {
         fold(&[("remove", unclear, json!(null))], MemberChange::NeedsState, false);
     }
     fold(&[("replace", "members[value eq \"1\"].display", json!("A"))], MemberChange::NeedsState, false);
@@ -332,7 +395,9 @@ fn model(list: &mut Vec<Value>, verb: &str, target: &str, value: &Value) {
             }
             for new in values {
                 // An untyped element equals the first of its value; a typed one prefers its own type.
-                let exact = list.iter().position(|old| same(old, &new) && (text(&new, "type").is_none() || text(old, "type").is_some()));
+                let exact = list
+                    .iter()
+                    .position(|old| same(old, &new) && (text(&new, "type").is_none() || text(old, "type").is_some()));
                 match exact.or_else(|| list.iter().position(|old| same(old, &new))) {
                     Some(place) => {
                         let old = list[place].as_object_mut().unwrap();
@@ -347,7 +412,9 @@ fn model(list: &mut Vec<Value>, verb: &str, target: &str, value: &Value) {
         ("remove", "emails") if value.is_null() => list.clear(),
         ("remove", "emails") => list.retain(|old| !values.iter().any(|gone| same(old, gone))),
         ("remove", _) => list.retain(|old| !work(old)),
-        _ if list.iter().any(work) => list.iter_mut().filter(|old| work(old)).for_each(|old| old["value"] = value.clone()),
+        _ if list.iter().any(work) => {
+            list.iter_mut().filter(|old| work(old)).for_each(|old| old["value"] = value.clone())
+        }
         _ => list.push(json!({"type": "work", "value": value})),
     }
 }
