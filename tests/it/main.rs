@@ -9,5 +9,5 @@ mod proxy_scim;
 mod stack;
 mod wire_backend;
 mod wire_case;
-mod wire_corpus;
 mod wire_compare;
+mod wire_corpus;

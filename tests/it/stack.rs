@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-pub use scimshim::demo::sidecar::Sidecar;
 use scimshim::demo::sidecar::Setup;
+pub use scimshim::demo::sidecar::Sidecar;
 
 /// The token of the provisioning client.
 pub const SCIM_TOKEN: &str = "scim-token-for-tests";

@@ -120,11 +120,15 @@ mod tests {
     fn variants_lack_rows() {
         let full = Variant::new(&Backend::default());
         assert_eq!(full.text("URL").parse::<toml::Table>().unwrap()["backend"]["app"]["url"].as_str(), Some("URL"));
-        let poor = Variant::new(&backend(json!({"unmapped": ["name", "userType", "externalId"], "single": ["emails"]})));
+        let poor =
+            Variant::new(&backend(json!({"unmapped": ["name", "userType", "externalId"], "single": ["emails"]})));
         let attrs = poor.config["resource"]["User"]["attrs"].as_table().unwrap();
         let filters = poor.config["resource"]["User"]["filter"].as_table().unwrap();
         assert!(!attrs.contains_key("name.givenName") && !attrs.contains_key("emails"));
-        assert_eq!(attrs[r#"emails[type eq "work" and primary eq true].value"#].as_str(), Some("contact_emails[0].value"));
+        assert_eq!(
+            attrs[r#"emails[type eq "work" and primary eq true].value"#].as_str(),
+            Some("contact_emails[0].value")
+        );
         assert!(!filters.contains_key("externalId eq") && filters.contains_key("userName eq"));
     }
 
@@ -132,7 +136,8 @@ mod tests {
     fn seeds_are_native() {
         const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let emails = json!([{"value": "a", "type": "home"}, {"value": "b", "primary": true}]);
-        let mut user = json!({"id": "7", "userName": "ann", "active": false, "name": {"givenName": "Ann"}, "emails": emails});
+        let mut user =
+            json!({"id": "7", "userName": "ann", "active": false, "name": {"givenName": "Ann"}, "emails": emails});
         user[ENTERPRISE] = json!({"department": "D", "manager": {"value": "9"}});
         let full = Variant::new(&Backend::default()).native("User", &user);
         let expect = json!({"login": "ann", "enabled": false, "first_name": "Ann", "contact_emails": emails,
