@@ -35,7 +35,7 @@ pub mod telemetry;
 pub mod server;
 
 #[cfg(feature = "server")]
-pub mod demo;
+pub mod cli;
 
 #[cfg(feature = "server")]
-pub mod cli;
+pub mod demo;

@@ -5,7 +5,6 @@
 //! credential or header value is logged.
 
 pub mod events;
-pub mod exchange;
 pub mod log;
 pub mod metrics;
 
