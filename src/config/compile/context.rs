@@ -21,6 +21,10 @@ pub(crate) struct Context {
     pub(super) variables: Vec<Arc<str>>,
     /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
     pub(super) used_variables: Vec<(usize, Place)>,
+    /// A preset is unknown, so what it would have said is not missing.
+    pub(super) preset_missing: bool,
+    /// A call of the resource at hand could not be compiled, so what it would have done is not missing.
+    pub(super) call_missing: bool,
 }
 
 impl Context {
@@ -31,6 +35,8 @@ impl Context {
             patterns: BTreeMap::new(),
             variables: Vec::new(),
             used_variables: Vec::new(),
+            preset_missing: false,
+            call_missing: false,
         }
     }
 

@@ -90,11 +90,26 @@ fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
     };
     let Some(fields) = fields else {
         draft.row.source = Source::Native { path: cx.native_path(&entry.value)?, codec: Vec::new() };
+        check_path(cx, &draft);
         return Some(draft);
     };
     characteristics(cx, &fields, &keyed, &mut draft, of);
     draft.row.source = source(cx, entry, &fields, &mut draft, of)?;
+    check_path(cx, &draft);
     Some(draft)
+}
+
+/// A row reads documents, and writes only where something can be put.
+fn check_path(cx: &mut Context, draft: &RowDraft) {
+    let Some(path) = draft.row.native_path() else { return };
+    let message = if path.header().is_some() || path.is_link() {
+        format!("`{path}` is not in the document that rows read")
+    } else if path.is_read_only() && draft.row.access != Access::Read {
+        format!("`{path}` can be read but not written")
+    } else {
+        return;
+    };
+    cx.report.error("E045", &draft.place, message);
 }
 
 /// Everything but where the value comes from.

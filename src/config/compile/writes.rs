@@ -25,7 +25,9 @@ pub(super) fn writes(
     inherited: &Inherited<'_>,
 ) -> Vec<WriteRule> {
     let items = node.and_then(|node| cx.report.list(node)).unwrap_or(&[]);
-    items.iter().filter_map(|item| write(cx, item, of, rows, inherited)).collect()
+    let rules: Vec<Option<WriteRule>> = items.iter().map(|item| write(cx, item, of, rows, inherited)).collect();
+    cx.call_missing |= rules.iter().any(Option::is_none);
+    rules.into_iter().flatten().collect()
 }
 
 fn write(
