@@ -91,6 +91,7 @@ pub(super) fn mappings(
     if let Some(node) = defaults {
         Fields::of(&mut cx.report, node, &DEFAULTS);
     }
+    check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
@@ -99,8 +100,7 @@ pub(super) fn mappings(
         cx.take_used();
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
-        check_variables(cx, &of.name, &serving, used);
-        check_variables(cx, &of.name, &serving, backend.used_variables.clone());
+        check_variables(cx, Some(&of.name), &serving, used);
         check_clients(cx, &draft, &serving);
         check_member_type(cx, &draft, &serving);
         drafts.push(draft);
@@ -204,14 +204,15 @@ fn strip(cx: &mut Context, node: &Node) -> Vec<NativePath> {
     items.iter().filter_map(|item| cx.native_path(item)).collect()
 }
 
-/// Every route that serves the type must know the variables that its calls use.
-fn check_variables(cx: &mut Context, name: &str, routes: &[&RouteParts], used: Vec<(usize, Place)>) {
+/// Every route must know the variables that the calls behind it use. `name` is the resource type, for what belongs to
+/// one.
+fn check_variables(cx: &mut Context, name: Option<&str>, routes: &[&RouteParts], used: Vec<(usize, Place)>) {
     for (variable, place) in used {
         let Some(route) = routes.iter().find(|route| !route.variables.contains(&variable)) else { continue };
         let variable = cx.variables.get(variable).map_or_else(String::new, ToString::to_string);
         let message = format!("the route in line {} has no variable `{variable}`", route.origin.line);
-        let help =
-            format!("give it one with `set = {{ {variable} = \"...\" }}`, or leave `{name}` out of its `resources`");
+        let leave = name.map_or_else(String::new, |name| format!(", or leave `{name}` out of its `resources`"));
+        let help = format!("give it one with `set = {{ {variable} = \"...\" }}`{leave}");
         cx.report.error_help("E028", &place, message, help);
     }
 }
