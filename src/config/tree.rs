@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn syntax_errors_are_all_reported_and_the_rest_is_still_read() {
         let (_, table, errors) = tree("a = = 3\nb = 2\nc = \"open\nb = 4\n");
-        assert_eq!(errors.iter().map(|(_, error)| error.line).collect::<Vec<_>>(), [1, 1, 4, 3], "{errors:?}");
+        assert_eq!(errors.iter().map(|(_, error)| error.line).collect::<Vec<_>>(), [1, 1, 3, 4], "{errors:?}");
         assert!(matches!(table.get("a").unwrap().value.data, Data::Broken));
         assert!(matches!(table.get("b").unwrap().value.data, Data::Int(2)));
     }

@@ -1,10 +1,8 @@
 //! Files that compile, and what they compile to.
 
 use scimshim::config::{Snapshot, render};
-use scimshim::mapping::{
-    Access, Body, FilterCall, IdKind, Mapping, Omit, PagingStyle, Phase, Source, Total,
-};
 use scimshim::mapping::members::{InverseSource, MemberSource};
+use scimshim::mapping::{Access, Body, FilterCall, IdKind, Mapping, Omit, PagingStyle, Phase, Source, Total};
 use scimshim::scim::schema::{Attribute, Mutability, Returned};
 
 use super::{compiled, files, fine, folder, root};

@@ -108,7 +108,7 @@ fn required(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Pl
         let mapped = drafts.iter().any(|draft| {
             draft.row.target.path.extension.is_none() && draft.row.target.path.attribute == attribute.name
         });
-        if !mapped {
+        if !mapped && !cx.is_faulty_row(&attribute.name) {
             let message = format!("`{}` is required in SCIM, and no row holds it", attribute.name);
             cx.report.error("E023", place, message);
         }

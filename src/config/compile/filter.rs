@@ -64,6 +64,9 @@ fn plan(cx: &mut Context, entry: &Entry, base: &FilterBase<'_>) -> Option<Filter
     let row = row.map(|index| primary(base.rows, index));
     let is_id = path == AttrPath::core("id", None);
     if row.is_none() && !is_id {
+        if cx.is_faulty_row(&path.attribute) {
+            return None;
+        }
         let message = format!("no row reads `{path}`, so nothing could be compared");
         cx.report.error("E032", &entry.key, message);
         return None;

@@ -13,7 +13,7 @@ use crate::scim::ResourceType;
 
 use super::backend::BackendParts;
 use super::context::Context;
-use super::route::RouteParts;
+use super::route::{RouteAuth, RouteParts};
 use super::{auth, backend, resource, route, schema, server};
 
 const KEYS: Keys = Keys {
@@ -130,7 +130,10 @@ fn finish_route(route: &RouteParts, mappings: &BTreeMap<usize, Vec<Arc<Mapping>>
         label: Arc::clone(&route.label),
         template: route.template.clone()?,
         set: route.set.clone(),
-        auth: route.auth?,
+        auth: match route.auth? {
+            RouteAuth::Open => None,
+            RouteAuth::Required(index) => Some(index),
+        },
         backend,
         mappings: mappings.get(&backend)?.iter().filter(serves).cloned().collect(),
         origin: route.origin.clone(),

@@ -69,7 +69,7 @@ fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) 
                 found = true;
             }
         }
-        if !found {
+        if !found && !cx.is_faulty_row(name) {
             let names: Vec<String> = rows.iter().map(|draft| draft.row.target.to_string()).collect();
             let message = format!("no row is about `{name}`");
             cx.report.unknown("E007", &item.place, message, name, names.iter().map(String::as_str));
