@@ -6,3 +6,4 @@
 pub mod acme;
 pub mod client;
 pub mod cycle;
+pub mod sidecar;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::catalogue::{Repair, Repairs};
 use crate::scim::ScimError;
+use crate::scim::filter::FilterRepair;
 
 /// Repairs made, names ignored, and how much of the bound on values is left.
 pub(super) struct Notes<'r> {
@@ -32,6 +33,13 @@ impl<'r> Notes<'r> {
 
     pub(super) fn repair(&mut self, repair: Repair) {
         self.repairs.record(repair);
+    }
+
+    /// Counts what the filter parser repaired.
+    pub(super) fn filter_repairs(&mut self, repairs: Vec<FilterRepair>) {
+        for repair in repairs {
+            self.repair(repair.into());
+        }
     }
 
     /// Notes a name that no schema knows. Only so many are kept: they are for a log line, not for the record.

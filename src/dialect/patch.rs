@@ -1,6 +1,6 @@
 //! Canonical operations from the body of a PATCH.
 //!
-//! In: a PatchOp message as sent. Out: operations that each name one attribute and carry a value of its type. The
+//! In: a `PatchOp` message as sent. Out: operations that each name one attribute and carry a value of its type. The
 //! resource is not looked at: whether a filter matches is for [`crate::scim::patch::apply`].
 
 use serde_json::{Map, Value};
@@ -212,7 +212,7 @@ impl<'a> Reader<'a, '_> {
     fn target(&mut self, path: &str) -> Result<PatchTarget<'a>, ScimError> {
         note_legacy(path, &mut self.notes);
         let parsed = scim_patch::parse(self.rt, path, &self.limits.filter).map_err(|error| path_error(&error))?;
-        parsed.repairs.into_iter().for_each(|repair| self.notes.repair(repair.into()));
+        self.notes.filter_repairs(parsed.repairs);
         Ok(parsed.target)
     }
 }

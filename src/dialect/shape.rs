@@ -274,8 +274,12 @@ fn sub_attribute<'a>(attribute: &'a Attribute, key: &str, notes: &mut Notes<'_>)
     Some(display)
 }
 
-/// A role whose `value` is itself a role, written as a JSON document: its own members take the place of the text.
+/// A role of nothing but a `value`, which is itself a role, written as a JSON document: its members take the place of
+/// the text.
 fn unwrap_document(attribute: &Attribute, mut object: Object, notes: &mut Notes<'_>) -> Object {
+    if object.members.len() != 1 {
+        return object;
+    }
     let Some(document) = object.members.get("value").and_then(Value::as_str).and_then(role_document) else {
         return object;
     };

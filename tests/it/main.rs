@@ -6,3 +6,8 @@ mod proxy_harness;
 mod proxy_protocol;
 mod proxy_reload;
 mod proxy_scim;
+mod stack;
+mod wire_backend;
+mod wire_case;
+mod wire_compare;
+mod wire_corpus;
