@@ -192,8 +192,7 @@ async fn cycle(args: CycleArgs) -> Result<Ending, CommandError> {
         name => std::env::var(name).ok(),
     };
     let sidecar = Sidecar::start(setup, environment).await?;
-    let target =
-        Target { base: sidecar.base_url(), token: sidecar.token().to_owned(), profile: args.profile };
+    let target = Target { base: sidecar.base_url(), token: sidecar.token().to_owned(), profile: args.profile };
     let tally = cycles(args.idp, &target, sidecar.observer()).await?;
     sidecar.stop();
     Ok(ending(tally))

@@ -80,13 +80,9 @@ impl Sidecar {
     ///
     /// # Errors
     /// [`SidecarError`].
-    pub async fn start(
-        setup: Setup,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Sidecar, SidecarError> {
+    pub async fn start(setup: Setup, environment: impl Fn(&str) -> Option<String>) -> Result<Sidecar, SidecarError> {
         let source = Source { name: setup.name.into(), text: setup.text };
-        let mut snapshot =
-            config::compile(source).map_err(|found| SidecarError::Config(config::render(&found)))?;
+        let mut snapshot = config::compile(source).map_err(|found| SidecarError::Config(config::render(&found)))?;
         if let Some(url) = setup.upstream {
             let url = base_url(&url).ok_or(SidecarError::Upstream(url))?;
             for backend in &mut snapshot.backends {
@@ -201,10 +197,7 @@ async fn live(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared
     Ok(Live { hash, bounds, trusted, upstream, scim })
 }
 
-fn resolve(
-    snapshot: &Snapshot,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<ResolvedSecrets, SidecarError> {
+fn resolve(snapshot: &Snapshot, environment: impl Fn(&str) -> Option<String>) -> Result<ResolvedSecrets, SidecarError> {
     let text = |reference: &config::secret::SecretRef| match &reference.kind {
         SecretKind::Env(name) => environment(name).ok_or_else(|| name.clone()),
         SecretKind::File(path) => {
@@ -268,7 +261,10 @@ mod tests {
     fn an_upstream_is_a_url() {
         let url = base_url("http://127.0.0.1:18101/hub/api/").unwrap();
         assert_eq!((url.tls, url.host.as_str(), url.port, url.path.as_str()), (false, "127.0.0.1", 18101, "/hub/api"));
-        assert_eq!(base_url("https://app.example").map(|url| (url.tls, url.port, url.path)), Some((true, 443, String::new())));
+        assert_eq!(
+            base_url("https://app.example").map(|url| (url.tls, url.port, url.path)),
+            Some((true, 443, String::new()))
+        );
         for bad in ["", "app", "ftp://app", "/api"] {
             assert!(base_url(bad).is_none(), "{bad}");
         }

@@ -1,5 +1,6 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+mod cycles;
 mod proxy_connection;
 mod proxy_forward;
 mod proxy_harness;
@@ -9,5 +10,5 @@ mod proxy_scim;
 mod stack;
 mod wire_backend;
 mod wire_case;
-mod wire_corpus;
 mod wire_compare;
+mod wire_corpus;

@@ -13,13 +13,13 @@ use crate::wire_case::Backend;
 
 /// The configuration of one backend.
 #[derive(Clone, Debug)]
-pub struct Variant {
+pub(crate) struct Variant {
     config: Table,
 }
 
 impl Variant {
     /// `wire.toml` for a backend that cannot store some attributes, and holds one value only of others.
-    pub fn new(backend: &Backend) -> Variant {
+    pub(crate) fn new(backend: &Backend) -> Variant {
         let mut config: Table = include_str!("wire.toml").parse().unwrap();
         for resource in ["User", "Group"] {
             let mapping = config["resource"][resource].as_table_mut().unwrap();
@@ -40,12 +40,12 @@ impl Variant {
     }
 
     /// The file, for an application at `url`.
-    pub fn text(&self, url: &str) -> String {
+    pub(crate) fn text(&self, url: &str) -> String {
         toml::to_string(&self.config).unwrap().replace("http://127.0.0.1:1/api", url)
     }
 
     /// A SCIM resource as the application stores it; what it cannot store is left out, members are apart.
-    pub fn native(&self, resource_type: &str, resource: &Value) -> Value {
+    pub(crate) fn native(&self, resource_type: &str, resource: &Value) -> Value {
         let attrs = self.config["resource"][resource_type]["attrs"].as_table().unwrap();
         let mut document = Value::Object(Map::new());
         for (name, row) in attrs {
@@ -120,11 +120,15 @@ mod tests {
     fn variants_lack_rows() {
         let full = Variant::new(&Backend::default());
         assert_eq!(full.text("URL").parse::<toml::Table>().unwrap()["backend"]["app"]["url"].as_str(), Some("URL"));
-        let poor = Variant::new(&backend(json!({"unmapped": ["name", "userType", "externalId"], "single": ["emails"]})));
+        let poor =
+            Variant::new(&backend(json!({"unmapped": ["name", "userType", "externalId"], "single": ["emails"]})));
         let attrs = poor.config["resource"]["User"]["attrs"].as_table().unwrap();
         let filters = poor.config["resource"]["User"]["filter"].as_table().unwrap();
         assert!(!attrs.contains_key("name.givenName") && !attrs.contains_key("emails"));
-        assert_eq!(attrs[r#"emails[type eq "work" and primary eq true].value"#].as_str(), Some("contact_emails[0].value"));
+        assert_eq!(
+            attrs[r#"emails[type eq "work" and primary eq true].value"#].as_str(),
+            Some("contact_emails[0].value")
+        );
         assert!(!filters.contains_key("externalId eq") && filters.contains_key("userName eq"));
     }
 
@@ -132,7 +136,8 @@ mod tests {
     fn seeds_are_native() {
         const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let emails = json!([{"value": "a", "type": "home"}, {"value": "b", "primary": true}]);
-        let mut user = json!({"id": "7", "userName": "ann", "active": false, "name": {"givenName": "Ann"}, "emails": emails});
+        let mut user =
+            json!({"id": "7", "userName": "ann", "active": false, "name": {"givenName": "Ann"}, "emails": emails});
         user[ENTERPRISE] = json!({"department": "D", "manager": {"value": "9"}});
         let full = Variant::new(&Backend::default()).native("User", &user);
         let expect = json!({"login": "ann", "enabled": false, "first_name": "Ann", "contact_emails": emails,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::time::{Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -237,10 +237,7 @@ fn fault(case: &Case) -> Option<Fault> {
 
 fn header_map(headers: impl IntoIterator<Item = (String, Option<String>)>) -> HeaderMap {
     let sent = headers.into_iter().filter_map(|(name, value)| Some((name, value?.replace("{{token}}", SCIM_TOKEN))));
-    sent.map(|(name, value)| {
-        (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())
-    })
-    .collect()
+    sent.map(|(name, value)| (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())).collect()
 }
 
 fn resources(body: &Value) -> &[Value] {

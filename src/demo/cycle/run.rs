@@ -11,7 +11,6 @@ use super::{Expect, Script, Step};
 use crate::adapter::ExchangeRecord;
 use crate::demo::client::{Answer, Client, ClientError};
 
-
 /// Where a cycle is sent, and what stands behind it.
 #[derive(Clone, Debug)]
 pub struct Target {
