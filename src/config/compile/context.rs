@@ -1,6 +1,6 @@
 //! What every part of the compiler works with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(super) variables: Vec<Arc<str>>,
     /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
     pub(super) used_variables: Vec<(usize, Place)>,
+    /// Variables that any template reads.
+    pub(super) ever_used: BTreeSet<usize>,
     /// A preset is unknown, so what it would have said is not missing.
     pub(super) preset_missing: bool,
     /// A call of the resource at hand could not be compiled, so what it would have done is not missing.
@@ -37,6 +39,7 @@ impl Context {
             patterns: BTreeMap::new(),
             variables: Vec::new(),
             used_variables: Vec::new(),
+            ever_used: BTreeSet::new(),
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
