@@ -161,7 +161,8 @@ impl Context {
             Err(error) => {
                 // The message draws the pattern over several lines; its last one says what is wrong.
                 let message = error.to_string();
-                let reason = message.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
+                let reason =
+                    message.lines().last().unwrap_or("").trim_start_matches("error: ").trim_end_matches('.').to_owned();
                 self.report.error("E008", &node.place, format!("not a regular expression: {reason}"));
                 None
             }
@@ -172,4 +173,4 @@ impl Context {
 const SECRET_FORMS: &str = "write \"env:NAME\" or \"file:PATH\", or \"sha256:HEX\" for a token that clients send";
 
 /// The most memory one compiled pattern may take.
-const REGEX_MAX_BYTES: usize = 256 * 1024;
+const REGEX_MAX_BYTES: usize = 4 * 1024 * 1024;
