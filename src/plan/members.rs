@@ -194,6 +194,13 @@ impl Target<'_> {
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
         }
+        if failures.failed > 0
+            && let Err(error) = read::fetch(self.run, self.id).await
+            && super::judge::says_absent(&error)
+        {
+            // A group that is not there explains every failure, and 404 is what the client has to know.
+            return Err(error);
+        }
         failures.into_result()
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::dialect::{self, PatchLimits, Purpose, Repairs};
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Row, Source};
-use crate::mapping::{Body, BodyNode, Call, NativePath, Order, RowSet, WriteRule, to_native};
+use crate::mapping::{Body, BodyNode, Call, NativePath, Order, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -65,7 +65,11 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
-    let normalised = dialect::resource(resource_type, body, Purpose::Replace, &mut repairs);
+    let purpose = match run.mapping.put_omitted {
+        PutOmitted::Clear => Purpose::Replace,
+        PutOmitted::Keep => Purpose::Merge,
+    };
+    let normalised = dialect::resource(resource_type, body, purpose, &mut repairs);
     run.record_repairs(&repairs);
     run.record_id(id);
     let normalised = normalised?;
