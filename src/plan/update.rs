@@ -82,6 +82,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
+    change::check_active(run, &sent, Some(&old))?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
     let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
@@ -148,6 +149,9 @@ type DirectChange = (usize, Option<Value>);
 
 /// The operations as values of rows, if no old state is needed to say what they mean.
 fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
+    if ops.is_empty() {
+        return Some(Vec::new());
+    }
     if run.mapping.ops.update.is_none() || run.mapping.gone.is_some() {
         return None;
     }
