@@ -134,7 +134,7 @@ impl<'r> Page<'r> {
         self.margin("stopped", "what follows depends on the reply of the application; add it to the replies:");
         for call in calls {
             let line = Value::from(format!("{} {}", call.method, self.masked_text(&call.target)));
-            let _ = writeln!(self.text, "\n[[reply]]\ncall = {line}\nstatus = 200\nbody = '''{{}}'''");
+            let _ = writeln!(self.text, "\n[[reply]]\ncall = {line}\nstatus = 200\nbody = '{{}}'");
         }
     }
 
