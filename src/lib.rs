@@ -37,5 +37,7 @@ pub mod telemetry;
 pub mod server;
 
 #[cfg(feature = "server")]
+pub mod cli;
+
 #[cfg(feature = "server")]
 pub mod demo;

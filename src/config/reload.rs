@@ -113,12 +113,12 @@ impl Reloader {
     ///
     /// There is nothing to fall back on, so that any error is final.
     pub async fn first(loader: Box<dyn Loader>, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
-        let loaded = loader.load().await?;
+        let Loaded { live, warnings } = loader.load().await?;
         let tried = fingerprint(&loader.files()).await;
         let outcome = Outcome::Applied.as_str();
-        let hash = &loaded.live.hash;
-        ConfigLoaded { outcome, success: true, hash, now: now(), remarks: &loaded.warnings }.emit(&metrics);
-        let current = Arc::new(ArcSwap::from_pointee(loaded.live));
+        let hash = &live.hash;
+        ConfigLoaded { outcome, success: true, hash, now: now(), remarks: &warnings }.emit(&metrics);
+        let current = Arc::new(ArcSwap::from_pointee(live));
         Ok(Self { loader, current, metrics, hint: Arc::new(Notify::new()), tried })
     }
 
@@ -229,10 +229,10 @@ pub async fn read_text(path: &Path) -> Result<String, LoadError> {
 async fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = tokio::fs::File::open(path).await?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).await?;
-    match read as u64 > FILE_MAX_BYTES {
-        true => Err(std::io::Error::other(format!("it is larger than {FILE_MAX_BYTES} bytes"))),
-        false => Ok(bytes),
+    if read as u64 > FILE_MAX_BYTES {
+        return Err(std::io::Error::other(format!("it is larger than {FILE_MAX_BYTES} bytes")));
     }
+    Ok(bytes)
 }
 
 async fn fingerprint(files: &[PathBuf]) -> Fingerprint {

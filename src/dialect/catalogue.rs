@@ -351,8 +351,8 @@ impl Repair {
                     Evidence { url: "https://github.com/MicrosoftDocs/azure-docs/issues/50772", seen: "2020-03" },
                 ],
                 cases: &["roles-s03", "roles-s04"],
-                change: "A `value` that is a JSON document of `id`, `value` and `displayName` gives way to what the \
-                         document says.",
+                change: "An element of nothing but a `value` that is a JSON document of `id`, `value` and `displayName` \
+                         becomes what the document says.",
             },
             Self::DisplayNameForDisplay => &Entry {
                 name: "display-name-for-display",

@@ -51,7 +51,7 @@ pub(super) fn expand<'a>(
             continue;
         };
         note_legacy(&key, notes);
-        repairs.into_iter().for_each(|repair| notes.repair(repair.into()));
+        notes.filter_repairs(repairs);
         match target {
             PatchTarget::Attribute { path, attribute, sub } => {
                 note_spelling(&key, &path.attr, notes);
@@ -96,7 +96,7 @@ pub(super) fn expand_schema<'a>(
     for (key, value) in members {
         match patch::parse(rt, &format!("{}:{key}", schema.id), limits) {
             Ok(ParsedPath { target: PatchTarget::Attribute { path, attribute, sub }, repairs }) => {
-                repairs.into_iter().for_each(|repair| notes.repair(repair.into()));
+                notes.filter_repairs(repairs);
                 if path.filter.is_some() || path.attr.sub.is_some() {
                     notes.repair(Repair::FlatKey);
                 }

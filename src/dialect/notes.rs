@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::catalogue::{Repair, Repairs};
 use crate::scim::ScimError;
+use crate::scim::filter::FilterRepair;
 
 /// Repairs made, names ignored, and how much of the bound on values is left.
 pub(super) struct Notes<'r> {
@@ -34,6 +35,13 @@ impl<'r> Notes<'r> {
         self.repairs.record(repair);
     }
 
+    /// Counts what the filter parser repaired.
+    pub(super) fn filter_repairs(&mut self, repairs: Vec<FilterRepair>) {
+        for repair in repairs {
+            self.repair(repair.into());
+        }
+    }
+
     /// Notes a name that no schema knows. Only so many are kept: they are for a log line, not for the record.
     pub(super) fn ignore(&mut self, name: impl fmt::Display) {
         self.repair(Repair::UnknownAttribute);
@@ -45,11 +53,12 @@ impl<'r> Notes<'r> {
     /// Takes elements of a list from the bound on the whole request.
     ///
     /// # Errors
-    /// 400 `tooMany`.
+    /// 413.
     pub(super) fn spend(&mut self, values: usize) -> Result<(), ScimError> {
         let left = self.values_left.checked_sub(values);
-        self.values_left =
-            left.ok_or_else(|| ScimError::too_many(format!("more than {} values in one request", self.values_max)))?;
+        self.values_left = left.ok_or_else(|| {
+            ScimError::too_large(format!("more than {} values in one request; send them in several", self.values_max))
+        })?;
         Ok(())
     }
 

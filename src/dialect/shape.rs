@@ -41,7 +41,7 @@ pub(super) struct Object {
 /// The value of an attribute or sub-attribute.
 ///
 /// # Errors
-/// 400 `invalidValue` naming the place, for values of another type; 400 `tooMany`.
+/// 400 `invalidValue` naming the place, for values of another type; 413 for too many values.
 pub(super) fn shape(
     at: &At<'_>,
     attribute: &Attribute,
@@ -274,8 +274,12 @@ fn sub_attribute<'a>(attribute: &'a Attribute, key: &str, notes: &mut Notes<'_>)
     Some(display)
 }
 
-/// A role whose `value` is itself a role, written as a JSON document: its own members take the place of the text.
+/// A role of nothing but a `value`, which is itself a role, written as a JSON document: its members take the place of
+/// the text.
 fn unwrap_document(attribute: &Attribute, mut object: Object, notes: &mut Notes<'_>) -> Object {
+    if object.members.len() != 1 {
+        return object;
+    }
     let Some(document) = object.members.get("value").and_then(Value::as_str).and_then(role_document) else {
         return object;
     };

@@ -43,6 +43,7 @@ fn stored(rt: &ResourceType, value: Value) -> Resource {
     resource(rt, value, Purpose::Stored, &mut Repairs::default()).expect("a valid resource").resource
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without references")]
 fn normalise(rt: &ResourceType, ops: Value) -> Result<NormalisedPatch, ScimError> {
     patch(rt, json!({"Operations": ops}), &PatchLimits::default(), Some("r-1"), &mut Repairs::default())
 }
@@ -57,6 +58,7 @@ fn patched(rt: &ResourceType, before: Value, ops: Value) -> Result<Value, ScimEr
 fn outcome<T>(result: &Result<T, ScimError>) -> &'static str {
     match result {
         Ok(_) => "ok",
+        Err(error) if error.status == 413 => "413",
         Err(error) => error.scim_type.map_or("none", crate::scim::ScimType::as_str),
     }
 }

@@ -10,7 +10,7 @@ mod text;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::scim::AttributeType;
 
@@ -59,6 +59,8 @@ pub enum Codec {
     Join(Arc<str>),
     /// A value, natively an object with this one field.
     Wrap(Arc<str>),
+    /// An object, natively the value of this one field; the others are forgotten.
+    Unwrap(Arc<str>),
     /// Reading only: the last segment of a URL or path; `after` must stand before it where given.
     Segment {
         /// End of what precedes the segment.
@@ -151,7 +153,8 @@ impl Codec {
             Self::DateTime(format) => text::to_native_time(*format, value),
             Self::B64 => text::to_base64(value),
             Self::Locale(separator) => text::exchange(value, "-", separator),
-            Self::Wrap(key) => Ok(Value::Object(Map::from_iter([(key.to_string(), value.clone())]))),
+            Self::Wrap(key) => Ok(text::object(key, value)),
+            Self::Unwrap(key) => text::field(key, value),
             Self::Segment { .. } => Err(CodecError::wanted("no value: this attribute is read only")),
             Self::Truncate(most) => Ok(Value::from(text::string(value)?.chars().take(*most).collect::<String>())),
             // Both are about the value as a whole and have been dealt with.
@@ -188,10 +191,8 @@ impl Codec {
             Self::DateTime(format) => text::from_native_time(*format, value),
             Self::B64 => text::from_base64(value),
             Self::Locale(separator) => text::exchange(value, separator, "-"),
-            Self::Wrap(key) => value
-                .get(&**key)
-                .cloned()
-                .ok_or_else(|| CodecError::wanted(format!("an object with the field `{key}`"))),
+            Self::Wrap(key) => text::field(key, value),
+            Self::Unwrap(key) => Ok(text::object(key, value)),
             Self::Segment { after } => text::segment(after.as_deref(), value),
             Self::Json | Self::Join(_) => Ok(value.clone()),
         }
@@ -200,16 +201,19 @@ impl Codec {
     /// How lawful it is.
     pub fn class(&self) -> Law {
         match self {
-            Self::Bool { yes, no } if yes == no => Law::Lossy,
             Self::Bool { .. } | Self::Json | Self::Wrap(_) | Self::B64 => Law::Iso,
-            Self::Text(AttributeType::String) => Law::Canon,
-            Self::Text(_) | Self::Int | Self::Float | Self::Prefix(_) | Self::Suffix(_) | Self::Locale(_) => {
-                Law::Partial
-            }
-            Self::Join(_) => Law::Partial,
             Self::Map(map) => map.class(),
-            Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => Law::Canon,
-            Self::Segment { .. } | Self::Truncate(_) => Law::Lossy,
+            Self::Text(AttributeType::String) | Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => {
+                Law::Canon
+            }
+            Self::Segment { .. } | Self::Truncate(_) | Self::Unwrap(_) => Law::Lossy,
+            Self::Text(_)
+            | Self::Int
+            | Self::Float
+            | Self::Prefix(_)
+            | Self::Suffix(_)
+            | Self::Locale(_)
+            | Self::Join(_) => Law::Partial,
         }
     }
 
@@ -236,7 +240,7 @@ impl Codec {
             Self::B64 => "b64",
             Self::Locale(_) => "locale",
             Self::Join(_) => "join",
-            Self::Wrap(_) => "wrap",
+            Self::Wrap(_) | Self::Unwrap(_) => "wrap",
             Self::Segment { .. } => "segment",
             Self::Truncate(_) => "truncate",
         }

@@ -73,10 +73,8 @@ fn check_type(session: &Session) -> Result<(), BodyFault> {
     let media_type = session.get_header_bytes(header::CONTENT_TYPE);
     let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let accepted: [&[u8]; 3] = [b"", b"application/scim+json", b"application/json"];
-    match accepted.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
-        true => Ok(()),
-        false => Err(BodyFault::MediaType),
-    }
+    let known = accepted.iter().any(|known| essence.eq_ignore_ascii_case(known));
+    known.then_some(()).ok_or(BodyFault::MediaType)
 }
 
 async fn read_to_end(session: &mut Session, announced: usize, max_bytes: usize) -> Result<Bytes, BodyFault> {

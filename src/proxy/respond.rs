@@ -63,14 +63,13 @@ pub(super) fn too_many_connections() -> Vec<u8> {
 fn raw(error: &ScimError) -> Vec<u8> {
     let response = EdgeResponse::error(error, RequestLabels::default());
     let status = http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::BAD_REQUEST);
-    let mut answer = format!("HTTP/1.1 {status}\r\n");
     let length = response.body.len();
-    for (name, value) in &response.headers {
-        answer.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
-    }
-    answer.push_str(&format!("content-type: application/scim+json\r\ncontent-length: {length}\r\n"));
-    answer.push_str("connection: close\r\n\r\n");
-    [answer.as_bytes(), &response.body].concat()
+    let retry = error.retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/scim+json\r\ncontent-length: {length}\r\n{retry}\
+         connection: close\r\n\r\n"
+    );
+    [head.as_bytes(), &response.body].concat()
 }
 
 const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");

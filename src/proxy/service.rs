@@ -19,7 +19,7 @@ use prometheus::IntGauge;
 use tokio::sync::watch;
 
 use super::body;
-use super::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead};
+use super::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels};
 use super::forward::{self, origin};
 use super::respond;
 use super::upstream::Tunnel;
@@ -144,7 +144,7 @@ impl ProxyHttp for ScimProxy {
             Err(_) => {
                 Panicked { request_id: &ctx.request_id }.emit(&self.metrics);
                 let error = ScimError::internal("the adapter failed; see its log");
-                self.write(session, ctx, EdgeResponse::error(&error, Default::default())).await?;
+                self.write(session, ctx, EdgeResponse::error(&error, RequestLabels::default())).await?;
             }
         }
         Ok(true)

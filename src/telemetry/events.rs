@@ -239,14 +239,16 @@ impl ConfigLoaded<'_> {
         }
         let (outcome, hash) = (self.outcome, self.hash);
         for remark in self.remarks {
-            match self.success {
-                true => tracing::warn!(outcome, "configuration: {remark}"),
-                false => tracing::error!(outcome, "configuration: {remark}"),
+            if self.success {
+                tracing::warn!(outcome, "configuration: {remark}");
+            } else {
+                tracing::error!(outcome, "configuration: {remark}");
             }
         }
-        match self.success {
-            true => tracing::info!(outcome, hash, "configuration in force"),
-            false => tracing::error!(outcome, hash, "configuration not loaded; the one before stays in force"),
+        if self.success {
+            tracing::info!(outcome, hash, "configuration in force");
+        } else {
+            tracing::error!(outcome, hash, "configuration not loaded; the one before stays in force");
         }
     }
 }

@@ -1,8 +1,16 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+mod cycles;
+mod proxy_binary;
 mod proxy_connection;
 mod proxy_forward;
 mod proxy_harness;
 mod proxy_protocol;
 mod proxy_reload;
 mod proxy_scim;
+mod stack;
+mod tidy;
+mod wire_backend;
+mod wire_case;
+mod wire_compare;
+mod wire_corpus;

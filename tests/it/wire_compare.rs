@@ -37,7 +37,7 @@ pub fn partial(expected: &Value, actual: &Value) -> Vec<String> {
     differences
 }
 
-/// Rule 7: `totalResults`, `ids` and, where given, `startIndex` and `itemsPerPage`, in a ListResponse.
+/// Rule 7: `totalResults`, `ids` and, where given, `startIndex` and `itemsPerPage`, in a `ListResponse`.
 pub fn list(expected: &Value, body: &Value) -> Vec<String> {
     let is_list = body["schemas"].as_array().is_some_and(|urns| urns.iter().any(|urn| urn == LIST_SCHEMA));
     let mut differences = differs_if(!is_list, || format!("not a ListResponse: {body}"));
@@ -178,6 +178,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better without references")]
     fn check(agrees: bool, expected: Value, actual: Value) {
         assert_eq!(partial(&expected, &actual).is_empty(), agrees, "{expected} against {actual}");
     }

@@ -27,7 +27,7 @@ fn codec(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<C
     match &node.data {
         Data::Text(name) => plain(cx, node, name, kind),
         Data::Table(table) => match table.entries.as_slice() {
-            [entry] => with_argument(cx, entry),
+            [entry] => with_argument(cx, entry, kind),
             _ => {
                 let message = "one codec to a table: `[\"trim\", { prefix = \"x\" }]`";
                 cx.report.error("E004", &node.place, message);
@@ -59,7 +59,7 @@ fn plain(cx: &mut Context, node: &Node, name: &str, kind: Option<AttributeType>)
     })
 }
 
-fn with_argument(cx: &mut Context, entry: &Entry) -> Option<Codec> {
+fn with_argument(cx: &mut Context, entry: &Entry, kind: Option<AttributeType>) -> Option<Codec> {
     let value = &entry.value;
     let word = |cx: &mut Context| cx.report.word(value).map(Arc::<str>::from);
     match entry.name.as_str() {
@@ -67,6 +67,8 @@ fn with_argument(cx: &mut Context, entry: &Entry) -> Option<Codec> {
         "suffix" => word(cx).map(Codec::Suffix),
         "locale" => word(cx).map(Codec::Locale),
         "join" => word(cx).map(Codec::Join),
+        // A complex attribute has the object on the SCIM side, any other has it natively.
+        "wrap" if kind == Some(AttributeType::Complex) => word(cx).map(Codec::Unwrap),
         "wrap" => word(cx).map(Codec::Wrap),
         "segment" => word(cx).map(|after| Codec::Segment { after: Some(after) }),
         "truncate" => {

@@ -28,6 +28,10 @@ fn two_way(cx: &mut Context, draft: &RowDraft, codec: &Codec) {
         Codec::Map(map) => table(cx, draft, map),
         Codec::Lower | Codec::Upper => folding(cx, draft, codec),
         Codec::Trim => trimming(cx, draft),
+        Codec::Unwrap(key) => {
+            let message = format!("`wrap` forgets every sub-attribute but `{key}`");
+            cx.report.error_help("E016", &draft.codec_place, message, STATE_LOSSY.to_owned());
+        }
         Codec::Truncate(most) => {
             let message = format!("`truncate` forgets what is beyond {most} characters");
             cx.report.error_help("E016", &draft.codec_place, message, STATE_LOSSY.to_owned());
@@ -87,7 +91,7 @@ fn fits_type(cx: &mut Context, draft: &RowDraft, codec: &[Codec]) {
         Codec::DateTime(_) => (target.kind == AttributeType::DateTime, "a dateTime"),
         Codec::Join(_) => (target.multi_valued, "several values"),
         Codec::Text(_) => (target.kind != AttributeType::Complex, "a simple value"),
-        Codec::Map(_) | Codec::Json | Codec::Wrap(_) | Codec::Segment { .. } => (true, ""),
+        Codec::Map(_) | Codec::Json | Codec::Wrap(_) | Codec::Unwrap(_) | Codec::Segment { .. } => (true, ""),
         // A list of texts in a complex attribute has the form `[{value}]` and is no list of texts.
         _ => (text, "text"),
     };

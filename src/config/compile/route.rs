@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::diagnostic::closest;
 use crate::config::read::{Fields, Keys};
 use crate::config::tree::{Node, Place};
 use crate::mapping::Origin;
@@ -20,16 +21,27 @@ pub(super) struct RouteParts {
     pub(super) label: Arc<str>,
     pub(super) template: Option<PathTemplate>,
     pub(super) set: Vec<(usize, String)>,
-    /// Outer: could be read; inner: the number, none for `kind = "none"`.
-    pub(super) auth: Option<Option<usize>>,
+    set_places: Vec<Place>,
+    pub(super) auth: Option<RouteAuth>,
     pub(super) backend: Option<usize>,
     /// Names of the resource types; `None` is all.
     pub(super) resources: Option<Vec<String>>,
-    /// Numbers of the variables it captures or sets.
+    /// Numbers of the variables it captures, then of those it sets.
     pub(super) variables: Vec<usize>,
+    /// How many it captures.
+    captured: usize,
     pub(super) entra: bool,
     pub(super) origin: Origin,
     pub(super) place: Place,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RouteAuth {
+    /// Everybody.
+    Open,
+    /// Whoever the authenticator of that number lets in.
+    Required(usize),
 }
 
 impl RouteParts {
@@ -68,7 +80,9 @@ fn route(
     let template = path.and_then(|path| template(cx, path, fields.get("vars")));
     let mut variables: Vec<usize> =
         template.iter().flat_map(PathTemplate::names).map(|name| number(cx, name)).collect();
-    let set = constants(cx, fields.get("set"), &variables);
+    let captured = variables.len();
+    let (set, set_places) = constants(cx, fields.get("set"), &variables).into_iter().unzip();
+    let set: Vec<(usize, String)> = set;
     variables.extend(set.iter().map(|(index, _)| *index));
     let idps = ["entra", "okta", "onelogin", "ping", "jumpcloud", "google", "other"].map(|name| (name, name));
     let idp = fields.get("idp").and_then(|node| cx.report.choice(node, &idps));
@@ -76,6 +90,8 @@ fn route(
         label: Arc::from(path.and_then(Node::as_text).unwrap_or("?")),
         template,
         set,
+        set_places,
+        captured,
         auth: auth(cx, &fields, auths),
         backend: backend(cx, &fields, backends),
         resources: fields.get("resources").map(|node| resources(cx, node, types)),
@@ -120,7 +136,7 @@ fn template(cx: &mut Context, path: &Node, vars: Option<&Node>) -> Option<PathTe
     Some(template)
 }
 
-fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<(usize, String)> {
+fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<((usize, String), Place)> {
     let Some(table) = node.and_then(|node| cx.report.table(node)) else { return Vec::new() };
     let mut constants = Vec::new();
     for entry in &table.entries {
@@ -130,7 +146,7 @@ fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<(
                 format!("`{}` cannot be set: it is a variable of the path or a name of the language", entry.name);
             cx.report.error("E020", &entry.key, message);
         } else if let Some(value) = cx.report.text(&entry.value) {
-            constants.push((index, value.to_owned()));
+            constants.push(((index, value.to_owned()), entry.key.clone()));
         }
     }
     constants
@@ -144,18 +160,16 @@ fn number(cx: &mut Context, name: &Arc<str>) -> usize {
     })
 }
 
-fn auth(cx: &mut Context, fields: &Fields<'_>, auths: &[(String, bool)]) -> Option<Option<usize>> {
+fn auth(cx: &mut Context, fields: &Fields<'_>, auths: &[(String, bool)]) -> Option<RouteAuth> {
     let why = "the name of an `[auth.<name>]`; `kind = \"none\"` there lets everybody in";
     let node = fields.require(&mut cx.report, "auth", why)?;
     let name = cx.report.text(node)?;
-    match auths.iter().position(|(known, _)| known == name) {
-        Some(index) => Some(auths.get(index).is_some_and(|(_, asks)| *asks).then_some(index)),
-        None => {
-            let names = auths.iter().map(|(name, _)| name.as_str());
-            cx.report.unknown("E007", &node.place, format!("there is no `[auth.{name}]`"), name, names);
-            None
-        }
-    }
+    let Some((index, (_, asks))) = auths.iter().enumerate().find(|(_, (known, _))| known == name) else {
+        let names = auths.iter().map(|(name, _)| name.as_str());
+        cx.report.unknown("E007", &node.place, format!("there is no `[auth.{name}]`"), name, names);
+        return None;
+    };
+    Some(if *asks { RouteAuth::Required(index) } else { RouteAuth::Open })
 }
 
 fn backend(cx: &mut Context, fields: &Fields<'_>, backends: &[String]) -> Option<usize> {
@@ -202,6 +216,31 @@ fn check_overlap(cx: &mut Context, routes: &[RouteParts]) {
             );
             let help = "give the variables patterns that tell the two apart, or the paths different words".to_owned();
             cx.report.error_help("E027", &route.place, message, help);
+        }
+    }
+}
+
+/// A constant that nothing reads and no other route captures is a misspelt one.
+pub(super) fn check_unused(cx: &mut Context, routes: &[RouteParts]) {
+    for route in routes {
+        for ((index, _), place) in route.set.iter().zip(&route.set_places) {
+            let captured =
+                routes.iter().any(|other| other.variables.iter().take(other.captured).any(|known| known == index));
+            if !captured && !cx.ever_used.contains(index) {
+                let name = cx.variables.get(*index).map_or_else(String::new, ToString::to_string);
+                let known = cx.variables.iter().filter(|known| ***known != *name);
+                let help = closest(&name, known.map(|known| &**known)).map(|name| format!("did you mean `{name}`?"));
+                cx.report.warn("W054", place, format!("nothing reads the variable `{name}`"), help);
+            }
+        }
+    }
+}
+
+/// A type that no route serves is not compiled, so nothing in it is checked.
+pub(super) fn check_served(cx: &mut Context, routes: &[RouteParts], types: &[ResourceType], resources: Option<&Node>) {
+    for of in types.iter().filter(|of| !routes.is_empty() && !routes.iter().any(|route| route.serves(&of.name))) {
+        if let Some(entry) = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name)) {
+            cx.report.warn("W053", &entry.key, format!("no route serves `{}`", of.name), None);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use serde_json::Value;
 
 use super::{Outcome, Tally};
-use crate::telemetry::exchange::NativeExchange;
+use crate::adapter::NativeRecord;
 
 /// Writes blocks to `out`.
 #[derive(Debug)]
@@ -85,9 +85,10 @@ impl<W: Write> Report<W> {
     fn block(&self, outcome: &Outcome) -> String {
         let Outcome { name, request_line, body, status, detail, exchange, deviations } = outcome;
         let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
-        let verdict = match deviations.is_empty() {
-            true => self.paint.text(Colour::Green, "ok"),
-            false => self.paint.text(Colour::Red, "DEVIATES"),
+        let verdict = if deviations.is_empty() {
+            self.paint.text(Colour::Green, "ok")
+        } else {
+            self.paint.text(Colour::Red, "DEVIATES")
         };
         let name = self.paint.text(Colour::Bold, &format!("{name:<NAME_WIDTH$}"));
         let mut block = format!("{:>3}  {name}  {status}  {verdict}\n", self.steps);
@@ -101,6 +102,9 @@ impl<W: Write> Report<W> {
             let repairs: Vec<String> = exchange.repairs.iter().map(|(name, count)| counted(name, *count)).collect();
             if !repairs.is_empty() {
                 line("repair", Colour::Yellow, &repairs.join(", "));
+            }
+            if !exchange.ignored.is_empty() {
+                line("ignore", Colour::Yellow, &cut(&exchange.ignored.join(", ")));
             }
             for note in &exchange.notes {
                 line("note", Colour::Dim, &cut(note));
@@ -133,10 +137,10 @@ impl Paint {
     }
 }
 
-fn native(call: &NativeExchange) -> String {
+fn native(call: &NativeRecord) -> String {
     let end = match (call.status, &call.failure) {
         (Some(status), _) => status.to_string(),
-        (None, Some(failure)) => failure.clone(),
+        (None, Some(failure)) => (*failure).to_owned(),
         (None, None) => "no reply".to_owned(),
     };
     format!("{} -> {end}", with_body(&format!("{} {}", call.method, call.target), call.body.as_ref()))
@@ -156,7 +160,7 @@ fn with_body(line: &str, body: Option<&Value>) -> String {
     format!("{line} {}", cut(&body.to_string()))
 }
 
-fn counted(name: &str, count: usize) -> String {
+fn counted(name: &str, count: u64) -> String {
     if count == 1 { name.to_owned() } else { format!("{name} x{count}") }
 }
 
@@ -182,10 +186,10 @@ mod tests {
 
     use super::super::{Outcome, Tally};
     use super::{Colour, Paint, Report, TEXT_MAX_CHARS, cut};
-    use crate::telemetry::exchange::{Exchange, NativeExchange};
+    use crate::adapter::{ExchangeRecord, NativeRecord};
 
     fn outcome() -> Outcome {
-        let call = |method: &str, status| NativeExchange {
+        let call = |method: &str, status| NativeRecord {
             method: method.to_owned(),
             target: "/api/employees/1".to_owned(),
             body: (method != "GET").then(|| json!({"job_title": "T"})),
@@ -198,11 +202,15 @@ mod tests {
             body: Some(json!({"schemas": ["x"], "Operations": []})),
             status: Some(404),
             detail: Some("no such\nuser".to_owned()),
-            exchange: Some(Exchange {
+            exchange: Some(ExchangeRecord {
+                request_id: String::new(),
+                method: "PATCH".to_owned(),
+                target: String::new(),
+                status: 404,
                 repairs: vec![("op-casing".to_owned(), 2), ("flat-key".to_owned(), 1)],
-                notes: vec!["unmapped: nickName".to_owned()],
+                ignored: vec!["nickName".to_owned()],
+                notes: vec!["old state not read".to_owned()],
                 native: vec![call("GET", Some(200)), call("PATCH", None)],
-                ..Exchange::default()
             }),
             deviations: vec!["status 404 instead of 200".to_owned()],
         }
@@ -222,7 +230,8 @@ mod tests {
           1  update ann                                        404  DEVIATES
              scim    PATCH /Users/1?filter=a eq "b" {"Operations":[]}
              repair  op-casing x2, flat-key
-             note    unmapped: nickName
+             ignore  nickName
+             note    old state not read
              native  GET /api/employees/1 -> 200
              native  PATCH /api/employees/1 {"job_title":"T"} -> no reply
              says    no such user

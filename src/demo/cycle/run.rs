@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::check::{self, Seen};
 use super::names::{Names, fill, fill_json, fill_url};
 use super::{Expect, Script, Step};
+use crate::adapter::ExchangeRecord;
 use crate::demo::client::{Answer, Client, ClientError};
-use crate::telemetry::exchange::Exchange;
 
 /// Where a cycle is sent, and what stands behind it.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub struct Target {
 
 /// Sees what a sidecar in the same process made of a request.
 pub trait Observer {
-    /// The record of the request with this id, waiting for it for a moment.
-    fn observed(&self, request_id: &str) -> impl Future<Output = Option<Exchange>>;
+    /// The record of the request with this id, which has been answered.
+    fn observed(&self, request_id: &str) -> Option<ExchangeRecord>;
 }
 
 /// What came of one step.
@@ -42,7 +42,7 @@ pub struct Outcome {
     /// The `detail` of an error.
     pub detail: Option<String>,
     /// What the observer saw.
-    pub exchange: Option<Exchange>,
+    pub exchange: Option<ExchangeRecord>,
     /// Empty if the step behaved.
     pub deviations: Vec<String>,
 }
@@ -148,7 +148,7 @@ impl Prepared {
             }
         };
         if let Some(request_id) = answer.header("x-request-id") {
-            outcome.exchange = observer.observed(request_id).await;
+            outcome.exchange = observer.observed(request_id);
         }
         let body = answer.json();
         outcome.status = Some(answer.status);

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{Idp, Observer, Outcome, Script, Tally, Target, run};
+use crate::adapter::ExchangeRecord;
 use crate::demo::client::Client;
-use crate::telemetry::exchange::Exchange;
 
 #[test]
 fn every_script_can_be_read_and_carried_out() {
@@ -58,7 +58,7 @@ fn profiles_replace_an_expectation_as_a_whole() {
 struct Blind;
 
 impl Observer for Blind {
-    async fn observed(&self, _request_id: &str) -> Option<Exchange> {
+    fn observed(&self, _request_id: &str) -> Option<ExchangeRecord> {
         None
     }
 }

@@ -15,6 +15,7 @@ fn create(body: Value) -> (Result<Normalised, ScimError>, Repairs) {
 }
 
 /// The resource that a body becomes, and the repairs besides missing `schemas`.
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without references")]
 #[track_caller]
 fn check(body: Value, expect: Value, repairs: &[Repair]) {
     let (normalised, made) = create(body);

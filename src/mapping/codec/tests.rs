@@ -1,3 +1,5 @@
+//! Both directions of every codec, and the laws.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -39,6 +41,7 @@ fn conversions_go_both_ways() {
         (Codec::Join(", ".into()), json!(["a", "b"]), json!("a, b")),
         (Codec::Wrap("value".into()), json!("x"), json!({"value": "x"})),
         (Codec::Wrap("value".into()), json!(["x", "y"]), json!([{"value": "x"}, {"value": "y"}])),
+        (Codec::Unwrap("value".into()), json!([{"value": "x"}]), json!(["x"])),
         (Codec::Lower, json!(null), json!(null)),
     ];
     for (codec, scim, native) in cases {

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::scim::AttributeType;
 
@@ -144,4 +144,12 @@ pub(super) fn segment(after: Option<&str>, value: &Value) -> Result<Value, Codec
         return Ok(Value::Null);
     }
     Ok(percent_decode_str(last).decode_utf8().map_or(Value::Null, |decoded| Value::from(decoded.into_owned())))
+}
+
+pub(super) fn object(key: &str, value: &Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value.clone())]))
+}
+
+pub(super) fn field(key: &str, value: &Value) -> Result<Value, CodecError> {
+    value.get(key).cloned().ok_or_else(|| CodecError::wanted(format!("an object with the field `{key}`")))
 }

@@ -1,3 +1,5 @@
+//! The grammar of native paths, and the laws of reading and writing through them.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -42,7 +44,8 @@ fn mistakes_have_a_place() {
         ("a[", 2, "expected a field name, as in `[kind eq 1]`, found the end"),
         ("a[-2]", 4, "expected ` eq `, found `]`"),
         ("a[k eq]", 3, "expected ` eq `, found ` `"),
-        ("a[k eq {}]", 7, "expected a JSON literal such as \"work\" or 1, found `{`"),
+        ("a[k eq {}]", 7, "expected a string, a number, `true`, `false` or `null`, found `{`"),
+        ("a[k eq work]", 7, "expected a JSON literal such as \"work\" or 1, found `w`"),
         ("a[k eq 1", 8, "expected `]`, found the end"),
         ("a b", 1, "expected `.`, `[` or the end, found ` `"),
         ("@hedaer:X", 0, "expected a field name, found `@`"),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{CallContext, Completed, Forwarded, NativeClient};
 use crate::config::secret::Secret;
-use crate::config::snapshot::{Backend, BaseUrl, Format, Limits, OutboundAuth, ResolvedSecrets};
+use crate::config::{Backend, BaseUrl, Format, Limits, OutboundAuth, ResolvedSecrets};
 use crate::mapping::{Origin, Slot};
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 

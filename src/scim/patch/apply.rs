@@ -119,23 +119,14 @@ fn change_list(list: &mut Elements<'_>, attribute: &Attribute, op: &PatchOp) -> 
             add_all(list, value);
         }
         (PatchOp::Add { value, .. } | PatchOp::Replace { value, .. }, filter, Some(sub)) => {
-            for slot in targets(list, attr, filter.as_ref())? {
-                list.update(slot, |element| set_member(element, sub, value.clone()))?;
-                list.promote(slot);
-            }
+            change_elements(list, attr, filter.as_ref(), |element| set_member(element, sub, value.clone()))?;
         }
         (PatchOp::Add { value, .. }, Some(filter), None) => {
-            for slot in targets(list, attr, Some(filter))? {
-                list.update(slot, |element| merge(element, value.clone()))?;
-                list.promote(slot);
-            }
+            change_elements(list, attr, Some(filter), |element| merge(element, value.clone()))?;
         }
         (PatchOp::Replace { value, .. }, Some(filter), None) => {
             let value = with_constants(value.clone(), filter);
-            for slot in targets(list, attr, Some(filter))? {
-                list.update(slot, |element| *element = value.clone())?;
-                list.promote(slot);
-            }
+            change_elements(list, attr, Some(filter), |element| *element = value.clone())?;
         }
         (PatchOp::RemoveElements { values, .. }, filter, _) => list.remove_equal(values, filter.as_ref()),
         (PatchOp::Remove { .. }, None, None) => list.clear(),
@@ -164,19 +155,32 @@ fn add_all(list: &mut Elements<'_>, value: &Value) {
     }
 }
 
-/// The elements that an add or replace changes; never none.
-fn targets(list: &mut Elements<'_>, attr: &AttrPath, filter: Option<&Filter>) -> Result<Vec<usize>, ScimError> {
+/// Changes the elements that a path means: those that its filter finds, or else the one that it describes.
+fn change_elements(
+    list: &mut Elements<'_>,
+    attr: &AttrPath,
+    filter: Option<&Filter>,
+    change: impl Fn(&mut Value),
+) -> Result<(), ScimError> {
     let found = filter.map_or_else(|| list.all(), |filter| list.matching(filter));
-    if !found.is_empty() {
-        return Ok(found);
+    for slot in &found {
+        list.update(*slot, &change)?;
     }
-    let made = filter.and_then(|filter| list.synthesise(filter));
-    made.map(|slot| vec![slot]).ok_or_else(|| {
-        ScimError::no_target(format!(
-            "no element of {} matches the path, and its filter does not say how to make one",
-            attr.attribute
-        ))
-    })
+    if let Some(last) = found.last() {
+        list.promote(*last);
+        return Ok(());
+    }
+    let made = filter.and_then(|filter| Some((filter, list.synthesise(filter)?)));
+    if let Some((filter, slot)) = made {
+        list.update(slot, &change)?;
+        list.promote(slot);
+        // Otherwise the same request would make another element each time.
+        if list.satisfies(slot, filter) {
+            return Ok(());
+        }
+    }
+    let reason = "no element matches the path, and its filter does not describe one that could be made";
+    Err(ScimError::no_target(format!("{}: {reason}", attr.parent())))
 }
 
 fn set_member(element: &mut Value, name: &str, value: Value) {

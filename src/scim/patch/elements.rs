@@ -22,10 +22,13 @@ pub(crate) struct Elements<'a> {
     index: HashMap<String, Same>,
 }
 
-/// One element; `None` when it has been removed. The generation tells index entries that are out of date.
+/// One element; `None` when it has been removed.
 struct Slot {
     element: Option<Value>,
+    /// Tells index entries that are out of date.
     generation: u32,
+    /// Whether it was changed where it stands, so that it may have become equal to another.
+    changed: bool,
 }
 
 /// The elements that share a `value`.
@@ -67,7 +70,7 @@ impl Identity {
 }
 
 impl<'a> Elements<'a> {
-    /// Takes the stored list as it is: what it repeats stays repeated until an operation touches it.
+    /// Takes the stored list as it is: what it repeats stays repeated until an operation changes an element.
     pub(crate) fn load(attribute: &'a Attribute, stored: Option<Value>) -> Self {
         let mut elements = Self { attribute, slots: Vec::new(), index: HashMap::new() };
         match stored {
@@ -78,9 +81,13 @@ impl<'a> Elements<'a> {
         elements
     }
 
-    /// The list, or `None` when nothing is left.
+    /// The list, or `None` when nothing is left. Elements that a change has made equal are one.
     pub(crate) fn into_value(self) -> Option<Value> {
-        let left: Vec<Value> = self.slots.into_iter().filter_map(|slot| slot.element).collect();
+        let Self { attribute, mut slots, .. } = self;
+        if slots.iter().any(|slot| slot.changed) {
+            slots = distinct(attribute, slots);
+        }
+        let left: Vec<Value> = slots.into_iter().filter_map(|slot| slot.element).collect();
         (!left.is_empty()).then_some(Value::Array(left))
     }
 
@@ -146,6 +153,9 @@ impl<'a> Elements<'a> {
     pub(crate) fn update(&mut self, slot: usize, change: impl FnOnce(&mut Value)) -> Result<(), ScimError> {
         let frozen = self.frozen(slot);
         self.rewrite(slot, change);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.changed = true;
+        }
         for (name, before) in frozen {
             let after = self.element(slot).and_then(|element| element.get(&name));
             if after.is_some_and(|after| *after != before) {
@@ -193,12 +203,13 @@ impl<'a> Elements<'a> {
         self.slots.get(slot)?.element.as_ref()
     }
 
-    fn satisfies(&self, slot: usize, filter: &Filter) -> bool {
+    /// Whether the element at a place satisfies a filter.
+    pub(crate) fn satisfies(&self, slot: usize, filter: &Filter) -> bool {
         self.element(slot).is_some_and(|element| filter.matches_element(element))
     }
 
     fn push(&mut self, element: Value) {
-        self.slots.push(Slot { element: Some(element), generation: 0 });
+        self.slots.push(Slot { element: Some(element), generation: 0, changed: false });
         self.enter(self.slots.len() - 1);
     }
 
@@ -217,7 +228,7 @@ impl<'a> Elements<'a> {
     }
 
     fn enter(&mut self, slot: usize) {
-        let Some(Slot { element: Some(element), generation }) = self.slots.get(slot) else { return };
+        let Some(Slot { element: Some(element), generation, .. }) = self.slots.get(slot) else { return };
         let handle = Handle { slot, generation: *generation };
         let identity = self.identity(element);
         let same = self.index.entry(identity.value).or_default();
@@ -311,6 +322,19 @@ impl<'a> Elements<'a> {
     fn scalar_key(&self, value: &Value) -> String {
         value.as_str().map_or_else(|| value.to_string(), |text| self.value_key(text))
     }
+}
+
+/// Elements with those merged that have become equal; what a change has set wins over what was there.
+fn distinct(attribute: &Attribute, slots: Vec<Slot>) -> Vec<Slot> {
+    let mut distinct = Elements::load(attribute, None);
+    for Slot { element, changed, .. } in slots {
+        let Some(element) = element else { continue };
+        let Added { slot, grew } = distinct.add(element.clone());
+        if changed && !grew {
+            distinct.rewrite(slot, |present| merge(present, element));
+        }
+    }
+    distinct.slots
 }
 
 /// The text that a filter compares `value` with, if that is all it does.

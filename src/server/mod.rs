@@ -1,7 +1,9 @@
 //! The whole server in one place: listeners, tasks, and their orderly end.
 //!
 //! In: bound sockets and the configuration in force. Out: a [`Running`] server, in the binary as in a test or the demo.
-//! Signals and files are not its business.
+//! Signals are not its business; [`load`] makes what is in force from a file or from text.
+
+pub mod load;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,0 +1,186 @@
+//! The command line: words to actions, and actions to exit codes.
+//!
+//! In: arguments. Out: 0 if all went well, 1 if not, 2 for arguments that make no sense. What goes wrong before logging
+//! starts is said on standard error.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::adapter::{ResourceLocks, Shared};
+use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
+use crate::config::{Snapshot, Source, compile, render};
+use crate::demo::command as demo;
+use crate::server::load::{FileLoader, compile_file};
+use crate::server::{Listeners, RunOptions, Running, start};
+use crate::telemetry::{Metrics, log};
+
+/// A reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
+#[derive(Debug, Parser)]
+#[command(name = "scimshim", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM; SIGHUP or a changed file reloads the configuration.
+    Run(ConfigArgs),
+    /// Check a configuration and print everything that is wrong with it.
+    Check(ConfigArgs),
+    /// Print the version.
+    Version,
+    #[command(flatten)]
+    Demo(demo::Command),
+}
+
+#[derive(Args, Debug)]
+struct ConfigArgs {
+    /// The configuration file.
+    #[arg(short, long, env = "SCIMSHIM_CONFIG", default_value = "config.toml")]
+    config: PathBuf,
+}
+
+/// Why the process ends with 1.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Cli {
+    /// Does what the arguments say.
+    pub fn execute(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(args) => run(args.config),
+            Command::Check(args) => check(&args.config),
+            Command::Demo(command) => return try_out(command),
+            Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&*error),
+        }
+    }
+}
+
+/// The commands that show the sidecar. A cycle that deviated is a failure that has said so itself.
+fn try_out(command: demo::Command) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(demo::run(command)) {
+        Ok(demo::Ending::Fine) => ExitCode::SUCCESS,
+        Ok(demo::Ending::Deviated) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    // Nobody can be told that standard error is gone.
+    let _ = writeln!(std::io::stderr(), "scimshim: {error}");
+    ExitCode::FAILURE
+}
+
+/// Prints all findings; fails if one of them is an error.
+fn check(path: &Path) -> Result<(), Failure> {
+    let source = Source { name: path.display().to_string().into(), text: read(path)? };
+    match compile(source) {
+        Ok(snapshot) if snapshot.warnings.is_empty() => say(&format!("{}: ok\n", path.display())),
+        Ok(snapshot) => say(&format!("{}\n{}: ok, with warnings\n", render(&snapshot.warnings), path.display())),
+        Err(findings) => {
+            say(&render(&findings))?;
+            Err(format!("{} cannot be used", path.display()).into())
+        }
+    }
+}
+
+fn run(path: PathBuf) -> Result<(), Failure> {
+    log::start();
+    // Threads and sockets come first and are never reloaded, so that they are read by themselves.
+    let snapshot = compile_file(&path, read(&path)?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(snapshot.server.threads.max(1))
+        .thread_name("scimshim")
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(path, &snapshot))
+}
+
+async fn serve(path: PathBuf, snapshot: &Snapshot) -> Result<(), Failure> {
+    // Before anything that may take time, so that no signal is missed.
+    let mut signals = Signals::new()?;
+    let listeners = Listeners::bind(snapshot.server.listen, snapshot.server.admin_listen).await?;
+    let metrics = Metrics::new()?;
+    let shared = Shared { metrics: metrics.clone(), locks: Arc::new(ResourceLocks::default()), sink: None };
+    let loader = FileLoader::new(path, snapshot.server.clone(), shared);
+    let reloader = Reloader::first(Box::new(loader), metrics.clone()).await?;
+    let options = RunOptions { max_connections: snapshot.server.max_connections };
+    let running = start(reloader.current(), listeners, options, metrics)?;
+    let reload = reloader.trigger();
+    let reloading = tokio::spawn(reloader.run());
+    signals.obey(running, &reload).await;
+    reloading.abort();
+    Ok(())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Until the server has ended. SIGTERM and SIGINT stop it, told again they hurry it; SIGHUP reloads.
+    async fn obey(&mut self, running: Running, reload: &tokio::sync::Notify) {
+        let stop = running.stopper();
+        let ended = running.wait();
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                cut = &mut ended => {
+                    tracing::info!(connections_cut = cut, "stopped");
+                    return;
+                }
+                _ = self.terminate.recv() => stop.begin(),
+                _ = self.interrupt.recv() => stop.begin(),
+                _ = self.hang_up.recv() => reload.notify_one(),
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { path: path.to_owned(), reason };
+    let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > FILE_MAX_BYTES {
+        return Err(unreadable(format!("it is larger than {FILE_MAX_BYTES} bytes")));
+    }
+    std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

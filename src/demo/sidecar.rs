@@ -1,0 +1,272 @@
+//! The sidecar in this process: a configuration in, a server out that remembers what it did.
+//!
+//! It is the server that `run` starts, without its files and signals: the configuration is a text, secrets come from
+//! a function, and every exchange is kept for a moment, so that a cycle can show what a request became.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use http::Uri;
+
+use super::cycle::Observer;
+use crate::adapter::{Adapter, AdapterError, ExchangeRecord, ExchangeSink, ResourceLocks, Shared};
+use crate::auth::AuthKind;
+use crate::config::secret::{Secret, SecretKind};
+use crate::config::{self, BaseUrl, ResolvedSecrets, Snapshot, Source};
+use crate::proxy::edge::{Bounds, Live};
+use crate::proxy::forward::TrustedProxies;
+use crate::proxy::upstream::{Upstream, UpstreamTarget};
+use crate::server::{self, BindError, Listeners, RunOptions, Running};
+use crate::telemetry::Metrics;
+
+/// What a sidecar is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Name of the configuration, for what is said about it.
+    pub name: String,
+    /// The configuration.
+    pub text: String,
+    /// Where to listen, instead of where the configuration says.
+    pub listen: SocketAddr,
+    /// Where the application is, instead of where the configuration says.
+    pub upstream: Option<String>,
+}
+
+/// A running sidecar. It stops with [`Sidecar::stop`] or with the process.
+#[derive(Debug)]
+pub struct Sidecar {
+    running: Running,
+    seen: Arc<Seen>,
+    base_path: String,
+    token: String,
+}
+
+/// Why a sidecar did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SidecarError {
+    /// The configuration is wrong; everything that is.
+    #[error("{0}")]
+    Config(String),
+    /// A variable that a secret comes from is not set.
+    #[error("{place}: {name} is not set")]
+    Secret {
+        /// Where the configuration refers to it.
+        place: String,
+        /// The variable or file.
+        name: String,
+    },
+    /// The address of the application is none.
+    #[error("{0} is not the URL of an application")]
+    Upstream(String),
+    /// The configuration cannot be served.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// The metrics cannot be registered, which a test excludes.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// The listener.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The server.
+    #[error(transparent)]
+    Start(#[from] io::Error),
+}
+
+impl Sidecar {
+    /// Compiles the configuration and serves it. `environment` gives the values of variables.
+    ///
+    /// # Errors
+    /// [`SidecarError`].
+    pub async fn start(setup: Setup, environment: impl Fn(&str) -> Option<String>) -> Result<Sidecar, SidecarError> {
+        let source = Source { name: setup.name.into(), text: setup.text };
+        let mut snapshot = config::compile(source).map_err(|found| SidecarError::Config(config::render(&found)))?;
+        if let Some(url) = setup.upstream {
+            let url = base_url(&url).ok_or(SidecarError::Upstream(url))?;
+            for backend in &mut snapshot.backends {
+                backend.url = url.clone();
+            }
+        }
+        let secrets = resolve(&snapshot, environment)?;
+        let token = inbound_token(&snapshot, &secrets);
+        let base_path = snapshot.routes.first().map(|route| sample_path(&route.label)).unwrap_or_default();
+        let any_port = SocketAddr::new(setup.listen.ip(), 0);
+        let listeners = Listeners::bind(setup.listen, any_port).await?;
+        let metrics = Metrics::new()?;
+        let seen = Arc::new(Seen::default());
+        let sink: Arc<dyn ExchangeSink> = Arc::<Seen>::clone(&seen);
+        let shared =
+            Shared { metrics: Arc::clone(&metrics), locks: Arc::new(ResourceLocks::default()), sink: Some(sink) };
+        let options = RunOptions { max_connections: snapshot.server.max_connections };
+        let live = live(Arc::new(snapshot), &secrets, shared).await?;
+        let running = server::start(Arc::new(ArcSwap::from_pointee(live)), listeners, options, metrics)?;
+        Ok(Sidecar { running, seen, base_path, token })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.running.data_addr
+    }
+
+    /// The SCIM base URL of the first route; variables in its path get a sample value.
+    pub fn base_url(&self) -> String {
+        format!("http://{}{}", self.running.data_addr, self.base_path)
+    }
+
+    /// A token it accepts; empty if it asks for none.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What it makes of requests.
+    pub fn observer(&self) -> &impl Observer {
+        &*self.seen
+    }
+
+    /// Stops without waiting for anybody: told again, each phase of stopping gives way to the next.
+    pub fn stop(&self) {
+        for _ in 0..3 {
+            self.running.stop();
+        }
+    }
+}
+
+/// The latest exchanges.
+#[derive(Debug, Default)]
+struct Seen(Mutex<VecDeque<ExchangeRecord>>);
+
+impl ExchangeSink for Seen {
+    fn exchange(&self, record: ExchangeRecord) {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if records.len() == SEEN_MAX {
+            records.pop_front();
+        }
+        records.push_back(record);
+    }
+}
+
+impl Observer for Seen {
+    fn observed(&self, request_id: &str) -> Option<ExchangeRecord> {
+        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter().rev().find(|record| record.request_id == request_id).cloned()
+    }
+}
+
+/// Observes nothing: for a sidecar in another process.
+#[derive(Clone, Copy, Debug)]
+pub struct Elsewhere;
+
+impl Observer for Elsewhere {
+    fn observed(&self, _request_id: &str) -> Option<ExchangeRecord> {
+        None
+    }
+}
+
+async fn live(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Live, AdapterError> {
+    let (server, limits) = (&snapshot.server, &snapshot.limits);
+    let bounds = Bounds {
+        header_max_bytes: limits.header_max_bytes,
+        header_timeout: limits.header_timeout,
+        body_max_bytes: limits.body_max_bytes,
+        body_timeout: limits.body_timeout,
+        keepalive_timeout: limits.keepalive_timeout,
+        keep_accepting: server.keep_accepting,
+        drain_timeout: server.drain_timeout,
+    };
+    let upstream = match server.passthrough.and_then(|index| snapshot.backends.get(index)) {
+        Some(backend) => Some(
+            Upstream::start(UpstreamTarget {
+                name: Arc::clone(&backend.name),
+                tls: backend.url.tls,
+                host: backend.url.host.clone(),
+                port: backend.url.port,
+                connect_timeout: limits.upstream_connect_timeout,
+                read_timeout: limits.upstream_read_timeout,
+                idle_timeout: limits.keepalive_timeout,
+                generation: 1,
+            })
+            .await,
+        ),
+        None => None,
+    };
+    let trusted = TrustedProxies::new(server.trusted_proxies.iter().map(|range| (range.addr, range.prefix)));
+    let hash = snapshot.hash.clone();
+    let scim = Arc::new(Adapter::new(snapshot, secrets, shared)?);
+    Ok(Live { hash, bounds, trusted, upstream, scim })
+}
+
+fn resolve(snapshot: &Snapshot, environment: impl Fn(&str) -> Option<String>) -> Result<ResolvedSecrets, SidecarError> {
+    let text = |reference: &config::secret::SecretRef| match &reference.kind {
+        SecretKind::Env(name) => environment(name).ok_or_else(|| name.clone()),
+        SecretKind::File(path) => {
+            std::fs::read_to_string(path).map(|text| text.trim_end().to_owned()).map_err(|_| path.clone())
+        }
+        SecretKind::Sha256(bytes) => {
+            Ok(bytes.iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}")))
+        }
+        SecretKind::Plain(secret) => Ok(secret.expose().to_owned()),
+    };
+    let resolved = snapshot.secrets.iter().enumerate().map(|(index, reference)| {
+        let secret = text(reference);
+        let missing = |name| SidecarError::Secret { place: reference.origin.to_string(), name };
+        secret.map(|secret| (index, Secret::new(secret))).map_err(missing)
+    });
+    resolved.collect()
+}
+
+/// The first token of the first route.
+fn inbound_token(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> String {
+    let authenticator = snapshot.routes.first().and_then(|route| snapshot.authenticators.get(route.auth?));
+    let index = authenticator.and_then(|authenticator| match &authenticator.kind {
+        AuthKind::Bearer { tokens } => tokens.first(),
+        AuthKind::None => None,
+    });
+    index.and_then(|index| secrets.get(index)).map(|secret| secret.expose().to_owned()).unwrap_or_default()
+}
+
+/// A path that the route matches, if its variables take a plain word.
+fn sample_path(label: &str) -> String {
+    let word = |segment: &str| if segment.starts_with('{') { "demo".to_owned() } else { segment.to_owned() };
+    label.split('/').map(word).collect::<Vec<_>>().join("/")
+}
+
+fn base_url(url: &str) -> Option<BaseUrl> {
+    let uri: Uri = url.parse().ok()?;
+    let tls = match uri.scheme_str()? {
+        "http" => false,
+        "https" => true,
+        _ => return None,
+    };
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let path = uri.path().trim_end_matches('/').to_owned();
+    Some(BaseUrl { tls, host: uri.host()?.to_owned(), port, path })
+}
+
+/// Enough for the requests of one step.
+const SEEN_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{base_url, sample_path};
+
+    #[test]
+    fn variables_get_sample_values() {
+        assert_eq!(sample_path("/scim/v2/{project}/{env}"), "/scim/v2/demo/demo");
+        assert_eq!(sample_path("/scim/v2"), "/scim/v2");
+    }
+
+    #[test]
+    fn an_upstream_is_a_url() {
+        let url = base_url("http://127.0.0.1:18101/hub/api/").unwrap();
+        assert_eq!((url.tls, url.host.as_str(), url.port, url.path.as_str()), (false, "127.0.0.1", 18101, "/hub/api"));
+        assert_eq!(
+            base_url("https://app.example").map(|url| (url.tls, url.port, url.path)),
+            Some((true, 443, String::new()))
+        );
+        for bad in ["", "app", "ftp://app", "/api"] {
+            assert!(base_url(bad).is_none(), "{bad}");
+        }
+    }
+}

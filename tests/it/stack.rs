@@ -1,0 +1,28 @@
+//! The adapter in this process, for tests of the whole stack.
+
+use std::net::SocketAddr;
+
+use scimshim::demo::sidecar::Setup;
+pub(crate) use scimshim::demo::sidecar::Sidecar;
+
+/// The token of the provisioning client.
+pub(crate) const SCIM_TOKEN: &str = "scim-token-for-tests";
+/// The key of the application.
+pub(crate) const APP_KEY: &str = "application-key-for-tests";
+
+/// Serves a configuration on a port of its own.
+pub(crate) async fn sidecar(text: &str) -> Sidecar {
+    sidecar_at(text, None).await
+}
+
+/// The same in front of another application than the configuration says.
+pub(crate) async fn sidecar_at(text: &str, upstream: Option<String>) -> Sidecar {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let setup = Setup { name: "config.toml".to_owned(), text: text.to_owned(), listen, upstream };
+    let environment = |name: &str| match name {
+        "SCIM_TOKEN" => Some(SCIM_TOKEN.to_owned()),
+        "ACME_KEY" => Some(APP_KEY.to_owned()),
+        _ => None,
+    };
+    Sidecar::start(setup, environment).await.unwrap_or_else(|error| panic!("{error}"))
+}
