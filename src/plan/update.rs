@@ -15,6 +15,7 @@ use crate::scim::query::parse_projection;
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
+use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
@@ -40,24 +41,41 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     } else {
         None
     };
-    let latest = match direct {
+    let written = match direct {
         Some(direct) => {
             let direct = direct?;
             if !direct.is_empty() {
                 run.note("old state not read");
             }
-            send_direct(run, &key, direct).await?
+            Written { before: None, after: send_direct(run, &key, direct).await? }
         }
-        None => send_difference(run, id, &ops, &member_ops, request).await?,
+        None => send_difference(run, id, &ops, request).await?,
     };
-    let change = members::resolve(run, id, &member_ops, change).await?;
-    let latest = if matches!(change, MemberChange::None) {
-        latest
-    } else {
-        members::apply(run, id, &key, change).await?;
-        None
-    };
+    let latest = with_members(run, id, &key, written, change, &member_ops).await?;
     updated(run, id, latest, &projection, run.mapping.members.is_some()).await
+}
+
+/// What writing attributes left behind.
+struct Written {
+    /// The object as read before, if it was.
+    before: Option<Object>,
+    /// The object as it is, if that is known.
+    after: Option<Object>,
+}
+
+/// Changes the members after the attributes; answers with the object as it is, if that is known.
+async fn with_members(
+    run: &Run<'_>,
+    id: &str,
+    key: &Value,
+    written: Written,
+    change: MemberChange,
+    ops: &[PatchOp],
+) -> Result<Option<Object>, ScimError> {
+    let Written { before, after } = written;
+    let group = Group { run, id, key, known: after.clone().or(before) };
+    let Applied { sent, read } = members::apply(group, change, ops).await?;
+    Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
 }
 
 /// `PUT /Type/{id}`.
@@ -81,19 +99,15 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     guard_version(run, &object, request).await?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
-    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
-    let wanted = match members {
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    let change = match members {
         Some(members) if run.mapping.members.is_some() => MemberChange::Set(members),
         None if members_cleared && run.mapping.members.is_some() => MemberChange::Set(Vec::new()),
         _ => MemberChange::None,
     };
     let key = object.key.clone();
-    let latest = if matches!(wanted, MemberChange::None) {
-        if changed == 0 { Some(object) } else { latest }
-    } else {
-        members::apply(run, id, &key, wanted).await?;
-        None
-    };
+    let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
+    let latest = with_members(run, id, &key, written, change, &[]).await?;
     updated(run, id, latest, &projection, false).await
 }
 
@@ -127,17 +141,16 @@ async fn send_difference(
     run: &Run<'_>,
     id: &str,
     ops: &[PatchOp],
-    member_ops: &[PatchOp],
     request: &ScimRequest,
-) -> Result<Option<Object>, ScimError> {
+) -> Result<Written, ScimError> {
     let object = read::fetch(run, id).await?;
     guard_version(run, &object, request).await?;
     let old = read::base(run, &object);
     let new = patch::apply(&run.mapping.resource_type, old.clone(), ops)?;
     change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
     let changed = change::changed_rows(run, &old, &new)?;
-    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
-    Ok(if changed == 0 && member_ops.is_empty() { Some(object) } else { latest })
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    Ok(Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) })
 }
 
 /// A row and its value to be; `None` clears it.
@@ -145,7 +158,7 @@ type DirectChange = (usize, Option<Value>);
 
 /// The operations as values of rows, if no old state is needed to say what they mean.
 fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectChange>, ScimError>> {
-    if run.mapping.ops.update.is_none() || run.mapping.gone.is_some() {
+    if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
         return None;
     }
     let mut changes: Vec<DirectChange> = Vec::new();
