@@ -220,7 +220,13 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
 
 fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
     // Leaving `active` out is never a wish to switch somebody on or off.
-    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || &*row.target.path.attribute == "active"
+    let is_active = &*row.target.path.attribute == "active";
+    // An update that carries changed fields only cannot say that one is absent.
+    let no_form = row.omit == Omit::Absent
+        && run.mapping.ops.update.is_some()
+        && row.default.is_none()
+        && row.native_path().is_some_and(|path| path.list_field().is_none());
+    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || is_active || no_form
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::dialect::{self, PatchLimits, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::row::{Access, Row, Source};
-use crate::mapping::{Body, BodyNode, Call, NativePath, RowSet, WriteRule, to_native};
+use crate::mapping::row::{Access, Omit, Row, Source};
+use crate::mapping::{Body, BodyNode, Call, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -183,7 +183,9 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectCha
                 (Some(_), None, None) => None,
                 _ => return None,
             };
-            if !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
+            let refused = value.is_none() && row.default.is_none() && matches!(row.omit, Omit::Absent | Omit::Keep);
+            // Removing what is not there is no change, whether or not the application could remove it.
+            if refused || !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
                 return None;
             }
             changes.retain(|(other, _)| other != index);
@@ -352,6 +354,12 @@ async fn ordinary(
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
     if let Some(update) = &run.mapping.ops.update {
+        if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
+            return Err(ScimError::invalid_value(format!(
+                "{} cannot be removed: the application's update has no form for a field that is not there",
+                row.target
+            )));
+        }
         if changed.as_object().is_some_and(Map::is_empty) && matches!(update.body, Body::Rows) {
             return Ok(None);
         }
@@ -362,21 +370,15 @@ async fn ordinary(
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
-    let whole = merged(native.clone(), &changed, &run.mapping.strip);
+    let mut whole = native.clone();
+    merge(&mut whole, &changed, 0);
+    to_native::left_out(run.mapping, rows, state).for_each(|(_, path)| path.put(&mut whole, None));
     if whole == *native {
         return Ok(None);
     }
+    run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
     let reply = run.call(replace, env, Rows { mapped: Some(&whole), changed: Some(&changed) }).await?;
     Ok(shown(run, replace, &reply, env))
-}
-
-/// The old document with the changed fields in it and what must not be sent taken out.
-fn merged(mut document: Value, changed: &Value, strip: &[NativePath]) -> Value {
-    merge(&mut document, changed, 0);
-    for path in strip {
-        path.put(&mut document, None);
-    }
-    document
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.
