@@ -30,6 +30,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
+    change::check_mirrors(run, &resource)?;
 
     let call =
         run.mapping.ops.create.as_ref().ok_or_else(|| {
