@@ -30,39 +30,24 @@ struct Page {
     marker: Option<String>,
 }
 
-/// Items `start` (from 0) to `start + count`, fetching no more pages than needed.
+/// Items `start` (from 0) to `start + count` of a list that can be entered anywhere, fetching no more pages than
+/// needed; `None` for a list that is only ever read from its beginning.
 pub(super) async fn window(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
     start: usize,
     count: usize,
-    scan_max: usize,
-) -> Result<Window, ScimError> {
-    let paging = &list.paging;
-    match &paging.style {
-        PagingStyle::Page { page, first } => {
-            let size = size_for(paging, count);
-            let from = start / size;
-            let wanted = count.max(1) + start % size;
-            numbered(run, list, env, wanted, start % size, count, |target, turn| {
-                set_query(target, page, &(*first as usize + from + turn).to_string());
-                size
-            })
-            .await
-        }
-        PagingStyle::Offset { offset, first } => {
-            let size = size_for(paging, count);
-            numbered(run, list, env, count.max(1), 0, count, |target, turn| {
-                set_query(target, offset, &(*first as usize + start + turn * size).to_string());
-                size
-            })
-            .await
-        }
-        PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => {
-            let items = all(run, list, env, scan_max).await?;
-            let total = Some(items.len());
-            Ok(Window { items: items.into_iter().skip(start).take(count).collect(), total })
+) -> Result<Option<Window>, ScimError> {
+    if !matches!(list.paging.style, PagingStyle::Page { .. } | PagingStyle::Offset { .. }) {
+        return Ok(None);
+    }
+    let mut size = size_for(&list.paging, count);
+    loop {
+        match stretch(run, list, env, start, count, size).await? {
+            Stretch::Read(window) => return Ok(Some(window)),
+            // Pages are counted in the size that is served, so the count begins again.
+            Stretch::SmallerPages(served) => size = served,
         }
     }
 }
@@ -120,7 +105,10 @@ impl<'e> Walk<'e> {
         let mut request = run.render(&list.call, &self.env, Rows::default())?;
         let seen = self.result.as_ref().map_or(0, Vec::len);
         let size = list.paging.max.max(1) as usize;
-        prepare(run, &mut request, &list.paging, self.turn, seen, size, self.marker.as_deref())?;
+        // A look-up of one object has no pages.
+        if !list.call.envelope.single {
+            prepare(run, &mut request, &list.paging, self.turn, seen, size, self.marker.as_deref())?;
+        }
         Ok(request)
     }
 
@@ -168,31 +156,55 @@ fn too_many(run: &Run<'_>, max: usize) -> ScimError {
     ))
 }
 
-/// Page and offset lists: `aim` sets the position of turn 0, 1, ... and says the page size.
-async fn numbered(
+/// What an attempt to read a stretch came to.
+enum Stretch {
+    Read(Window),
+    /// The application serves pages of this size although it was asked for larger ones.
+    SmallerPages(usize),
+}
+
+async fn stretch(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
-    wanted: usize,
-    skip: usize,
+    start: usize,
     count: usize,
-    aim: impl Fn(&mut String, usize) -> usize,
-) -> Result<Window, ScimError> {
+    size: usize,
+) -> Result<Stretch, ScimError> {
+    let paged = matches!(list.paging.style, PagingStyle::Page { .. });
+    // The position of the first item that is read: with pages, a border at or before `start`.
+    let first = if paged { start - start % size } else { start };
+    let wanted = start - first + count.max(1);
     let mut collected: Vec<Value> = Vec::new();
     let mut total = None;
-    for turn in 0.. {
+    loop {
+        let position = first.saturating_add(collected.len());
         let mut request = run.render(&list.call, env, Rows::default())?;
-        let size = aim(&mut request.target, turn);
+        match &list.paging.style {
+            PagingStyle::Page { page, first } => {
+                set_query(&mut request.target, page, &(position / size).saturating_add(*first as usize).to_string());
+            }
+            PagingStyle::Offset { offset, first } => {
+                set_query(&mut request.target, offset, &position.saturating_add(*first as usize).to_string());
+            }
+            PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => {}
+        }
         set_size(&mut request, &list.paging, size);
         let page = fetch(run, list, env, request).await?;
         let got = page.items.len();
         total = page.total.or(total);
         collected.extend(page.items);
-        if got < size || collected.len() >= wanted {
+        let end = first.saturating_add(collected.len());
+        let more = got > 0 && total.map_or(got >= size, |total| end < total);
+        if paged && more && got < size {
+            return Ok(Stretch::SmallerPages(got));
+        }
+        if !more || collected.len() >= wanted {
             break;
         }
     }
-    Ok(Window { items: collected.into_iter().skip(skip).take(count).collect(), total })
+    let items = collected.into_iter().skip(start - first).take(count).collect();
+    Ok(Stretch::Read(Window { items, total }))
 }
 
 /// The page size for a request of `count`: never 0 (some applications read it as "all") and never over the maximum.
@@ -253,7 +265,7 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     let total = total(envelope, &reply);
     let items = match envelope.items.get(&reply.body) {
         Some(Value::Array(items)) => items.clone(),
-        Some(Value::Null) | None if total.is_none_or(|total| total == 0) && !envelope.items.is_whole() => Vec::new(),
+        Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
         _ => {
             return Err(ScimError::new(
                 502,
@@ -263,6 +275,16 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     };
     let marker = marker(&list.paging, &reply);
     Ok(Page { items, total, marker })
+}
+
+/// Some applications leave an empty list out. Where a total is part of every reply, it must say so too; otherwise an
+/// error in the form of a success would look like an application without users.
+fn may_be_left_out(envelope: &Envelope, total: Option<usize>) -> bool {
+    let empty = match envelope.total {
+        Total::Path(_) => total == Some(0),
+        Total::Walk => true,
+    };
+    empty && !envelope.items.is_whole()
 }
 
 fn empty() -> Page {
