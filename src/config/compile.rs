@@ -62,7 +62,9 @@ pub fn compile(source: Source) -> Result<Snapshot, Vec<Diagnostic>> {
 
 /// 16 hexadecimal digits that change with the text.
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(text.as_bytes());
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
 }
 
 fn too_long(source: &Source) -> Diagnostic {

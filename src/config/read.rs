@@ -75,6 +75,10 @@ impl Report {
     /// Everything found, in file order.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(source, offset, _)| (*source, *offset));
+        // What a syntax error swallowed is not missing.
+        if self.found.iter().any(|(_, _, diagnostic)| diagnostic.code == "E000") {
+            self.found.retain(|(_, _, diagnostic)| !MISSING.contains(&diagnostic.code));
+        }
         let masked = self.masked;
         let mask = |mut diagnostic: Diagnostic| {
             for secret in &masked {
@@ -222,6 +226,9 @@ impl Report {
         self.error_help(code, place, message, help);
     }
 }
+
+/// Codes that say that something is not there.
+const MISSING: [&str; 5] = ["E006", "E007", "E023", "E025", "E040"];
 
 /// A table whose keys have been checked.
 #[derive(Clone, Copy)]

@@ -100,13 +100,14 @@ impl Node {
 }
 
 /// Parses one source. The tree holds everything that could be read, whatever the errors.
-pub(crate) fn parse(sources: &SourceMap, source: usize) -> (Table, Vec<Diagnostic>) {
+pub(crate) fn parse(sources: &SourceMap, source: usize) -> (Table, Vec<(usize, Diagnostic)>) {
     let (table, errors) = DeTable::parse_recoverable(sources.text(source));
     let tree = table_of(table.get_ref(), source, "");
     let errors = errors.iter().map(|error| {
         let span = error.span().unwrap_or_default();
         let place = Place { source, span, path: Arc::from("") };
-        sources.diagnostic(Severity::Error, "E000", &place, one_line(error.message()), None)
+        let start = place.span.start;
+        (start, sources.diagnostic(Severity::Error, "E000", &place, one_line(error.message()), None))
     });
     (tree, errors.collect())
 }
@@ -135,7 +136,10 @@ fn table_of(table: &DeTable<'_>, source: usize, path: &str) -> Table {
 /// Recursion is bounded by the parser, which refuses documents nested deeper than 80 levels.
 fn node_of(value: &DeValue<'_>, span: Range<usize>, source: usize, path: &str) -> Node {
     let data = match value {
-        DeValue::String(_) if span.is_empty() => Data::Broken,
+        // What stands in for a value that could not be read has no place in the text.
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if span.is_empty() => {
+            Data::Broken
+        }
         DeValue::String(text) => Data::Text(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Data::Int(number),
@@ -295,7 +299,7 @@ fn count(text: &str) -> u32 {
 mod tests {
     use super::*;
 
-    fn tree(text: &str) -> (SourceMap, Table, Vec<Diagnostic>) {
+    fn tree(text: &str) -> (SourceMap, Table, Vec<(usize, Diagnostic)>) {
         let sources = SourceMap::new(vec![Source { name: Arc::from("t.toml"), text: text.to_owned() }]);
         let (table, errors) = parse(&sources, 0);
         (sources, table, errors)
@@ -332,7 +336,7 @@ mod tests {
     #[test]
     fn syntax_errors_are_all_reported_and_the_rest_is_still_read() {
         let (_, table, errors) = tree("a = = 3\nb = 2\nc = \"open\nb = 4\n");
-        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 1, 4, 3], "{errors:?}");
+        assert_eq!(errors.iter().map(|(_, error)| error.line).collect::<Vec<_>>(), [1, 1, 3, 4], "{errors:?}");
         assert!(matches!(table.get("a").unwrap().value.data, Data::Broken));
         assert!(matches!(table.get("b").unwrap().value.data, Data::Int(2)));
     }

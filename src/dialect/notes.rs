@@ -53,11 +53,12 @@ impl<'r> Notes<'r> {
     /// Takes elements of a list from the bound on the whole request.
     ///
     /// # Errors
-    /// 400 `tooMany`.
+    /// 413.
     pub(super) fn spend(&mut self, values: usize) -> Result<(), ScimError> {
         let left = self.values_left.checked_sub(values);
-        self.values_left =
-            left.ok_or_else(|| ScimError::too_many(format!("more than {} values in one request", self.values_max)))?;
+        self.values_left = left.ok_or_else(|| {
+            ScimError::too_large(format!("more than {} values in one request; send them in several", self.values_max))
+        })?;
         Ok(())
     }
 

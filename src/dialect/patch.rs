@@ -42,7 +42,7 @@ pub struct NormalisedPatch {
 /// Normalises a PATCH body. `resource_id` is the id in the URL: a client may restate it.
 ///
 /// # Errors
-/// 400 `invalidSyntax` (no operations, unknown `op`), `tooMany` (bounds), `noTarget` (remove without path),
+/// 400 `invalidSyntax` (no operations, unknown `op`), 413 (bounds), `noTarget` (remove without path),
 /// `invalidPath` and `invalidFilter` (a path that names nothing), `mutability` (a path to something read-only),
 /// `invalidValue` (value missing, of the wrong type, or clearing something required).
 pub fn patch(
@@ -59,7 +59,10 @@ pub fn patch(
         reader.notes.repair(Repair::NoOperations);
     }
     if operations.len() > limits.max_operations {
-        return Err(ScimError::too_many(format!("more than {} operations", limits.max_operations)));
+        return Err(ScimError::too_large(format!(
+            "more than {} operations in one request; send them in several",
+            limits.max_operations
+        )));
     }
     for operation in operations {
         reader.read(operation)?;

@@ -41,7 +41,7 @@ pub(super) struct Object {
 /// The value of an attribute or sub-attribute.
 ///
 /// # Errors
-/// 400 `invalidValue` naming the place, for values of another type; 400 `tooMany`.
+/// 400 `invalidValue` naming the place, for values of another type; 413 for too many values.
 pub(super) fn shape(
     at: &At<'_>,
     attribute: &Attribute,

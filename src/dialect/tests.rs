@@ -58,6 +58,7 @@ fn patched(rt: &ResourceType, before: Value, ops: Value) -> Result<Value, ScimEr
 fn outcome<T>(result: &Result<T, ScimError>) -> &'static str {
     match result {
         Ok(_) => "ok",
+        Err(error) if error.status == 413 => "413",
         Err(error) => error.scim_type.map_or("none", crate::scim::ScimType::as_str),
     }
 }

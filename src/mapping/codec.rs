@@ -201,16 +201,19 @@ impl Codec {
     /// How lawful it is.
     pub fn class(&self) -> Law {
         match self {
-            Self::Bool { yes, no } if yes == no => Law::Lossy,
             Self::Bool { .. } | Self::Json | Self::Wrap(_) | Self::B64 => Law::Iso,
-            Self::Text(AttributeType::String) => Law::Canon,
-            Self::Text(_) | Self::Int | Self::Float | Self::Prefix(_) | Self::Suffix(_) | Self::Locale(_) => {
-                Law::Partial
-            }
-            Self::Join(_) => Law::Partial,
             Self::Map(map) => map.class(),
-            Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => Law::Canon,
+            Self::Text(AttributeType::String) | Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => {
+                Law::Canon
+            }
             Self::Segment { .. } | Self::Truncate(_) | Self::Unwrap(_) => Law::Lossy,
+            Self::Text(_)
+            | Self::Int
+            | Self::Float
+            | Self::Prefix(_)
+            | Self::Suffix(_)
+            | Self::Locale(_)
+            | Self::Join(_) => Law::Partial,
         }
     }
 

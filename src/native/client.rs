@@ -112,14 +112,14 @@ impl NativeClient {
     }
 
     /// Carries out one call. It ends by the deadline of the context, with [`NativeFailure::Timeout`] at the latest.
-    /// What cannot be written as an HTTP request is not sent: [`NativeFailure::Connect`], and the log says why.
+    /// What cannot be written as an HTTP request is not sent: [`NativeFailure::Unsendable`], and the log says why.
     pub async fn call(&self, call: &NativeCall, context: &CallContext<'_>) -> Completed {
         let begun = Instant::now();
         let (outcome, attempts) = match self.prepare(call, context) {
             Ok((upstream, request)) => self.send_with_retries(upstream, &request, call, context.deadline).await,
             Err(reason) => {
                 tracing::error!(origin = %call.origin, slot = call.slot.as_str(), %reason, "native call not sent");
-                (NativeOutcome::Failed(NativeFailure::Connect), 0)
+                (NativeOutcome::Failed(NativeFailure::Unsendable), 0)
             }
         };
         Completed { outcome, duration: begun.elapsed(), attempts }

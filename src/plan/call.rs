@@ -61,6 +61,8 @@ pub enum NativeFailure {
     Timeout,
     /// The answer is larger than allowed.
     TooLarge,
+    /// The call cannot be written as an HTTP request, so it was not sent.
+    Unsendable,
 }
 
 impl NativeFailure {
@@ -71,6 +73,7 @@ impl NativeFailure {
             Self::Interrupted => "interrupted",
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
+            Self::Unsendable => "unsendable",
         }
     }
 }

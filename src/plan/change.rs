@@ -20,7 +20,23 @@ pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError>
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ScimError::invalid_syntax("the request has no body"));
     }
-    serde_json::from_slice(bytes).map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))
+    let body = serde_json::from_slice(bytes)
+        .map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))?;
+    if has_control_key(&body) {
+        return Err(ScimError::invalid_syntax("the body has a key with a control character"));
+    }
+    Ok(body)
+}
+
+/// Keys of that kind name no attribute, and a rendered call uses one to mark the place of a secret.
+fn has_control_key(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().any(|(key, value)| key.bytes().any(|byte| byte.is_ascii_control()) || has_control_key(value))
+        }
+        Value::Array(items) => items.iter().any(has_control_key),
+        _ => false,
+    }
 }
 
 /// The deepest nesting of arrays and objects, read off the text before anything is built from it.

@@ -207,6 +207,9 @@ fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
         NativeFailure::Timeout => ScimError::new(504, format!("{name} did not answer in time")),
         NativeFailure::Connect => ScimError::new(502, format!("{name} cannot be reached")),
         NativeFailure::Interrupted => ScimError::new(502, format!("{name} broke off the connection")),
+        NativeFailure::Unsendable => {
+            ScimError::internal(format!("mapping error: a call to {name} cannot be sent as it is; see the log"))
+        }
         NativeFailure::TooLarge => ScimError::new(502, format!("{name} sent a larger reply than allowed")),
     }
 }

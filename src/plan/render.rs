@@ -54,7 +54,7 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
     Ok(NativeCall {
         method: call.method.clone(),
         target,
-        headers: headers(call, env).map_err(fault)?,
+        headers: headers(run, call, env).map_err(fault)?,
         body: body(call, env, rows).map_err(fault)?,
         slot: call.slot,
         resource: run.mapping.resource_type.name.clone(),
@@ -95,9 +95,12 @@ fn append_query<'t>(
     Ok(())
 }
 
-fn headers(call: &Call, env: &Env<'_>) -> Result<Vec<(std::sync::Arc<str>, String)>, EvalError> {
-    let mut headers = Vec::with_capacity(call.headers.len());
-    for (name, template) in &call.headers {
+/// The backend's headers and the call's own; of two with one name the call's own counts.
+fn headers(run: &Run<'_>, call: &Call, env: &Env<'_>) -> Result<Vec<(std::sync::Arc<str>, String)>, EvalError> {
+    let overridden = |name: &str| call.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let inherited = run.backend.headers.iter().filter(|(name, _)| !overridden(name));
+    let mut headers = Vec::with_capacity(call.headers.len() + run.backend.headers.len());
+    for (name, template) in inherited.chain(&call.headers) {
         if let Some(value) = template.text(env)? {
             headers.push((name.clone(), value));
         }

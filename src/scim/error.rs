@@ -171,6 +171,11 @@ impl ScimError {
         Self::bad_request(ScimType::TooMany, detail)
     }
 
+    /// 413 for a request that names more than the service provider takes at once. RFC 7644 keeps `tooMany` for queries.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(413, detail)
+    }
+
     /// 409 `uniqueness`.
     pub fn uniqueness(detail: impl Into<String>) -> Self {
         Self::new(409, detail).with_type(ScimType::Uniqueness)

@@ -43,7 +43,8 @@ impl Loader for FileLoader {
             return Err(LoadError::RestartNeeded(moved));
         }
         let warnings = snapshot.warnings.iter().map(ToString::to_string).collect();
-        let live = prepare(Arc::new(snapshot), directory(&self.path), self.shared.clone()).await?;
+        let secrets = resolve_secrets(&snapshot, directory(&self.path)).await?;
+        let live = prepare(Arc::new(snapshot), &secrets, self.shared.clone()).await?;
         Ok(Loaded { live, warnings })
     }
 
@@ -63,18 +64,17 @@ pub fn compile_file(path: &Path, text: String) -> Result<Snapshot, LoadError> {
     compile(source).map_err(|findings| LoadError::Invalid(findings.iter().map(ToString::to_string).collect()))
 }
 
-/// Makes a snapshot ready to serve. Files of secrets that are given by a relative path are looked for in `directory`.
+/// Makes a snapshot ready to serve.
 ///
 /// # Errors
 ///
-/// [`LoadError::Invalid`]: secrets that cannot be resolved, or that cannot be what they should be.
-pub async fn prepare(snapshot: Arc<Snapshot>, directory: &Path, shared: Shared) -> Result<Live, LoadError> {
-    let secrets = resolve_secrets(&snapshot, directory).await?;
+/// [`LoadError::Invalid`]: secrets that cannot be what they should be, or trust roots that cannot be read.
+pub async fn prepare(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Live, LoadError> {
     let upstream = match snapshot.server.passthrough.and_then(|index| snapshot.backends.get(index)) {
         Some(backend) => Some(Upstream::start(upstream_target(&snapshot, backend)).await),
         None => None,
     };
-    let adapter = Adapter::new(Arc::clone(&snapshot), &secrets, shared)
+    let adapter = Adapter::new(Arc::clone(&snapshot), secrets, shared)
         .map_err(|error| LoadError::Invalid(vec![error.to_string()]))?;
     let trusted = snapshot.server.trusted_proxies.iter().map(|range| (range.addr, range.prefix));
     Ok(Live {
@@ -131,8 +131,12 @@ fn secret_files(snapshot: &Snapshot, config: &Path) -> Vec<PathBuf> {
     snapshot.secrets.iter().filter_map(file).collect()
 }
 
-/// Resolves every secret, or says of each one that cannot be what is the matter with it.
-async fn resolve_secrets(snapshot: &Snapshot, directory: &Path) -> Result<ResolvedSecrets, LoadError> {
+/// Resolves every secret. Files that are given by a relative path are looked for in `directory`.
+///
+/// # Errors
+///
+/// [`LoadError::Invalid`] with a line for each secret that cannot be resolved; none of them holds one.
+pub async fn resolve_secrets(snapshot: &Snapshot, directory: &Path) -> Result<ResolvedSecrets, LoadError> {
     let mut secrets = ResolvedSecrets::new();
     let mut findings = Vec::new();
     for (index, reference) in snapshot.secrets.iter().enumerate() {

@@ -1,19 +1,179 @@
 //! Files that compile, and what they compile to.
 
-use super::{files, fine, root};
+use scimshim::config::{Snapshot, render};
+use scimshim::mapping::members::{InverseSource, MemberSource};
+use scimshim::mapping::{Access, Body, FilterCall, IdKind, Mapping, Omit, PagingStyle, Phase, Source, Total};
+use scimshim::scim::schema::{Attribute, Mutability, Returned};
+
+use super::{compiled, files, fine, folder, root};
+
+fn example(name: &str) -> Snapshot {
+    let text = std::fs::read_to_string(folder("good").join(name)).unwrap();
+    compiled(&text).unwrap_or_else(|found| panic!("{name}\n{}", render(&found)))
+}
+
+fn mapping<'s>(snapshot: &'s Snapshot, name: &str) -> &'s Mapping {
+    let mappings = &snapshot.routes[0].mappings;
+    mappings.iter().find(|mapping| *mapping.resource_type.name == *name).unwrap()
+}
+
+fn row<'m>(mapping: &'m Mapping, target: &str) -> &'m scimshim::mapping::Row {
+    mapping.rows.iter().find(|row| row.target.to_string() == target).unwrap_or_else(|| panic!("no row {target}"))
+}
+
+fn announced<'m>(mapping: &'m Mapping, schema: usize, name: &str) -> &'m Attribute {
+    mapping.resource_type.announced[schema].attribute(name).unwrap_or_else(|| panic!("{name} is not announced"))
+}
 
 #[test]
 fn the_root_file_compiles_without_warnings() {
     let snapshot = fine(&root());
     assert_eq!(snapshot.warnings, []);
+    assert_eq!(snapshot.hash.len(), 16);
+    let variables: Vec<&str> = snapshot.variables.iter().map(|name| &**name).collect();
+    assert_eq!(variables, ["project", "env", "tenant"]);
+    assert_eq!(snapshot.routes[0].set, [(2, "default".to_owned())]);
+    assert_eq!(snapshot.server.passthrough, Some(0));
+}
+
+/// Deleting `[server]` and `[limits]` changes nothing: what the annotated file says is the default, is.
+#[test]
+fn the_defaults_are_as_documented() {
+    let text = root();
+    let start = text.find("[server]").unwrap();
+    let end = text.find("# Named regular expressions").unwrap();
+    let without = format!("{}{}", &text[..start], &text[end..]);
+    let (with, without) = (fine(&text), fine(&without));
+    assert_eq!(with.server, without.server);
+    assert_eq!(with.limits, without.limits);
 }
 
 #[test]
-fn the_examples_compile() {
+fn the_examples_compile_with_no_more_than_a_word_about_case() {
     for path in files("good") {
         let text = std::fs::read_to_string(&path).unwrap();
-        let snapshot =
-            super::compiled(&text).unwrap_or_else(|found| panic!("{}\n{}", path.display(), super::render(&found)));
-        assert!(!snapshot.routes.is_empty());
+        let snapshot = compiled(&text).unwrap_or_else(|found| panic!("{}\n{}", path.display(), render(&found)));
+        assert_eq!(render(&snapshot.warnings), "", "{}", path.display());
     }
+}
+
+#[test]
+fn a_mirror_is_the_row_it_mirrors() {
+    let snapshot = example("a-users-only.toml");
+    let user = mapping(&snapshot, "User");
+    let mirror = row(user, "emails[type eq \"work\"].value");
+    assert_eq!(mirror.access, Access::Mirror);
+    assert!(matches!(mirror.source, Source::Mirror { row: 0 }));
+    let plans: Vec<String> = user.filters.iter().map(|plan| plan.path.to_string()).collect();
+    assert_eq!(plans, ["userName", "emails.value"], "a mirror is found the way its row is");
+}
+
+#[test]
+fn operations_come_from_the_preset_and_inherit_the_backend() {
+    let snapshot = example("a-users-only.toml");
+    let user = mapping(&snapshot, "User");
+    let list = user.ops.list.as_ref().unwrap();
+    assert_eq!(&*list.call.method, "GET");
+    assert_eq!(list.call.envelope.items.to_string(), "data");
+    assert!(matches!(list.paging.style, PagingStyle::Page { first: 1, .. }));
+    assert_eq!(list.call.origin.to_string(), "preset:rest@1:4");
+    let update = user.ops.update.as_ref().unwrap();
+    assert_eq!(update.segments.len(), 2);
+    assert!(matches!(update.body, Body::Rows));
+    assert!(!update.idempotent && user.ops.delete.as_ref().unwrap().idempotent);
+    assert!(user.ops.replace.is_none());
+    let FilterCall::List(plan) = &user.filters[0].how else { panic!("a list") };
+    assert_eq!(plan.call.query.len(), 1);
+    assert_eq!(user.filters[0].row, Some(0));
+}
+
+#[test]
+fn omission_follows_from_the_column() {
+    let snapshot = example("a-users-only.toml");
+    let user = mapping(&snapshot, "User");
+    assert_eq!(row(user, "active").omit, Omit::Keep, "a total table has no unassigned state");
+    assert_eq!(row(user, "userName").omit, Omit::Keep, "required");
+    assert_eq!(row(user, "externalId").omit, Omit::Null);
+    let snapshot = example("e-devices.toml");
+    assert_eq!(row(mapping(&snapshot, "Device"), "externalId").omit, Omit::Absent, "documents are sent whole");
+}
+
+#[test]
+fn members_with_their_calls() {
+    let snapshot = example("b-roles-and-tenants.toml");
+    let members = mapping(&snapshot, "Group").members.as_ref().unwrap();
+    let MemberSource::List(list) = &members.source else { panic!("a list") };
+    assert_eq!(list.call.envelope.items.to_string(), "", "own key");
+    assert!(matches!(list.call.envelope.total, Total::Path(_)), "the backend's key");
+    assert_eq!(members.parallel, 8);
+    let snapshot = example("c-names-as-ids.toml");
+    let group = mapping(&snapshot, "Group");
+    assert_eq!(group.members.as_ref().unwrap().add.as_ref().unwrap().batch, Some(200));
+    assert_eq!(group.ops.create.as_ref().unwrap().then, [Phase::Members]);
+    assert!(matches!(group.ops.create.as_ref().unwrap().body, Body::None));
+}
+
+#[test]
+fn ids_and_totals_of_the_legacy_application() {
+    let snapshot = example("d-always-200.toml");
+    let user = mapping(&snapshot, "User");
+    assert_eq!(user.id.kind, IdKind::Int);
+    let list = user.ops.list.as_ref().unwrap();
+    assert_eq!(list.call.envelope.total, Total::Walk);
+    assert!(list.call.ok.is_some(), "the backend's");
+    assert_eq!(user.writes.iter().map(|rule| rule.rows.count_ones()).collect::<Vec<_>>(), [1, 1, 1]);
+    assert!(snapshot.backends[0].errors[2].when.constant().is_some());
+}
+
+#[test]
+fn a_type_of_ones_own() {
+    let snapshot = example("e-devices.toml");
+    assert_eq!(snapshot.routes[0].auth, None);
+    let device = mapping(&snapshot, "Device");
+    assert_eq!(&*device.resource_type.endpoint, "/Devices");
+    assert_eq!(announced(device, 0, "serial").mutability, Mutability::Immutable);
+    assert!(device.resource_type.announced[0].attribute("slots").is_none(), "no row holds it");
+    assert_eq!(announced(device, 1, "position").sub_attributes.len(), 2);
+    let FilterCall::List(plan) = &device.filters[0].how else { panic!("a list") };
+    assert!(plan.call.envelope.single);
+    assert!(device.ops.update.is_none() && device.ops.replace.is_some());
+}
+
+#[test]
+fn discovery_shows_what_the_mapping_holds() {
+    let snapshot = fine(&root());
+    let user = mapping(&snapshot, "User");
+    let names: Vec<&str> = user.resource_type.announced.iter().map(|schema| schema.name.as_str()).collect();
+    assert_eq!(names, ["User", "EnterpriseUser", "AcmeUser"]);
+    let password = announced(user, 0, "password");
+    assert_eq!((password.mutability, password.returned), (Mutability::WriteOnly, Returned::Never));
+    assert_eq!(announced(user, 0, "groups").returned, Returned::Request);
+    let manager = announced(user, 1, "manager");
+    assert_eq!(manager.sub_attribute("displayName").unwrap().mutability, Mutability::ReadOnly);
+    assert_eq!(announced(user, 2, "badges").sub_attributes.len(), 2);
+    assert!(announced(mapping(&snapshot, "Group"), 0, "displayName").required);
+    assert!(matches!(user.inverse.as_ref().unwrap().source, InverseSource::Call(..)));
+    let snapshot = example("d-always-200.toml");
+    let emails = announced(mapping(&snapshot, "User"), 0, "emails");
+    let shown: Vec<&str> = emails.sub_attributes.iter().map(|sub| &*sub.name).collect();
+    assert_eq!(shown, ["value", "type"]);
+    assert_eq!(emails.sub_attribute("type").unwrap().canonical_values, ["work"]);
+}
+
+/// `{ native, access = "mirror" }`, `{ mirror = .. }`: the long and the short way to say one thing.
+#[test]
+fn both_spellings_of_a_mirror_mean_the_same() {
+    let text = std::fs::read_to_string(folder("good").join("a-users-only.toml")).unwrap();
+    let other = text.replace("{ native = \"email\", access = \"mirror\" }", "{ mirror = \"userName\" }");
+    assert_ne!(text, other);
+    let (long, short) = (fine(&text), fine(&other));
+    let source = |snapshot: &Snapshot| format!("{:?}", mapping(snapshot, "User").rows[5].source);
+    assert_eq!(source(&long), source(&short));
+}
+
+#[test]
+fn a_mapping_is_compiled_once_per_backend() {
+    let snapshot = fine(&root());
+    assert_eq!(snapshot.routes.len(), 2);
+    assert!(std::sync::Arc::ptr_eq(&snapshot.routes[0].mappings[0], &snapshot.routes[1].mappings[0]));
 }

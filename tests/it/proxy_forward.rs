@@ -1,6 +1,9 @@
 //! What passes through: untouched, streaming both ways, and never said twice.
 
-use crate::proxy_harness::{App, Client, Server, Setup};
+use std::time::Duration;
+
+use crate::proxy_harness::{App, Client, Server, Setup, bounds, eventually};
+use scimshim::proxy::edge::Bounds;
 use scimshim::proxy::forward::TrustedProxies;
 
 async fn start() -> (App, Server) {
@@ -162,4 +165,19 @@ async fn a_next_request_sent_early_waits_its_turn() {
     assert!(upstream.take_until("\r\n\r\n").await.starts_with("GET /2 "));
     upstream.send(OK).await;
     assert_eq!(client.answer().await.body, "ok");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_waited_for() {
+    let app = App::bind().await;
+    let short = Bounds { body_timeout: Duration::from_millis(200), ..bounds() };
+    let server = Setup { bounds: short, upstream: Some(app.address()), ..Setup::default() }.start().await;
+    let mut client = Client::connect(server.running.data_addr).await;
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut upstream = app.accept().await;
+    upstream.take_until("\r\n\r\n").await;
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n").await;
+    // More than all buffers on the way hold, until somebody gives up.
+    while tokio::io::AsyncWriteExt::write_all(&mut upstream.socket, &vec![0; 65536]).await.is_ok() {}
+    eventually("the connection is closed", || server.metrics.connections.get() == 0).await;
 }

@@ -38,6 +38,8 @@ pub(super) struct BackendParts {
     pub(super) envelope: EnvelopeParts,
     pub(super) paging: Option<Paging>,
     pub(super) ok: Option<Expr>,
+    /// Route variables that its headers read, and where.
+    pub(super) used_variables: Vec<(usize, Place)>,
 }
 
 pub(super) fn backends(cx: &mut Context, node: Option<&Node>, types: &[ResourceType]) -> Vec<(Backend, BackendParts)> {
@@ -70,7 +72,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     }
     backend.auth = fields.get("auth").and_then(|node| outbound_auth(cx, node)).unwrap_or(OutboundAuth::None);
     let scope = SlotScope { names: REQUEST, route_variables: true, resource_type: None };
+    cx.take_used();
     backend.headers = fields.get("headers").map_or(Vec::new(), |node| headers(cx, node, &scope));
+    inherited.used_variables = cx.take_used();
     let range = Duration::from_millis(10)..=Duration::from_secs(3600);
     backend.timeout = fields.get("timeout").and_then(|node| cx.report.duration(node, range)).unwrap_or(backend.timeout);
     let concurrency = fields.get("concurrency").and_then(|node| cx.report.integer(node, 1..=10_000));
@@ -199,8 +203,15 @@ fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<Err
         let Some(rule) = error_rule(cx, item, types) else { continue };
         let shadow = rules.iter().find(|earlier| is_always(&earlier.when) && covers(&earlier.on, &rule.on));
         if let Some(shadow) = shadow {
-            let message = format!("this rule is never reached: the one in line {} always applies", shadow.origin.line);
-            cx.report.error("E026", &item.place, message);
+            let line = shadow.origin.line;
+            if rule.names_status && !shadow.names_status {
+                // A rule that does not name the status never sees these; a later one may.
+                let message = format!("the rule in line {line} leaves only replies with 401, 429 or 5xx to this one");
+                cx.report.warn("W026", &item.place, message, None);
+            } else {
+                let message = format!("this rule is never reached: the one in line {line} always applies");
+                cx.report.error("E026", &item.place, message);
+            }
         }
         rules.push(rule);
     }

@@ -21,6 +21,12 @@ pub(crate) struct Context {
     pub(super) variables: Vec<Arc<str>>,
     /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
     pub(super) used_variables: Vec<(usize, Place)>,
+    /// A preset is unknown, so what it would have said is not missing.
+    pub(super) preset_missing: bool,
+    /// A call of the resource at hand could not be compiled, so what it would have done is not missing.
+    pub(super) call_missing: bool,
+    /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
+    pub(super) faulty_rows: Vec<String>,
 }
 
 impl Context {
@@ -31,11 +37,22 @@ impl Context {
             patterns: BTreeMap::new(),
             variables: Vec::new(),
             used_variables: Vec::new(),
+            preset_missing: false,
+            call_missing: false,
+            faulty_rows: Vec::new(),
         }
     }
 
     pub(super) fn origin(&self, place: &Place) -> Origin {
         self.report.sources.origin(place)
+    }
+
+    /// Whether a row that could not be compiled was about this attribute.
+    pub(super) fn is_faulty_row(&self, attribute: &str) -> bool {
+        self.faulty_rows.iter().any(|key| {
+            let rest = key.strip_prefix(attribute);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
     }
 
     pub(super) fn take_used(&mut self) -> Vec<(usize, Place)> {
@@ -50,18 +67,18 @@ impl Context {
             self.report.error("E060", &node.place, message);
             return None;
         }
-        self.keep_secret(kind, node)
+        Some(self.keep_secret(kind, node))
     }
 
     /// A reference to a token that is only compared.
     pub(super) fn token(&mut self, node: &Node) -> Option<usize> {
         let kind = self.secret_kind(node)?;
-        self.keep_secret(kind, node)
+        Some(self.keep_secret(kind, node))
     }
 
-    fn keep_secret(&mut self, kind: SecretKind, node: &Node) -> Option<usize> {
+    fn keep_secret(&mut self, kind: SecretKind, node: &Node) -> usize {
         self.secrets.push(SecretRef { kind, origin: self.origin(&node.place) });
-        Some(self.secrets.len() - 1)
+        self.secrets.len() - 1
     }
 
     fn secret_kind(&mut self, node: &Node) -> Option<SecretKind> {

@@ -18,7 +18,7 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
         one_way(cx, draft, rules_update & bit != 0);
         let (row, target) = (&draft.row, &draft.row.target);
         let sent_on_update = rules_update & bit != 0 || updates_send(mapping, target);
-        if row.updatable() && row.on_update && !sent_on_update {
+        if row.updatable() && row.on_update && !sent_on_update && !cx.call_missing {
             let message = format!("no call sends `{target}` on update");
             let help =
                 "add it to a call or a write rule, or say `access = \"create\"` or `access = \"read\"`".to_owned();
@@ -27,7 +27,7 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
         let writable = matches!(row.access, Access::Both | Access::Write | Access::Create);
         let sent_on_create = rules_create & bit != 0
             || mapping.ops.create.as_ref().is_none_or(|create| create_sends(create, mapping, target));
-        if writable && row.on_create && !sent_on_create {
+        if writable && row.on_create && !sent_on_create && !cx.call_missing {
             let message = format!("no call sends `{target}` on create");
             let help = "name it in the body, let `then = \"update\"` follow, or say `on = [\"update\"]`".to_owned();
             cx.report.error_help("E025", &draft.place, message, help);
@@ -108,7 +108,7 @@ fn required(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Pl
         let mapped = drafts.iter().any(|draft| {
             draft.row.target.path.extension.is_none() && draft.row.target.path.attribute == attribute.name
         });
-        if !mapped {
+        if !mapped && !cx.is_faulty_row(&attribute.name) {
             let message = format!("`{}` is required in SCIM, and no row holds it", attribute.name);
             cx.report.error("E023", place, message);
         }

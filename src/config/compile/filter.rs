@@ -64,6 +64,9 @@ fn plan(cx: &mut Context, entry: &Entry, base: &FilterBase<'_>) -> Option<Filter
     let row = row.map(|index| primary(base.rows, index));
     let is_id = path == AttrPath::core("id", None);
     if row.is_none() && !is_id {
+        if cx.is_faulty_row(&path.attribute) {
+            return None;
+        }
         let message = format!("no row reads `{path}`, so nothing could be compared");
         cx.report.error("E032", &entry.key, message);
         return None;
@@ -76,6 +79,11 @@ fn plan(cx: &mut Context, entry: &Entry, base: &FilterBase<'_>) -> Option<Filter
 /// `attr op op`.
 fn key(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<(AttrPath, Vec<CompareOp>, bool)> {
     let text = entry.name.as_str();
+    if let Some((plain, _)) = text.split_once('[') {
+        let help = format!("'{plain}.value eq' serves every spelling; the filter is checked again afterwards");
+        cx.report.error_help("E033", &entry.key, "a plan is about an attribute, without a value filter", help);
+        return None;
+    }
     let words = words(text);
     let (first, rest) = words.split_first()?;
     let name = text.get(first.clone()).unwrap_or("");
@@ -95,12 +103,6 @@ fn key(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<(AttrPath, 
                 cx.report.unknown("E033", &place, format!("`{text}` is no operator"), text, known);
             }
         }
-    }
-    if name.contains('[') {
-        let plain = name.split('[').next().unwrap_or("");
-        let help = format!("'{plain}.value eq' serves every spelling; the filter is checked again afterwards");
-        cx.report.error_help("E033", &entry.key, "a plan is about an attribute, without a value filter", help);
-        return None;
     }
     match of.resolve_attribute(name) {
         Ok(resolved) => {
@@ -204,7 +206,7 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
 }
 
 fn own_list(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<ListCall> {
-    if base.ops.list.is_none() {
+    if base.ops.list.is_none() && !cx.call_missing {
         cx.report.error("E040", &node.place, "this plan changes the list call, and there is none");
     }
     base.ops.list.clone()
@@ -250,7 +252,7 @@ fn complete(
     let place = &entry.value.place;
     match how {
         FilterCall::Get { .. } => {
-            if base.ops.get.is_none() {
+            if base.ops.get.is_none() && !cx.call_missing {
                 cx.report.error("E040", place, "this plan uses the operation `get`, and there is none");
             }
             let fixed = draft.is_some_and(|draft| matches!(draft.row.access, Access::Create | Access::Read));

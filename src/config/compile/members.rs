@@ -129,7 +129,7 @@ fn member_list(
     inherited: &Inherited<'_>,
 ) -> Option<SourceParts> {
     let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::MembersList, of, BY_ID) };
-    let inner = node.as_table().map(|_| Fields::of(&mut cx.report, node, &LIST)).unwrap_or(None);
+    let inner = node.as_table().and_then(|_| Fields::of(&mut cx.report, node, &LIST));
     let mut list = match &inner {
         Some(fields) => call_table(cx, node, fields, &spec, None),
         None => call(cx, node, &LIST, &spec, None),

@@ -39,7 +39,9 @@ pub(super) fn operations(
             Slot::Create | Slot::Update | Slot::Replace => &WRITE,
             _ => &READ,
         };
-        operation(cx, node, keys, default, of, id, inherited, slot)
+        let call = operation(cx, node, keys, default, of, id, inherited, slot);
+        cx.call_missing |= call.is_none();
+        call
     };
     let list = slot("list", Slot::List);
     let found = Operations {

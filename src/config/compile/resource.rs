@@ -91,6 +91,7 @@ pub(super) fn mappings(
     if let Some(node) = defaults {
         Fields::of(&mut cx.report, node, &DEFAULTS);
     }
+    check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
@@ -98,7 +99,8 @@ pub(super) fn mappings(
         let Some(entry) = entry.filter(|_| routes.is_empty() || !serving.is_empty()) else { continue };
         cx.take_used();
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
-        check_variables(cx, &of.name, &serving);
+        let used = cx.take_used();
+        check_variables(cx, Some(&of.name), &serving, used);
         check_clients(cx, &draft, &serving);
         check_member_type(cx, &draft, &serving);
         drafts.push(draft);
@@ -116,7 +118,9 @@ fn resource(
     backend: &BackendParts,
 ) -> Option<Draft> {
     let fields = Fields::of(&mut cx.report, &entry.value, &KEYS)?;
-    let path = fields.get("path").and_then(|node| path(cx, node, of));
+    cx.call_missing = cx.preset_missing;
+    // A faulty path was reported; the calls below it are checked all the same.
+    let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
     let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
     let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
         own_envelope.total = own_envelope.total.take().or(total);
@@ -164,7 +168,7 @@ fn resource(
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
-    if mapping.ops.list.is_none() && mapping.ops.get.is_none() {
+    if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
@@ -200,14 +204,15 @@ fn strip(cx: &mut Context, node: &Node) -> Vec<NativePath> {
     items.iter().filter_map(|item| cx.native_path(item)).collect()
 }
 
-/// Every route that serves the type must know the variables that its calls use.
-fn check_variables(cx: &mut Context, name: &str, routes: &[&RouteParts]) {
-    for (variable, place) in cx.take_used() {
+/// Every route must know the variables that the calls behind it use. `name` is the resource type, for what belongs to
+/// one.
+fn check_variables(cx: &mut Context, name: Option<&str>, routes: &[&RouteParts], used: Vec<(usize, Place)>) {
+    for (variable, place) in used {
         let Some(route) = routes.iter().find(|route| !route.variables.contains(&variable)) else { continue };
         let variable = cx.variables.get(variable).map_or_else(String::new, ToString::to_string);
         let message = format!("the route in line {} has no variable `{variable}`", route.origin.line);
-        let help =
-            format!("give it one with `set = {{ {variable} = \"...\" }}`, or leave `{name}` out of its `resources`");
+        let leave = name.map_or_else(String::new, |name| format!(", or leave `{name}` out of its `resources`"));
+        let help = format!("give it one with `set = {{ {variable} = \"...\" }}`{leave}");
         cx.report.error_help("E028", &place, message, help);
     }
 }

@@ -20,8 +20,7 @@ pub(super) struct RouteParts {
     pub(super) label: Arc<str>,
     pub(super) template: Option<PathTemplate>,
     pub(super) set: Vec<(usize, String)>,
-    /// Outer: could be read; inner: the number, none for `kind = "none"`.
-    pub(super) auth: Option<Option<usize>>,
+    pub(super) auth: Option<RouteAuth>,
     pub(super) backend: Option<usize>,
     /// Names of the resource types; `None` is all.
     pub(super) resources: Option<Vec<String>>,
@@ -30,6 +29,15 @@ pub(super) struct RouteParts {
     pub(super) entra: bool,
     pub(super) origin: Origin,
     pub(super) place: Place,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RouteAuth {
+    /// Everybody.
+    Open,
+    /// Whoever the authenticator of that number lets in.
+    Required(usize),
 }
 
 impl RouteParts {
@@ -144,18 +152,16 @@ fn number(cx: &mut Context, name: &Arc<str>) -> usize {
     })
 }
 
-fn auth(cx: &mut Context, fields: &Fields<'_>, auths: &[(String, bool)]) -> Option<Option<usize>> {
+fn auth(cx: &mut Context, fields: &Fields<'_>, auths: &[(String, bool)]) -> Option<RouteAuth> {
     let why = "the name of an `[auth.<name>]`; `kind = \"none\"` there lets everybody in";
     let node = fields.require(&mut cx.report, "auth", why)?;
     let name = cx.report.text(node)?;
-    match auths.iter().position(|(known, _)| known == name) {
-        Some(index) => Some(auths.get(index).is_some_and(|(_, asks)| *asks).then_some(index)),
-        None => {
-            let names = auths.iter().map(|(name, _)| name.as_str());
-            cx.report.unknown("E007", &node.place, format!("there is no `[auth.{name}]`"), name, names);
-            None
-        }
-    }
+    let Some((index, (_, asks))) = auths.iter().enumerate().find(|(_, (known, _))| known == name) else {
+        let names = auths.iter().map(|(name, _)| name.as_str());
+        cx.report.unknown("E007", &node.place, format!("there is no `[auth.{name}]`"), name, names);
+        return None;
+    };
+    Some(if *asks { RouteAuth::Required(index) } else { RouteAuth::Open })
 }
 
 fn backend(cx: &mut Context, fields: &Fields<'_>, backends: &[String]) -> Option<usize> {

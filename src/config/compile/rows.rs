@@ -43,7 +43,14 @@ pub(super) struct RowDraft {
 pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, changes_sent: bool) -> Vec<RowDraft> {
     let table = node.and_then(|node| cx.report.table(node));
     let entries = table.map_or(&[][..], |table| &table.entries);
-    let mut drafts: Vec<RowDraft> = entries.iter().filter_map(|entry| row(cx, entry, of)).collect();
+    let mut drafts = Vec::with_capacity(entries.len());
+    cx.faulty_rows.clear();
+    for entry in entries {
+        match row(cx, entry, of) {
+            Some(draft) => drafts.push(draft),
+            None => cx.faulty_rows.push(entry.name.clone()),
+        }
+    }
     if drafts.len() > crate::mapping::MAX_ROWS
         && let Some(place) = drafts.get(crate::mapping::MAX_ROWS).map(|draft| draft.place.clone())
     {
@@ -90,11 +97,26 @@ fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
     };
     let Some(fields) = fields else {
         draft.row.source = Source::Native { path: cx.native_path(&entry.value)?, codec: Vec::new() };
+        check_path(cx, &draft);
         return Some(draft);
     };
     characteristics(cx, &fields, &keyed, &mut draft, of);
     draft.row.source = source(cx, entry, &fields, &mut draft, of)?;
+    check_path(cx, &draft);
     Some(draft)
+}
+
+/// A row reads documents, and writes only where something can be put.
+fn check_path(cx: &mut Context, draft: &RowDraft) {
+    let Some(path) = draft.row.native_path() else { return };
+    let message = if path.header().is_some() || path.is_link() {
+        format!("`{path}` is not in the document that rows read")
+    } else if path.is_read_only() && draft.row.access != Access::Read {
+        format!("`{path}` can be read but not written")
+    } else {
+        return;
+    };
+    cx.report.error("E045", &draft.place, message);
 }
 
 /// Everything but where the value comes from.
@@ -173,16 +195,15 @@ fn source(
         }
         return Some(Source::Mirror { row: usize::MAX });
     }
-    let native = fields.get("native").map(|node| cx.native_path(node));
     let codec = codec(cx, fields, draft);
     if fields.get("read").is_some() || fields.get("write").is_some() {
-        return computed(cx, fields, native, of);
+        return computed(cx, fields, of);
     }
-    let Some(native) = native else {
+    let Some(native) = fields.get("native") else {
         cx.report.error("E006", &entry.key, "`native` is missing: where the value lives in a native document");
         return None;
     };
-    Some(Source::Native { path: native?, codec: codec? })
+    Some(Source::Native { path: cx.native_path(native)?, codec: codec? })
 }
 
 fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft) -> Option<Vec<Codec>> {
@@ -204,32 +225,27 @@ fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft) -> Option<
     codecs::codecs(cx, &list.value, Some(target.kind))
 }
 
-fn computed(
-    cx: &mut Context,
-    fields: &Fields<'_>,
-    native: Option<Option<NativePath>>,
-    of: &ResourceType,
-) -> Option<Source> {
+fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<Source> {
     for key in ["codec", "map"] {
         if let Some(entry) = fields.entry(key) {
             cx.report.error("E004", &entry.key, format!("`{key}` does not go with `read` and `write`"));
         }
     }
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
-    let read = fields.get("read").map(|node| cx.expr(node, &read_scope));
-    let write = fields.get("write").map(|node| cx.expr(node, &SlotScope::of(WRITE, of)));
-    if let (Some(entry), None) = (fields.entry("write"), &native) {
+    // A part that was given and is faulty makes the row unusable, but all three are looked at first.
+    let path = fields.get("native").map(|node| cx.native_path(node).ok_or(Faulty)).transpose();
+    let read = fields.get("read").map(|node| cx.expr(node, &read_scope).ok_or(Faulty)).transpose();
+    let write_scope = SlotScope::of(WRITE, of);
+    let write = fields.get("write").map(|node| cx.expr(node, &write_scope).ok_or(Faulty)).transpose();
+    if let (Some(entry), None) = (fields.entry("write"), fields.get("native")) {
         cx.report.error("E006", &entry.key, "`write` needs `native`: where its value goes");
         return None;
     }
-    // A part that was given and is faulty makes the row unusable.
-    let path = native.map_or(Some(None), |path| path.map(Some))?;
-    Some(Source::Computed {
-        path,
-        read: read.map_or(Some(None), |read| read.map(Some))?,
-        write: write.map_or(Some(None), |write| write.map(Some))?,
-    })
+    Some(Source::Computed { path: path.ok()?, read: read.ok()?, write: write.ok()? })
 }
+
+/// Was reported.
+struct Faulty;
 
 fn default_access(keyed: &KeyedTarget) -> Access {
     match keyed.mutability {

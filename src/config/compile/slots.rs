@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::config::diagnostic::{listed, suggest};
 use crate::config::tree::{Data, Node, Place};
 use crate::expr::{Expr, ExprError, Name, Scope, Template};
 use crate::scim::ResourceType;
@@ -154,7 +153,6 @@ impl Context {
                 for error in errors {
                     let place = self.report.part(node, part.start + error.span.start..part.start + error.span.end);
                     let help = error.suggestion.map(|suggestion| suggestion_text(&suggestion));
-                    let help = help.or_else(|| available(&error.message, &names));
                     self.report.error_help("E022", &place, error.message, help);
                 }
                 None
@@ -235,21 +233,6 @@ pub(super) fn scim_path(path: &[String], of: &ResourceType) -> Option<(String, O
 
 fn suggestion_text(suggestion: &str) -> String {
     if suggestion.contains(' ') { suggestion.to_owned() } else { format!("did you mean `{suggestion}`?") }
-}
-
-/// Lists the names of the slot behind a message about an unknown name.
-fn available(message: &str, scope: &Scope) -> Option<String> {
-    if !message.contains("not available") && !message.contains("unknown name") {
-        return None;
-    }
-    let names: Vec<&str> = scope.names().collect();
-    let word = message.split('`').nth(1).unwrap_or("");
-    if names.is_empty() {
-        return Some("no name is available here".to_owned());
-    }
-    suggest(word, names.iter().copied())
-        .filter(|text| text.starts_with("did"))
-        .or(Some(format!("available here: {}", listed(&names))))
 }
 
 /// Percent-encodes what stands outside placeholders and may not stand in a URL.

@@ -36,6 +36,7 @@ pub(super) fn target(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Opti
         Ok(resolved) => resolved,
         Err(error) => {
             let (message, help) = split_error(&error);
+            let help = help.or_else(|| as_sub_attribute(of, &name));
             cx.report.error_help("E010", &entry.key, message, help);
             return None;
         }
@@ -55,6 +56,13 @@ pub(super) fn target(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Opti
         return None;
     }
     Some(keyed(&resolved, selector))
+}
+
+/// `givenName` is mostly meant as `name.givenName`.
+fn as_sub_attribute(of: &ResourceType, name: &str) -> Option<String> {
+    let mut holders = of.schema.attributes.iter().filter(|attribute| !attribute.multi_valued);
+    let holder = holders.find(|attribute| attribute.sub_attribute(name).is_some())?;
+    Some(format!("did you mean `{}.{name}`?", holder.name))
 }
 
 fn keyed(resolved: &Resolved<'_>, selector: Vec<(Arc<str>, Value)>) -> KeyedTarget {

@@ -13,7 +13,7 @@ use crate::scim::ResourceType;
 
 use super::backend::BackendParts;
 use super::context::Context;
-use super::route::RouteParts;
+use super::route::{RouteAuth, RouteParts};
 use super::{auth, backend, resource, route, schema, server};
 
 const KEYS: Keys = Keys {
@@ -31,29 +31,31 @@ pub(crate) fn document(source: Source) -> (Context, Table) {
     let sources = std::iter::once(source).chain(presets).collect();
     let mut report = Report::new(SourceMap::new(sources));
     let (root, errors) = parse(&report.sources, 0);
-    for error in errors {
-        let offset = usize::try_from(error.line).unwrap_or(usize::MAX);
+    for (offset, error) in errors {
         report.push(0, offset, error);
     }
     let mut base = Table::default();
-    for preset in extends(&mut report, &root) {
+    let named = extends(&mut report, &root);
+    let preset_missing = named.contains(&None);
+    for preset in named.into_iter().flatten() {
         let (table, _) = parse(&report.sources, preset);
         base = merge(base, table);
     }
-    (Context::new(report), merge(base, root))
+    (Context { preset_missing, ..Context::new(report) }, merge(base, root))
 }
 
-/// Numbers of the sources that `extends` names.
-fn extends(report: &mut Report, root: &Table) -> Vec<usize> {
+/// Numbers of the sources that `extends` names; `None` for an unknown one.
+fn extends(report: &mut Report, root: &Table) -> Vec<Option<usize>> {
     let Some(entry) = root.get("extends") else { return Vec::new() };
     let names = PRESETS.map(|(name, _)| name);
     let mut found = Vec::new();
     for node in report.list(&entry.value).unwrap_or(&[]) {
         let Some(name) = report.text(node) else { continue };
-        match names.iter().position(|known| *known == name) {
-            Some(index) => found.push(index + 1),
-            None => report.unknown("E007", &node.place, format!("there is no preset `{name}`"), name, names),
+        let index = names.iter().position(|known| *known == name);
+        if index.is_none() {
+            report.unknown("E007", &node.place, format!("there is no preset `{name}`"), name, names);
         }
+        found.push(index.map(|index| index + 1));
     }
     found
 }
@@ -128,7 +130,10 @@ fn finish_route(route: &RouteParts, mappings: &BTreeMap<usize, Vec<Arc<Mapping>>
         label: Arc::clone(&route.label),
         template: route.template.clone()?,
         set: route.set.clone(),
-        auth: route.auth?,
+        auth: match route.auth? {
+            RouteAuth::Open => None,
+            RouteAuth::Required(index) => Some(index),
+        },
         backend,
         mappings: mappings.get(&backend)?.iter().filter(serves).cloned().collect(),
         origin: route.origin.clone(),

@@ -25,7 +25,9 @@ pub(super) fn writes(
     inherited: &Inherited<'_>,
 ) -> Vec<WriteRule> {
     let items = node.and_then(|node| cx.report.list(node)).unwrap_or(&[]);
-    items.iter().filter_map(|item| write(cx, item, of, rows, inherited)).collect()
+    let rules: Vec<Option<WriteRule>> = items.iter().map(|item| write(cx, item, of, rows, inherited)).collect();
+    cx.call_missing |= rules.iter().any(Option::is_none);
+    rules.into_iter().flatten().collect()
 }
 
 fn write(
@@ -67,7 +69,7 @@ fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) 
                 found = true;
             }
         }
-        if !found {
+        if !found && !cx.is_faulty_row(name) {
             let names: Vec<String> = rows.iter().map(|draft| draft.row.target.to_string()).collect();
             let message = format!("no row is about `{name}`");
             cx.report.unknown("E007", &item.place, message, name, names.iter().map(String::as_str));

@@ -19,7 +19,7 @@ fn operations_are_bounded() {
     let limits = || PatchLimits { max_operations: 2, ..PatchLimits::default() };
     let op = json!({"op": "add", "path": "title", "value": "T"});
     assert_eq!(limited(&limits(), &json!([op, op])), "ok");
-    assert_eq!(limited(&limits(), &json!([op, op, op])), "tooMany");
+    assert_eq!(limited(&limits(), &json!([op, op, op])), "413");
 }
 
 #[test]
@@ -27,14 +27,14 @@ fn values_are_bounded_over_all_operations() {
     let limits = || PatchLimits { max_values: 3, ..PatchLimits::default() };
     let op = json!({"op": "add", "path": "emails", "value": ["a", "b"]});
     assert_eq!(limited(&limits(), &json!([op])), "ok");
-    assert_eq!(limited(&limits(), &json!([op, op])), "tooMany");
+    assert_eq!(limited(&limits(), &json!([op, op])), "413");
 }
 
 #[test]
 fn values_of_a_resource_are_bounded() {
     let words = vec!["w"; PatchLimits::default().max_values + 1];
     let result = resource(&user(), json!({"emails": words}), Purpose::Stored, &mut Repairs::default());
-    assert_eq!(outcome(&result), "tooMany");
+    assert_eq!(outcome(&result), "413");
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn what_cannot_be_sent_is_not_sent() {
     ];
     for call in unsendable {
         let completed = send(&client, &call).await;
-        assert_eq!((completed.outcome, completed.attempts), (failed(NativeFailure::Connect), 0), "{call:?}");
+        assert_eq!((completed.outcome, completed.attempts), (failed(NativeFailure::Unsendable), 0), "{call:?}");
     }
     assert_eq!(stub.requests(), Vec::<String>::new());
 }
