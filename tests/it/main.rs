@@ -1,5 +1,6 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+mod cycles;
 mod proxy_binary;
 mod proxy_connection;
 mod proxy_forward;

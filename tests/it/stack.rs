@@ -3,21 +3,26 @@
 use std::net::SocketAddr;
 
 use scimshim::demo::sidecar::Setup;
-pub use scimshim::demo::sidecar::Sidecar;
+pub(crate) use scimshim::demo::sidecar::Sidecar;
 
 /// The token of the provisioning client.
-pub const SCIM_TOKEN: &str = "scim-token-for-tests";
+pub(crate) const SCIM_TOKEN: &str = "scim-token-for-tests";
 /// The key of the application.
-pub const APP_KEY: &str = "application-key-for-tests";
+pub(crate) const APP_KEY: &str = "application-key-for-tests";
 
 /// Serves a configuration on a port of its own.
-pub async fn sidecar(text: &str) -> Sidecar {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let setup = Setup { name: "config.toml".to_owned(), text: text.to_owned(), listen, upstream: None };
-    let environment = |name: &str| match name {
-        "SCIM_TOKEN" => Some(SCIM_TOKEN.to_owned()),
-        "ACME_KEY" => Some(APP_KEY.to_owned()),
-        _ => None,
+pub(crate) async fn sidecar(text: &str) -> Sidecar {
+    sidecar_at(text, None).await
+}
+
+/// The same in front of another application than the configuration says.
+pub(crate) async fn sidecar_at(text: &str, upstream: Option<String>) -> Sidecar {
+    let setup = Setup {
+        file: "config.toml".into(),
+        text: text.to_owned(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        upstream,
+        variables: vec![("SCIM_TOKEN", SCIM_TOKEN.to_owned()), ("ACME_KEY", APP_KEY.to_owned())],
     };
-    Sidecar::start(setup, environment).await.unwrap_or_else(|error| panic!("{error}"))
+    Sidecar::start(setup).await.unwrap_or_else(|error| panic!("{error}"))
 }

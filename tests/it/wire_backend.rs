@@ -13,13 +13,13 @@ use crate::wire_case::Backend;
 
 /// The configuration of one backend.
 #[derive(Clone, Debug)]
-pub struct Variant {
+pub(crate) struct Variant {
     config: Table,
 }
 
 impl Variant {
     /// `wire.toml` for a backend that cannot store some attributes, and holds one value only of others.
-    pub fn new(backend: &Backend) -> Variant {
+    pub(crate) fn new(backend: &Backend) -> Variant {
         let mut config: Table = include_str!("wire.toml").parse().unwrap();
         for resource in ["User", "Group"] {
             let mapping = config["resource"][resource].as_table_mut().unwrap();
@@ -40,12 +40,12 @@ impl Variant {
     }
 
     /// The file, for an application at `url`.
-    pub fn text(&self, url: &str) -> String {
+    pub(crate) fn text(&self, url: &str) -> String {
         toml::to_string(&self.config).unwrap().replace("http://127.0.0.1:1/api", url)
     }
 
     /// A SCIM resource as the application stores it; what it cannot store is left out, members are apart.
-    pub fn native(&self, resource_type: &str, resource: &Value) -> Value {
+    pub(crate) fn native(&self, resource_type: &str, resource: &Value) -> Value {
         let attrs = self.config["resource"][resource_type]["attrs"].as_table().unwrap();
         let mut document = Value::Object(Map::new());
         for (name, row) in attrs {

@@ -9,67 +9,67 @@ use serde_json::{Value, json};
 
 /// One case; `tests/wire/README.md` says what the fields mean. Fields that are for readers are left out.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Case {
-    pub id: String,
-    pub resource: String,
-    pub before: Option<Value>,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) resource: String,
+    pub(crate) before: Option<Value>,
     #[serde(default)]
-    pub others: Vec<Value>,
+    pub(crate) others: Vec<Value>,
     #[serde(default)]
-    pub backend: Backend,
-    pub request: Request,
-    pub expect: Value,
+    pub(crate) backend: Backend,
+    pub(crate) request: Request,
+    pub(crate) expect: Value,
 }
 
 /// How the backend of a case differs from a full-fidelity one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Backend {
+pub(crate) struct Backend {
     /// Attributes it cannot store.
     #[serde(default)]
-    pub unmapped: BTreeSet<String>,
+    pub(crate) unmapped: BTreeSet<String>,
     /// Multi-valued attributes of which it holds one value.
     #[serde(default)]
-    pub single: BTreeSet<String>,
+    pub(crate) single: BTreeSet<String>,
     /// What native calls meet while the request is handled.
-    pub respond: Option<Respond>,
+    pub(crate) respond: Option<Respond>,
 }
 
 /// An answer, or the lack of one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Respond {
-    pub status: Option<u16>,
+pub(crate) struct Respond {
+    pub(crate) status: Option<u16>,
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
-    pub timeout: bool,
+    pub(crate) timeout: bool,
 }
 
 /// The request of a case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    pub query: Option<String>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
     #[serde(default)]
-    pub headers: BTreeMap<String, Option<String>>,
-    pub body: Option<Value>,
-    pub body_gen: Option<BodyGen>,
+    pub(crate) headers: BTreeMap<String, Option<String>>,
+    pub(crate) body: Option<Value>,
+    pub(crate) body_gen: Option<BodyGen>,
 }
 
 /// A body that is too large to be stored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind")]
-pub enum BodyGen {
+pub(crate) enum BodyGen {
     #[serde(rename = "members-add")]
     MembersAdd { count: usize },
 }
 
 impl Request {
     /// The bytes of the body; a string in a case is raw bytes.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         match (&self.body_gen, &self.body) {
             (Some(BodyGen::MembersAdd { count }), _) => Some(members_add(*count).to_string().into_bytes()),
             (None, Some(Value::String(raw))) => Some(raw.clone().into_bytes()),
@@ -88,7 +88,7 @@ fn members_add(count: usize) -> Value {
 }
 
 /// The cases of `tests/wire` and of the folders in `SCIMSHIM_WIRE_CASES`, by file name.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire").to_owned();
     let more = env::var("SCIMSHIM_WIRE_CASES").unwrap_or_default();
     let folders = more.split(':').filter(|folder| !folder.is_empty()).map(str::to_owned);
