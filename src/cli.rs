@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::adapter::{ResourceLocks, Shared};
 use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
 use crate::config::{Snapshot, Source, compile, render};
+use crate::demo::command as demo;
 use crate::server::load::{FileLoader, compile_file};
 use crate::server::{Listeners, RunOptions, Running, start};
 use crate::telemetry::{Metrics, log};
@@ -34,6 +35,8 @@ enum Command {
     Check(ConfigArgs),
     /// Print the version.
     Version,
+    #[command(flatten)]
+    Demo(demo::Command),
 }
 
 #[derive(Args, Debug)]
@@ -52,17 +55,33 @@ impl Cli {
         let result = match self.command {
             Command::Run(args) => run(args.config),
             Command::Check(args) => check(&args.config),
+            Command::Demo(command) => return try_out(command),
             Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                // Nobody can be told that standard error is gone.
-                let _ = writeln!(std::io::stderr(), "scimshim: {error}");
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&*error),
         }
     }
+}
+
+/// The commands that show the sidecar. A cycle that deviated is a failure that has said so itself.
+fn try_out(command: demo::Command) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(demo::run(command)) {
+        Ok(demo::Ending::Fine) => ExitCode::SUCCESS,
+        Ok(demo::Ending::Deviated) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    // Nobody can be told that standard error is gone.
+    let _ = writeln!(std::io::stderr(), "scimshim: {error}");
+    ExitCode::FAILURE
 }
 
 /// Prints all findings; fails if one of them is an error.

@@ -8,10 +8,11 @@
 //! | `secret` | references to secrets |
 //! | `compile` | the tree -> compiled mappings, checked |
 //! | `snapshot` | what comes out |
-//! | `diagnostic` | what is wrong, and how it is shown |
+//! | `diagnostic`, `codes` | what is wrong, how it is shown, what each code means |
 //!
 //! All of it is pure: reading files, resolving secrets and watching for changes is the shell's business.
 
+mod codes;
 mod compile;
 mod diagnostic;
 mod preset;
@@ -23,6 +24,7 @@ mod snapshot;
 mod tree;
 mod units;
 
+pub use codes::CODES;
 pub use compile::{TEXT_MAX_BYTES, compile};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use snapshot::{

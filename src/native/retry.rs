@@ -34,7 +34,7 @@ fn worth_repeating(call: &NativeCall, outcome: &NativeOutcome) -> bool {
     match outcome {
         NativeOutcome::Failed(NativeFailure::Connect) => true,
         NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable(call),
-        NativeOutcome::Failed(NativeFailure::Timeout | NativeFailure::TooLarge) => false,
+        NativeOutcome::Failed(NativeFailure::Timeout | NativeFailure::TooLarge | NativeFailure::Unsendable) => false,
         NativeOutcome::Reply(reply) => matches!(reply.status, 502..=504) && repeatable(call),
     }
 }

@@ -95,14 +95,14 @@ async fn find(run: &Run<'_>, query: &ListQuery, start: usize) -> Result<Found, S
     let page_max = run.snapshot.limits.page_max;
     let asked = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
     let count = asked.map_or(page_max, |count| count.min(page_max));
-    let wants = |path: &AttrPath| query.projection.wants(path);
+    let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
             let window = pages::window(run, list, &run.env(), start, count, scan_max(run)).await?;
             let taken = window.items.len();
             let objects = objects(run, window.items);
-            let resources = read::whole(run, objects, wants).await?;
+            let resources = read::whole(run, objects, &wants).await?;
             Ok(Found { resources, taken, total: window.total.unwrap_or(start.saturating_add(taken)) })
         }
         (filter, sort) => {
@@ -124,7 +124,7 @@ async fn find(run: &Run<'_>, query: &ListQuery, start: usize) -> Result<Found, S
             }
             let page: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
             let taken = page.len();
-            Ok(Found { resources: read::whole(run, page, wants).await?, taken, total })
+            Ok(Found { resources: read::whole(run, page, &wants).await?, taken, total })
         }
     }
 }

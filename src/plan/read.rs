@@ -10,6 +10,7 @@ use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, from_nativ
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
+use crate::scim::schema::Returned;
 use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
@@ -121,8 +122,17 @@ pub(super) fn read(extract: &Extract, document: &Value) -> Option<Value> {
 
 /// The whole resource of one object.
 pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Resource, ScimError> {
-    let resource = whole(run, vec![object], |path| projection.wants(path)).await?.pop();
+    let resource = whole(run, vec![object], shown_by(run, projection)).await?.pop();
     resource.ok_or_else(|| ScimError::internal("the object was lost on the way"))
+}
+
+/// What a projection shows: `groups` may be there only for those who ask by name.
+pub(super) fn shown_by<'p>(run: &Run<'p>, projection: &'p Projection) -> impl Fn(&AttrPath) -> bool + 'p {
+    let on_request = run.mapping.inverse.as_ref().is_some_and(|inverse| inverse.on_request);
+    move |path| match on_request && *path == *GROUPS {
+        true => projection.wants_returned(path, Returned::Request),
+        false => projection.wants(path),
+    }
 }
 
 /// From objects to resources, in order. `wants` says which attributes are needed, so that calls for others are

@@ -55,3 +55,41 @@ fn a_secret_in_the_file_is_never_shown() {
         assert!(!render(&found).contains("hunter2"), "{}", render(&found));
     }
 }
+
+/// A code that no file shows would have nothing to keep its words and its place right.
+#[test]
+fn every_code_is_shown_by_some_file() {
+    let mut shown = String::new();
+    for path in files("bad") {
+        shown.push_str(&std::fs::read_to_string(path.with_extension("stderr")).unwrap_or_default());
+    }
+    let missing: Vec<&str> = scimshim::config::CODES
+        .iter()
+        .map(|(code, _)| *code)
+        .filter(|code| !shown.contains(&format!("[{code}]")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The catalogue and the code name the same codes.
+#[test]
+fn every_code_is_in_the_catalogue() {
+    let mut used = std::collections::BTreeSet::new();
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let mut folders = vec![source];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("codes.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let quoted = text.split('"').filter(|word| word.len() == 4 && word.starts_with(['E', 'W']));
+                used.extend(quoted.filter(|word| word[1..].parse::<u16>().is_ok()).map(str::to_owned));
+            }
+        }
+    }
+    let known: std::collections::BTreeSet<String> =
+        scimshim::config::CODES.iter().map(|(code, _)| (*code).to_owned()).collect();
+    assert_eq!(used, known);
+}

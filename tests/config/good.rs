@@ -49,7 +49,7 @@ fn the_defaults_are_as_documented() {
 }
 
 #[test]
-fn the_examples_compile_with_no_more_than_a_word_about_case() {
+fn the_examples_compile_without_warnings() {
     for path in files("good") {
         let text = std::fs::read_to_string(&path).unwrap();
         let snapshot = compiled(&text).unwrap_or_else(|found| panic!("{}\n{}", path.display(), render(&found)));
@@ -176,4 +176,21 @@ fn a_mapping_is_compiled_once_per_backend() {
     let snapshot = fine(&root());
     assert_eq!(snapshot.routes.len(), 2);
     assert!(std::sync::Arc::ptr_eq(&snapshot.routes[0].mappings[0], &snapshot.routes[1].mappings[0]));
+}
+
+/// What other parts of the project ship: examples of deployments, and the example in the readme.
+#[test]
+fn what_the_project_shows_compiles() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fine(example);
+    for entry in std::fs::read_dir(root.join("deploy/examples")).unwrap() {
+        let path = entry.unwrap().path().join("config.toml");
+        if path.exists() {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let compiled = compiled(&text);
+            assert!(compiled.is_ok(), "{}\n{}", path.display(), render(&compiled.err().unwrap_or_default()));
+        }
+    }
 }

@@ -46,8 +46,8 @@ fn a_missing_letter_never_panics_and_is_mostly_noticed() {
         accepted += usize::from(check(&mutant));
     }
     assert!(mutants > 400, "{mutants}");
-    // What is left are names that only the application knows, texts for people, and numbers.
-    assert!(accepted * 2 < mutants, "{accepted} of {mutants} accepted");
+    // What is left are names that only the application knows, and texts for people.
+    assert!(accepted * 10 < mutants * 3, "{accepted} of {mutants} accepted");
 }
 
 fn words(text: &str) -> Vec<(usize, &str)> {

@@ -9,6 +9,7 @@ mod proxy_protocol;
 mod proxy_reload;
 mod proxy_scim;
 mod stack;
+mod tidy;
 mod wire_backend;
 mod wire_case;
 mod wire_compare;

@@ -1,6 +1,6 @@
 //! What every part of the compiler works with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(super) variables: Vec<Arc<str>>,
     /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
     pub(super) used_variables: Vec<(usize, Place)>,
+    /// Variables that any template reads.
+    pub(super) ever_used: BTreeSet<usize>,
     /// A preset is unknown, so what it would have said is not missing.
     pub(super) preset_missing: bool,
     /// A call of the resource at hand could not be compiled, so what it would have done is not missing.
@@ -37,6 +39,7 @@ impl Context {
             patterns: BTreeMap::new(),
             variables: Vec::new(),
             used_variables: Vec::new(),
+            ever_used: BTreeSet::new(),
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
@@ -158,7 +161,8 @@ impl Context {
             Err(error) => {
                 // The message draws the pattern over several lines; its last one says what is wrong.
                 let message = error.to_string();
-                let reason = message.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
+                let reason =
+                    message.lines().last().unwrap_or("").trim_start_matches("error: ").trim_end_matches('.').to_owned();
                 self.report.error("E008", &node.place, format!("not a regular expression: {reason}"));
                 None
             }
@@ -169,4 +173,4 @@ impl Context {
 const SECRET_FORMS: &str = "write \"env:NAME\" or \"file:PATH\", or \"sha256:HEX\" for a token that clients send";
 
 /// The most memory one compiled pattern may take.
-const REGEX_MAX_BYTES: usize = 256 * 1024;
+const REGEX_MAX_BYTES: usize = 4 * 1024 * 1024;

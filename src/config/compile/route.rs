@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::diagnostic::closest;
 use crate::config::read::{Fields, Keys};
 use crate::config::tree::{Node, Place};
 use crate::mapping::Origin;
@@ -20,12 +21,15 @@ pub(super) struct RouteParts {
     pub(super) label: Arc<str>,
     pub(super) template: Option<PathTemplate>,
     pub(super) set: Vec<(usize, String)>,
+    set_places: Vec<Place>,
     pub(super) auth: Option<RouteAuth>,
     pub(super) backend: Option<usize>,
     /// Names of the resource types; `None` is all.
     pub(super) resources: Option<Vec<String>>,
-    /// Numbers of the variables it captures or sets.
+    /// Numbers of the variables it captures, then of those it sets.
     pub(super) variables: Vec<usize>,
+    /// How many it captures.
+    captured: usize,
     pub(super) entra: bool,
     pub(super) origin: Origin,
     pub(super) place: Place,
@@ -76,7 +80,9 @@ fn route(
     let template = path.and_then(|path| template(cx, path, fields.get("vars")));
     let mut variables: Vec<usize> =
         template.iter().flat_map(PathTemplate::names).map(|name| number(cx, name)).collect();
-    let set = constants(cx, fields.get("set"), &variables);
+    let captured = variables.len();
+    let (set, set_places) = constants(cx, fields.get("set"), &variables).into_iter().unzip();
+    let set: Vec<(usize, String)> = set;
     variables.extend(set.iter().map(|(index, _)| *index));
     let idps = ["entra", "okta", "onelogin", "ping", "jumpcloud", "google", "other"].map(|name| (name, name));
     let idp = fields.get("idp").and_then(|node| cx.report.choice(node, &idps));
@@ -84,6 +90,8 @@ fn route(
         label: Arc::from(path.and_then(Node::as_text).unwrap_or("?")),
         template,
         set,
+        set_places,
+        captured,
         auth: auth(cx, &fields, auths),
         backend: backend(cx, &fields, backends),
         resources: fields.get("resources").map(|node| resources(cx, node, types)),
@@ -128,7 +136,7 @@ fn template(cx: &mut Context, path: &Node, vars: Option<&Node>) -> Option<PathTe
     Some(template)
 }
 
-fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<(usize, String)> {
+fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<((usize, String), Place)> {
     let Some(table) = node.and_then(|node| cx.report.table(node)) else { return Vec::new() };
     let mut constants = Vec::new();
     for entry in &table.entries {
@@ -138,7 +146,7 @@ fn constants(cx: &mut Context, node: Option<&Node>, captured: &[usize]) -> Vec<(
                 format!("`{}` cannot be set: it is a variable of the path or a name of the language", entry.name);
             cx.report.error("E020", &entry.key, message);
         } else if let Some(value) = cx.report.text(&entry.value) {
-            constants.push((index, value.to_owned()));
+            constants.push(((index, value.to_owned()), entry.key.clone()));
         }
     }
     constants
@@ -208,6 +216,31 @@ fn check_overlap(cx: &mut Context, routes: &[RouteParts]) {
             );
             let help = "give the variables patterns that tell the two apart, or the paths different words".to_owned();
             cx.report.error_help("E027", &route.place, message, help);
+        }
+    }
+}
+
+/// A constant that nothing reads and no other route captures is a misspelt one.
+pub(super) fn check_unused(cx: &mut Context, routes: &[RouteParts]) {
+    for route in routes {
+        for ((index, _), place) in route.set.iter().zip(&route.set_places) {
+            let captured =
+                routes.iter().any(|other| other.variables.iter().take(other.captured).any(|known| known == index));
+            if !captured && !cx.ever_used.contains(index) {
+                let name = cx.variables.get(*index).map_or_else(String::new, ToString::to_string);
+                let known = cx.variables.iter().filter(|known| ***known != *name);
+                let help = closest(&name, known.map(|known| &**known)).map(|name| format!("did you mean `{name}`?"));
+                cx.report.warn("W054", place, format!("nothing reads the variable `{name}`"), help);
+            }
+        }
+    }
+}
+
+/// A type that no route serves is not compiled, so nothing in it is checked.
+pub(super) fn check_served(cx: &mut Context, routes: &[RouteParts], types: &[ResourceType], resources: Option<&Node>) {
+    for of in types.iter().filter(|of| !routes.is_empty() && !routes.iter().any(|route| route.serves(&of.name))) {
+        if let Some(entry) = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name)) {
+            cx.report.warn("W053", &entry.key, format!("no route serves `{}`", of.name), None);
         }
     }
 }

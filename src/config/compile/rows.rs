@@ -195,7 +195,7 @@ fn source(
         }
         return Some(Source::Mirror { row: usize::MAX });
     }
-    let codec = codec(cx, fields, draft);
+    let codec = codec(cx, fields, draft, of);
     if fields.get("read").is_some() || fields.get("write").is_some() {
         return computed(cx, fields, of);
     }
@@ -206,7 +206,7 @@ fn source(
     Some(Source::Native { path: cx.native_path(native)?, codec: codec? })
 }
 
-fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft) -> Option<Vec<Codec>> {
+fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft, of: &ResourceType) -> Option<Vec<Codec>> {
     let target = &draft.row.target;
     let (list, map) = (fields.entry("codec"), fields.entry("map"));
     if let (Some(_), Some(map)) = (list, map) {
@@ -222,7 +222,20 @@ fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft) -> Option<
     }
     let Some(list) = list else { return Some(Vec::new()) };
     draft.codec_place = list.value.place.clone();
-    codecs::codecs(cx, &list.value, Some(target.kind))
+    let chain = codecs::codecs(cx, &list.value, Some(target.kind))?;
+    let unwrapped = chain.iter().find_map(|codec| match codec {
+        Codec::Unwrap(key) => Some(key),
+        _ => None,
+    });
+    let attribute = of.definition(&target.path).map(|(attribute, sub)| sub.unwrap_or(attribute));
+    if let (Some(key), Some(attribute)) = (unwrapped, attribute)
+        && attribute.sub_attribute(key).is_none()
+    {
+        let message = format!("`{}` has no sub-attribute `{key}`", attribute.name);
+        let known = attribute.sub_attributes.iter().map(|sub| &*sub.name);
+        cx.report.unknown("E010", &draft.codec_place, message, key, known);
+    }
+    Some(chain)
 }
 
 fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<Source> {

@@ -165,6 +165,7 @@ impl Context {
             for index in 0..self.variables.len() {
                 if compiled.reads(Name::Var(u16::try_from(index).unwrap_or(u16::MAX))) {
                     self.used_variables.push((index, node.place.clone()));
+                    self.ever_used.insert(index);
                 }
             }
         }

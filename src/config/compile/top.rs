@@ -109,6 +109,8 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
         let mappings = resource::mappings(cx, resources, defaults, &parts.types, backend, &serving);
         by_backend.insert(index, mappings);
     }
+    route::check_unused(cx, &parts.routes);
+    route::check_served(cx, &parts.routes, &parts.types, resources);
     let routes = parts.routes.iter().map(|route| finish_route(route, &by_backend)).collect::<Option<Vec<_>>>()?;
     Some(Snapshot {
         hash,

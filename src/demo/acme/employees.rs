@@ -1,9 +1,11 @@
 //! The endpoints under `/api/employees`: one function each, from checked path and raw body to a response.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fields::{self, Document, EMPLOYEE};
 use super::id::Id;
@@ -15,17 +17,17 @@ use super::table::Row;
 pub(super) fn list(store: &Store, params: &Params<'_>) -> Result<Response, Refusal> {
     let page = Page::parse(params)?;
     let (rows, total) = store.employees.select(params, page);
-    Ok(reply::list(rows.into_iter().map(Row::rendered), total, page))
+    Ok(reply::list(rows.into_iter().map(|(id, row)| shown(store, id, row)), total, page))
 }
 
 pub(super) fn read(store: &Store, id: &Id) -> Result<Response, Refusal> {
-    Ok(reply::one(StatusCode::OK, store.employees.row(id)?.rendered()))
+    Ok(reply::one(StatusCode::OK, &shown(store, id, store.employees.row(id)?)))
 }
 
 pub(super) fn create(store: &mut Store, body: &[u8], now: Timestamp) -> Result<Response, Refusal> {
     let id = store.add_employee(None, fields::parse(body, EMPLOYEE)?, now)?;
     let location = format!("/api/employees/{}", utf8_percent_encode(&id.to_string(), NON_ALPHANUMERIC));
-    Ok(reply::created(location, store.employees.row(&id)?.rendered()))
+    Ok(reply::created(location, &shown(store, &id, store.employees.row(&id)?)))
 }
 
 pub(super) fn update(store: &mut Store, id: &Id, body: &[u8], now: Timestamp) -> Result<Response, Refusal> {
@@ -35,17 +37,39 @@ pub(super) fn update(store: &mut Store, id: &Id, body: &[u8], now: Timestamp) ->
         let message = "is changed by POST /api/employees/{id}/enable and /disable";
         return Err(Refusal::invalid("enabled", message));
     }
-    Ok(reply::one(StatusCode::OK, store.update_employee(id, changes, now)?.rendered()))
+    store.update_employee(id, changes, now)?;
+    read(store, id)
 }
 
 pub(super) fn set_enabled(store: &mut Store, id: &Id, enabled: bool, now: Timestamp) -> Result<Response, Refusal> {
     let changes = Document::from_iter([("enabled".to_owned(), enabled.into())]);
-    Ok(reply::one(StatusCode::OK, store.employees.update(id, changes, now)?.rendered()))
+    store.employees.update(id, changes, now)?;
+    read(store, id)
 }
 
 pub(super) fn delete(store: &mut Store, id: &Id, now: Timestamp) -> Result<Response, Refusal> {
     store.remove_employee(id, now)?;
     Ok(reply::empty())
+}
+
+/// A row as clients read it, with the employee's teams in it where there are any.
+fn shown<'s>(store: &'s Store, id: &Id, row: &'s Row) -> Cow<'s, [u8]> {
+    let teams: Vec<Value> = store.members.teams(id).filter_map(|team| summary(store, team)).collect();
+    match (row.rendered().strip_suffix(b"}"), teams.is_empty()) {
+        (Some(open), false) => {
+            let mut text = open.to_vec();
+            text.extend_from_slice(b",\"teams\":");
+            text.extend_from_slice(Value::Array(teams).to_string().as_bytes());
+            text.push(b'}');
+            Cow::Owned(text)
+        }
+        _ => Cow::Borrowed(row.rendered()),
+    }
+}
+
+fn summary(store: &Store, team: &Id) -> Option<Value> {
+    let name = store.teams.row(team).ok()?.text("name");
+    Some(json!({ "id": team.to_json(store.settings.ids), "name": name }))
 }
 
 /// The teams of an employee, as `{"id", "name"}`.
@@ -54,9 +78,6 @@ pub(super) fn teams(store: &Store, id: &Id, params: &Params<'_>) -> Result<Respo
     store.employees.row(id)?;
     let teams = store.members.teams(id);
     let total = teams.len();
-    let items = teams.skip(page.skip()).take(page.size).filter_map(|team| {
-        let name = store.teams.row(team).ok()?.text("name");
-        Some(json!({ "id": team.to_json(store.settings.ids), "name": name }).to_string())
-    });
+    let items = teams.skip(page.skip()).take(page.size).filter_map(|team| Some(summary(store, team)?.to_string()));
     Ok(reply::list(items, total, page))
 }

@@ -167,17 +167,17 @@ impl Table {
     }
 
     /// One page of the rows that match every column named in `params`, and how many match in all.
-    pub(super) fn select(&self, params: &Params<'_>, page: Page) -> (Vec<&Row>, usize) {
+    pub(super) fn select(&self, params: &Params<'_>, page: Page) -> (Vec<(&Id, &Row)>, usize) {
         let hits: Vec<&BTreeSet<Id>> = (self.columns.iter().zip(&self.indexes))
             .filter_map(|(column, index)| Some((index, column.case.key(params.last(column.name)?))))
             .map(|(index, key)| index.get(&key).unwrap_or(&NO_ROWS))
             .collect();
         let Some((first, others)) = hits.split_first() else {
-            return (self.rows.values().skip(page.skip()).take(page.size).collect(), self.rows.len());
+            return (self.rows.iter().skip(page.skip()).take(page.size).collect(), self.rows.len());
         };
-        let matching: Vec<&Row> = (first.iter())
+        let matching: Vec<(&Id, &Row)> = (first.iter())
             .filter(|id| others.iter().all(|other| other.contains(id)))
-            .filter_map(|id| self.rows.get(id))
+            .filter_map(|id| self.rows.get_key_value(id))
             .collect();
         let total = matching.len();
         (matching.into_iter().skip(page.skip()).take(page.size).collect(), total)

@@ -12,12 +12,12 @@ use super::id::Id;
 use super::page::{Page, Params};
 use super::reply::{self, Refusal, Response};
 use super::store::Store;
-use super::table::{Row, rfc3339};
+use super::table::rfc3339;
 
 pub(super) fn list(store: &Store, params: &Params<'_>) -> Result<Response, Refusal> {
     let page = Page::parse(params)?;
     let (rows, total) = store.teams.select(params, page);
-    Ok(reply::list(rows.into_iter().map(Row::rendered), total, page))
+    Ok(reply::list(rows.into_iter().map(|(_, row)| row.rendered()), total, page))
 }
 
 pub(super) fn read(store: &Store, id: &Id) -> Result<Response, Refusal> {

@@ -1,3 +1,5 @@
+//! Both directions of every codec, and the laws.
+
 use proptest::prelude::*;
 use serde_json::json;
 

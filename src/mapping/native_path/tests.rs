@@ -1,3 +1,5 @@
+//! The grammar of native paths, and the laws of reading and writing through them.
+
 use proptest::prelude::*;
 use serde_json::json;
 
