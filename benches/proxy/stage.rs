@@ -19,7 +19,7 @@ use crate::{Options, Outcome};
 
 /// The one secret of the run: the application's key and the sidecar's bearer token alike.
 const TOKEN: &str = "bench-only-token";
-const SCIM_BASE: &str = "/scim/v2";
+const SCIM_BASE: &str = "/scim/v2/demo/bench";
 /// Resources that are read and changed in turn; above the number of connections, so that no two meet on one.
 const POOL: usize = 256;
 

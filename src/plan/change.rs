@@ -207,8 +207,7 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
         let keep = match row.access {
             Access::Read => true,
             Access::Create => !given,
-            Access::Mirror => false,
-            Access::Write => false,
+            Access::Mirror | Access::Write => false,
             Access::Both => !given && keeps_when_omitted(run, row),
         };
         if keep && let Some(value) = value(run, row, old) {
