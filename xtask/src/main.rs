@@ -7,6 +7,7 @@
 mod apps;
 mod bench;
 mod check;
+mod conformance;
 mod demo;
 mod fuzz;
 mod suite;
@@ -56,6 +57,12 @@ const VERBS: &[Verb] = &[
         arguments: "",
         help: "install and start real applications, provision them through the sidecar, stop them",
         run: apps::test_apps,
+    },
+    Verb {
+        name: "conformance",
+        arguments: "",
+        help: "put the sidecar through the SCIM conformance suites of others",
+        run: conformance::conformance,
     },
     Verb {
         name: "fuzz",
