@@ -63,6 +63,7 @@ fn names_are_labels_and_unique() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Repair::ALL.len());
+    assert!(Repair::ALL.iter().all(|repair| repair.entry().repair == *repair), "the table is in another order");
     assert!(Repair::ALL.iter().all(|repair| !repair.entry().evidence.is_empty()));
 }
 
