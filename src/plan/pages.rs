@@ -19,8 +19,8 @@ use super::run::Run;
 pub(super) struct Window {
     /// The items.
     pub(super) items: Vec<Value>,
-    /// How many there are in the whole list, where known.
-    pub(super) total: Option<usize>,
+    /// How many there are in the whole list.
+    pub(super) total: usize,
 }
 
 /// What one native page said.
@@ -40,31 +40,30 @@ pub(super) async fn window(
     scan_max: usize,
 ) -> Result<Window, ScimError> {
     let paging = &list.paging;
-    match &paging.style {
+    let size = size_for(paging, count);
+    let found = match &paging.style {
         PagingStyle::Page { page, first } => {
-            let size = size_for(paging, count);
-            let from = start / size;
-            let wanted = count.max(1) + start % size;
-            numbered(run, list, env, wanted, start % size, count, |target, turn| {
-                set_query(target, page, &(*first as usize + from + turn).to_string());
-                size
+            let stretch = Stretch { first: start - start % size, start, count, size };
+            numbered(run, list, env, &stretch, |target, turn| {
+                set_query(target, page, &(*first as usize + start / size + turn).to_string());
             })
-            .await
+            .await?
         }
         PagingStyle::Offset { offset, first } => {
-            let size = size_for(paging, count);
-            numbered(run, list, env, count.max(1), 0, count, |target, turn| {
+            let stretch = Stretch { first: start, start, count, size };
+            numbered(run, list, env, &stretch, |target, turn| {
                 set_query(target, offset, &(*first as usize + start + turn * size).to_string());
-                size
             })
-            .await
+            .await?
         }
-        PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => {
-            let items = all(run, list, env, scan_max).await?;
-            let total = Some(items.len());
-            Ok(Window { items: items.into_iter().skip(start).take(count).collect(), total })
-        }
+        PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => None,
+    };
+    if let Some(window) = found {
+        return Ok(window);
     }
+    let items = all(run, list, env, scan_max).await?;
+    let total = items.len();
+    Ok(Window { items: items.into_iter().skip(start).take(count).collect(), total })
 }
 
 /// Every item, at most `max`.
@@ -168,31 +167,52 @@ fn too_many(run: &Run<'_>, max: usize) -> ScimError {
     ))
 }
 
-/// Page and offset lists: `aim` sets the position of turn 0, 1, ... and says the page size.
+/// What is wanted of a list whose pages can be addressed. Indices count from 0.
+struct Stretch {
+    /// The first item that is fetched.
+    first: usize,
+    /// The first item that is wanted.
+    start: usize,
+    count: usize,
+    /// Items per page.
+    size: usize,
+}
+
+/// Page and offset lists: `aim` sets the position of turn 0, 1, ... `None` where the pages do not tell how many items
+/// there are: the application does not say, or it serves smaller pages than it was asked for.
 async fn numbered(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
-    wanted: usize,
-    skip: usize,
-    count: usize,
-    aim: impl Fn(&mut String, usize) -> usize,
-) -> Result<Window, ScimError> {
+    stretch: &Stretch,
+    aim: impl Fn(&mut String, usize),
+) -> Result<Option<Window>, ScimError> {
+    let Stretch { first, start, count, size } = *stretch;
+    let skip = start - first;
     let mut collected: Vec<Value> = Vec::new();
-    let mut total = None;
+    let mut stated = None;
+    let mut ended = false;
     for turn in 0.. {
         let mut request = run.render(&list.call, env, Rows::default())?;
-        let size = aim(&mut request.target, turn);
+        aim(&mut request.target, turn);
         set_size(&mut request, &list.paging, size);
         let page = fetch(run, list, env, request).await?;
-        let got = page.items.len();
-        total = page.total.or(total);
+        ended = page.items.len() < size;
+        stated = page.total.or(stated);
         collected.extend(page.items);
-        if got < size || collected.len() >= wanted {
+        if ended || collected.len() >= skip + count.max(1) {
             break;
         }
     }
-    Ok(Window { items: collected.into_iter().skip(skip).take(count).collect(), total })
+    let seen = first + collected.len();
+    // Only the last page is short, and behind the end there is nothing.
+    let plausible = |total: usize| if collected.is_empty() { total <= first } else { !ended || seen == total };
+    let total = match stated {
+        Some(total) => Some(total).filter(|total| plausible(*total)),
+        None => (ended && (first == 0 || seen > first)).then_some(seen),
+    };
+    let items = || collected.into_iter().skip(skip).take(count).collect();
+    Ok(total.map(|total| Window { items: items(), total }))
 }
 
 /// The page size for a request of `count`: never 0 (some applications read it as "all") and never over the maximum.
