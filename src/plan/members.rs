@@ -291,12 +291,10 @@ impl Target<'_> {
                 failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
-            MissingPolicy::Create(attributes) => {
-                match self.create_and_add(call, delivery, attributes).await {
-                    Ok(()) => failures.succeeded += 1,
-                    Err(error) => failures.add(error),
-                }
-            }
+            MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
+                Ok(()) => failures.succeeded += 1,
+                Err(error) => failures.add(error),
+            },
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod query;
 mod read;
 mod render;
 mod run;
+mod search;
 mod update;
 
 use std::future::Future;

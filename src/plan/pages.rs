@@ -196,6 +196,10 @@ async fn stretch(
         collected.extend(page.items);
         let end = first.saturating_add(collected.len());
         let more = got > 0 && total.map_or(got >= size, |total| end < total);
+        if !more && total.is_none() && (first == 0 || !collected.is_empty()) {
+            // The last page tells the number that the application does not.
+            total = Some(end);
+        }
         if paged && more && got < size {
             return Ok(Stretch::SmallerPages(got));
         }

@@ -30,85 +30,125 @@ pub(super) async fn list(run: &Run<'_>, request: &ScimRequest) -> Result<ScimRes
     respond(run, &query).await
 }
 
-/// `POST /.search` on a resource type; on the root it is refused, because resources of several types have no common
-/// native list to page through.
+/// `POST /.search`, on one resource type or on all of them (RFC 7644 3.4.2.1).
 pub(super) async fn search(
     context: &Context,
     native: &Native,
     type_index: Option<usize>,
     request: &ScimRequest,
 ) -> Result<ScimResponse, ScimError> {
-    let run = Run::new(context, type_index.unwrap_or(0), native)?;
-    let body = super::change::json_body(&run, &request.body)?;
-    let query = ListQuery::from_search_request(&body, &run.mapping.resource_type, &answer::query_limits(&run))?;
-    if type_index.is_some() || run.route.mappings.len() == 1 {
-        return respond(&run, &query).await;
+    let first = Run::new(context, type_index.unwrap_or(0), native)?;
+    let body = super::change::json_body(&first, &request.body)?;
+    if type_index.is_none() && first.route.mappings.len() > 1 {
+        return super::search::everywhere(&first, &body).await;
     }
-    Err(ScimError::new(501, "search is possible on one resource type at a time, such as /Users/.search"))
+    respond(
+        &first,
+        &ListQuery::from_search_request(&body, &first.mapping.resource_type, &answer::query_limits(&first))?,
+    )
+    .await
 }
 
 async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimError> {
     if let Some(filter) = &query.filter {
         run.record_filter_repairs(&filter.repairs);
     }
-    let binding = Binding { key: &run.context.cursor_key, query: &identity(run, query) };
-    let start = match &query.page {
-        Page::Unspecified | Page::Cursor(None) => 0,
-        Page::Index(index) => usize::try_from(index.get() - 1).unwrap_or(usize::MAX),
-        Page::Cursor(Some(text)) => {
-            usize::try_from(cursor::open(&binding, text, run.context.now)?).unwrap_or(usize::MAX)
-        }
-    };
-    let found = find(run, query, start).await?;
-    let resources: Vec<Value> = found
-        .resources
-        .into_iter()
-        .map(|resource| Value::Object(query.projection.apply(&run.mapping.resource_type, resource).0))
-        .collect();
-    let end = start.saturating_add(found.taken);
-    let by_cursor = matches!(query.page, Page::Cursor(_));
-    let more = by_cursor && found.taken > 0 && end < found.total;
-    let response = ListResponse {
-        total_results: Some(found.total as u64),
-        start_index: (!by_cursor).then(|| (start as u64).saturating_add(1)),
-        resources,
-        next_cursor: more.then(|| cursor::issue(&binding, end as u64, run.context.now)),
-        previous_cursor: None,
-    };
-    Ok(answer::document(response.into_json()))
+    let asked = Asked::new(run, query, run.type_name())?;
+    let found = find(run, query, asked.start, asked.count).await?;
+    let (taken, total) = (found.taken, found.total);
+    Ok(asked.answer(run, shown(run, query, found.resources), taken, total))
+}
+
+/// Which page is asked for, by index or by cursor.
+pub(super) struct Asked {
+    /// Of the first resource, from 0.
+    pub(super) start: usize,
+    pub(super) count: usize,
+    by_cursor: bool,
+    /// What a cursor is bound to.
+    identity: String,
+}
+
+impl Asked {
+    /// `of` names the list: a resource type, or all of them.
+    ///
+    /// # Errors
+    /// 400 `invalidCursor` or `expiredCursor`.
+    pub(super) fn new(run: &Run<'_>, query: &ListQuery, of: &str) -> Result<Self, ScimError> {
+        let page_max = run.snapshot.limits.page_max;
+        let wanted = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
+        let identity = identity(run, query, of);
+        let start = match &query.page {
+            Page::Unspecified | Page::Cursor(None) => 0,
+            Page::Index(index) => index.get() - 1,
+            Page::Cursor(Some(text)) => cursor::open(&binding(run, &identity), text, run.context.now)?,
+        };
+        Ok(Self {
+            start: usize::try_from(start).unwrap_or(usize::MAX),
+            count: wanted.map_or(page_max, |count| count.min(page_max)),
+            by_cursor: matches!(query.page, Page::Cursor(_)),
+            identity,
+        })
+    }
+
+    /// The page as a document. `taken` counts the resources that it used up of the list.
+    pub(super) fn answer(&self, run: &Run<'_>, resources: Vec<Value>, taken: usize, total: usize) -> ScimResponse {
+        let end = self.start.saturating_add(taken);
+        let more = self.by_cursor && taken > 0 && end < total;
+        let response = ListResponse {
+            total_results: Some(total as u64),
+            start_index: (!self.by_cursor).then(|| self.start as u64 + 1),
+            resources,
+            next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
+            previous_cursor: None,
+        };
+        answer::document(response.into_json())
+    }
+}
+
+fn binding<'a>(run: &'a Run<'_>, identity: &'a str) -> Binding<'a> {
+    Binding { key: &run.context.cursor_key, query: identity }
+}
+
+/// Resources as the client asked to see them.
+pub(super) fn shown(run: &Run<'_>, query: &ListQuery, resources: Vec<Resource>) -> Vec<Value> {
+    let show = |resource| Value::Object(query.projection.apply(&run.mapping.resource_type, resource).0);
+    resources.into_iter().map(show).collect()
 }
 
 /// What decides which resources a list holds and in which order: a cursor is bound to it.
-fn identity(run: &Run<'_>, query: &ListQuery) -> String {
+fn identity(run: &Run<'_>, query: &ListQuery, of: &str) -> String {
     let filter = query.filter.as_ref().map_or("", |filter| filter.text.as_str());
-    format!("{}\n{}\n{filter}\n{:?}", run.context.base_url, run.type_name(), query.sort)
+    format!("{}\n{of}\n{filter}\n{:?}", run.context.base_url, query.sort)
 }
 
-struct Found {
-    resources: Vec<Resource>,
+/// One page of a list.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) resources: Vec<Resource>,
     /// How many objects of the list this page used up.
-    taken: usize,
-    total: usize,
+    pub(super) taken: usize,
+    /// How many there are on all pages.
+    pub(super) total: usize,
 }
 
-async fn find(run: &Run<'_>, query: &ListQuery, start: usize) -> Result<Found, ScimError> {
-    let page_max = run.snapshot.limits.page_max;
-    let asked = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
-    let count = asked.map_or(page_max, |count| count.min(page_max));
+/// `count` resources of a list from `start` (from 0).
+pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
-            let Some(window) = pages::window(run, list, &run.env(), start, count).await? else {
-                let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
-                let total = all.len();
-                let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
-                return Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total });
-            };
-            let taken = window.items.len();
-            let objects = objects(run, window.items);
-            let resources = read::whole(run, objects, &wants).await?;
-            Ok(Found { resources, taken, total: window.total.unwrap_or(start.saturating_add(taken)) })
+            let window = pages::window(run, list, &run.env(), start, count).await?;
+            if let Some((items, total)) = window.and_then(|window| Some((window.items, window.total?))) {
+                let taken = items.len();
+                let resources = read::whole(run, objects(run, items), &wants).await?;
+                return Ok(Found { resources, taken, total });
+            }
+            // Without a total nobody could tell the end of the list from the end of a page.
+            let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
+            let total = all.len();
+            let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
+            Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total })
         }
         (filter, sort) => {
             let candidates = match filter {

@@ -39,9 +39,19 @@ pub enum SortOrder {
 /// Sorts resources; those that compare equal keep their order. Of a multi-valued attribute the primary element counts,
 /// else the first.
 pub fn sort(resources: &mut [Resource], by: &Sort) {
-    match by.order {
-        SortOrder::Ascending => resources.sort_by_cached_key(|resource| key(resource, by)),
-        SortOrder::Descending => resources.sort_by_cached_key(|resource| Reverse(key(resource, by))),
+    sort_mixed(resources, by.order, |resource| (resource, by));
+}
+
+/// Sorts resources of several types, each by its own idea of one attribute. A type that does not have it is without a
+/// value.
+pub fn sort_mixed<'s, T>(items: &mut [T], order: SortOrder, look: impl Fn(&T) -> (&Resource, &'s Sort)) {
+    let key = |item: &T| {
+        let (resource, by) = look(item);
+        key(resource, by)
+    };
+    match order {
+        SortOrder::Ascending => items.sort_by_cached_key(key),
+        SortOrder::Descending => items.sort_by_cached_key(|item| Reverse(key(item))),
     }
 }
 

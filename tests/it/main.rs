@@ -2,6 +2,9 @@
 
 #[path = "../config/main.rs"]
 mod config;
+mod conformance_bench;
+mod conformance_lists;
+mod conformance_strict;
 mod cycles;
 mod proxy_binary;
 mod proxy_connection;

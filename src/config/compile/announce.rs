@@ -52,7 +52,9 @@ fn mapped(attribute: &Attribute, rows: &[&RowDraft]) -> Option<Attribute> {
     }
     let whole = rows.iter().any(|draft| draft.row.target.path.sub.is_none());
     let mut found = characterised(attribute, rows);
-    if !whole && !attribute.sub_attributes.is_empty() {
+    if let Some(kept) = rows.iter().find_map(|draft| unwrapped(draft)) {
+        found.sub_attributes.retain(|sub| *sub.name == *kept);
+    } else if !whole && !attribute.sub_attributes.is_empty() {
         found.required = attribute.required;
         found.case_exact = attribute.case_exact;
         found.uniqueness = attribute.uniqueness;
@@ -107,6 +109,15 @@ fn characterised(attribute: &Attribute, rows: &[&RowDraft]) -> Attribute {
         found.canonical_values = values;
     }
     found
+}
+
+/// The one sub-attribute that survives where elements are stored as plain values.
+fn unwrapped(draft: &RowDraft) -> Option<&str> {
+    let Source::Native { codec, .. } = &draft.row.source else { return None };
+    codec.iter().find_map(|codec| match codec {
+        Codec::Unwrap(key) => Some(&**key),
+        _ => None,
+    })
 }
 
 /// The texts of a value table. With `else` other values are accepted too; the table still shows the usual ones.
