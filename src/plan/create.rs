@@ -116,8 +116,9 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
         Verdict::Ok(reply) | Verdict::Accepted(reply) => reply,
         Verdict::Failed(error) => return Err(error),
     };
-    let object = read::object_in(run, call.envelope.item.get(&reply.body), &reply);
-    let key = saved_id(call, &reply).or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
+    let saved = saved_id(call, &reply);
+    let object = read::object_in(run, &call.envelope.item, reply);
+    let key = saved.or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
     let key = key.ok_or_else(|| {
         ScimError::new(
             502,

@@ -13,7 +13,7 @@ use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
 use super::create;
-use super::judge::{Verdict, judge, reply_matches};
+use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
@@ -262,16 +262,15 @@ impl Target<'_> {
         if adding && self.is_missing(call, outcome, &env) {
             return self.settle_missing(call, delivery, failures).await;
         }
-        match judge(self.run, &call.call, outcome, &env) {
-            Verdict::Ok(_) | Verdict::Accepted(_) => failures.succeeded += 1,
-            Verdict::Failed(error) => failures.add(error),
+        match assess(self.run, &call.call, outcome, &env) {
+            Standing::Ok | Standing::Accepted => failures.succeeded += 1,
+            Standing::Failed(error) => failures.add(error),
         }
         Ok(())
     }
 
     fn is_missing(&self, call: &MemberCall, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
-        let already =
-            |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
+        let already = |outcome| matches!(assess(self.run, &call.call, outcome, env), Standing::Ok | Standing::Accepted);
         match &self.members.missing.when {
             Some(when) => reply_matches(when, outcome, env),
             None => !already(outcome) && matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404),
@@ -319,7 +318,7 @@ impl Target<'_> {
         if self.is_missing(call, &outcome, &env) {
             return Err(unknown_member(self.members, &who));
         }
-        judge(self.run, &call.call, &outcome, &env).into_result().map(drop)
+        judge(self.run, &call.call, outcome, &env).into_result().map(drop)
     }
 
     /// Creates an unknown member through its type's own `create`.
