@@ -19,6 +19,8 @@ pub mod plan;
 
 pub mod config;
 
+pub mod explain;
+
 #[cfg(feature = "server")]
 pub mod native;
 

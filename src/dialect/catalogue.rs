@@ -70,6 +70,8 @@ pub enum Repair {
 /// What is known about a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// Which one it is.
+    pub repair: Repair,
     /// Kebab-case name: the metric label.
     pub name: &'static str,
     /// Which clients send it.
@@ -178,274 +180,10 @@ impl Repair {
     }
 
     /// What is known about it.
-    #[expect(clippy::too_many_lines, reason = "a table, one row per repair")]
     pub fn entry(self) -> &'static Entry {
-        match self {
-            Self::OpCase => &Entry {
-                name: "op-case",
-                sender: "Entra ID without the flag aadOptscim062020",
-                evidence: &[ENTRA_COMPATIBILITY, ENTRA_TUTORIAL],
-                cases: &["op-casing-s01", "op-casing-s02", "op-casing-s03", "op-casing-s04", "op-casing-s05"],
-                change: "`op` is compared without regard to case.",
-            },
-            Self::OperationsCase => &Entry {
-                name: "operations-case",
-                sender: "scripts and test tools written against Entra's shapes",
-                evidence: &[Evidence { url: "https://github.com/ssoready/ssoready/pull/182", seen: "2024-10" }],
-                cases: &[],
-                change: "`operations` is read as `Operations`; attribute names have no case (RFC 7643 2.1).",
-            },
-            Self::NoOperations => &Entry {
-                name: "no-operations",
-                sender: "Microsoft's SCIM validator",
-                evidence: &[
-                    Evidence { url: "https://github.com/scimmyjs/scimmy/issues/59", seen: "2024-10" },
-                    Evidence { url: "https://github.com/simpleidserver/SimpleIdServer/issues/418", seen: "2023-02" },
-                ],
-                cases: &["errors-patch-s09"],
-                change: "An empty `Operations` succeeds and changes nothing.",
-            },
-            Self::EmptyPath => &Entry {
-                name: "empty-path",
-                sender: "clients that serialise an unset path",
-                evidence: &[RFC_PATCH],
-                cases: &[],
-                change: "A `path` that is null or empty counts as missing.",
-            },
-            Self::SchemasMissing => &Entry {
-                name: "schemas-missing",
-                sender: "authentik, and others that drop defaults",
-                evidence: &[
-                    AUTHENTIK_7460,
-                    Evidence { url: "https://github.com/Infisical/infisical/issues/6552", seen: "2026-05" },
-                ],
-                cases: &["create-s07", "create-s10", "errors-patch-s11"],
-                change: "A body without `schemas`, or without the URN of its own resource type, is taken for what its \
-                         endpoint serves.",
-            },
-            Self::LegacySchema => &Entry {
-                name: "legacy-schema",
-                sender: "OneLogin's default template",
-                evidence: &[AUTHENTIK_11249],
-                cases: &["create-s06", "put-updates-s03"],
-                change: "URNs of SCIM 1.1, in `schemas`, as keys and in paths, stand for their successors.",
-            },
-            Self::UnknownSchema => &Entry {
-                name: "unknown-schema",
-                sender: "Entra ID on groups",
-                evidence: &[ENTRA_TUTORIAL],
-                cases: &["create-s03"],
-                change: "URNs in `schemas` that the resource type does not have are ignored.",
-            },
-            Self::ExtensionNotListed => &Entry {
-                name: "extension-not-listed",
-                sender: "Entra ID with custom attributes",
-                evidence: &[ENTRA_CUSTOM],
-                cases: &["extension-urn-paths-s08"],
-                change: "An extension counts as present when its object is, whether `schemas` lists it or not.",
-            },
-            Self::FlatKey => &Entry {
-                name: "flat-key",
-                sender: "Entra ID with the flag aadOptscim062020",
-                evidence: &[
-                    ENTRA_COMPATIBILITY,
-                    Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/132", seen: "2021-08" },
-                    Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/267", seen: "2022-03" },
-                ],
-                cases: &[
-                    "pathless-flat-keys-s01",
-                    "pathless-flat-keys-s02",
-                    "pathless-flat-keys-s03",
-                    "pathless-flat-keys-s05",
-                    "pathless-flat-keys-s07",
-                    "pathless-flat-keys-s08",
-                ],
-                change: "Keys that are paths (`name.givenName`, `urn:..:User:department`, `emails[type eq \"work\"].value`) \
-                         are taken apart; the URN of the core schema as a key stands for its members.",
-            },
-            Self::BareExtensionAttribute => &Entry {
-                name: "bare-extension-attribute",
-                sender: "Entra ID (Microsoft's tutorial and example bodies)",
-                evidence: &[ENTRA_TUTORIAL],
-                cases: &["array-wrapped-values-s01", "null-and-empty-s06"],
-                change: "`manager`, `department` and other attributes of an extension are found without its URN.",
-            },
-            Self::SchemaAsPath => &Entry {
-                name: "schema-as-path",
-                sender: "clients that patch an extension as one attribute",
-                evidence: &[RFC_PATCH],
-                cases: &["extension-urn-paths-s05"],
-                change: "A path that is the URN of a schema becomes one operation per attribute: values merge.",
-            },
-            Self::BooleanAsString => &Entry {
-                name: "boolean-as-string",
-                sender: "Entra ID without the flag aadOptscim062020, and its validator",
-                evidence: &[
-                    ENTRA_COMPATIBILITY,
-                    Evidence { url: "https://github.com/scimmyjs/scimmy/issues/51", seen: "2024-09" },
-                    Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/872", seen: "2025-04" },
-                ],
-                cases: &[
-                    "array-wrapped-values-s03",
-                    "boolean-strings-s01",
-                    "boolean-strings-s02",
-                    "boolean-strings-s03",
-                    "boolean-strings-s05",
-                    "lifecycle-s05",
-                    "null-and-empty-s04",
-                    "roles-s01",
-                ],
-                change: "`\"True\"` and `\"false\"`, in any case, become booleans where the schema has one.",
-            },
-            Self::NumberAsString => &Entry {
-                name: "number-as-string",
-                sender: "Entra ID, whose attribute expressions give strings",
-                evidence: &[Evidence { url: "https://github.com/scimmyjs/scimmy/issues/51", seen: "2024-09" }],
-                cases: &[],
-                change: "A decimal number in a string becomes a number where the schema has one and no digit is lost.",
-            },
-            Self::SingleValueInList => &Entry {
-                name: "single-value-in-list",
-                sender: "Entra ID (jobs customappsso, and Microsoft's tutorial for `manager`)",
-                evidence: &[ENTRA_TUTORIAL, AZURE_DOCS_42220, ENTRA_REFERENCE],
-                cases: &[
-                    "array-wrapped-values-s01",
-                    "array-wrapped-values-s02",
-                    "array-wrapped-values-s03",
-                    "array-wrapped-values-s05",
-                ],
-                change: "A list of one element is unwrapped where the schema has one value. Two are refused.",
-            },
-            Self::ObjectForScalar => &Entry {
-                name: "object-for-scalar",
-                sender: "Entra ID (jobs customappsso)",
-                evidence: &[AZURE_DOCS_42220, ENTRA_REFERENCE],
-                cases: &["array-wrapped-values-s02", "array-wrapped-values-s03", "array-wrapped-values-s05"],
-                change: "`{\"$ref\": null, \"value\": x}` becomes `x` where the schema has a simple value.",
-            },
-            Self::ScalarForObject => &Entry {
-                name: "scalar-for-object",
-                sender: "Entra ID for `manager`, with and without the flag",
-                evidence: &[
-                    Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/541", seen: "2023-10" },
-                    Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/686", seen: "2024-07" },
-                    Evidence { url: "https://github.com/apache/directory-scimple/issues/1242", seen: "2026-09" },
-                ],
-                cases: &["manager-s01", "manager-s02", "manager-s03", "manager-s08"],
-                change: "A scalar for a complex value, or for an element of a list, becomes its `value`. Replacing a \
-                         complex value by a scalar replaces it as a whole. A bare string for a whole list is refused.",
-            },
-            Self::SingleElementBare => &Entry {
-                name: "single-element-bare",
-                sender: "clients that unwrap lists of one element",
-                evidence: &[Evidence { url: "https://github.com/jelhub/scimgateway/issues/16", seen: "2019-02" }],
-                cases: &[],
-                change: "An object where the schema has a list becomes a list of one element.",
-            },
-            Self::DocumentAsValue => &Entry {
-                name: "document-as-value",
-                sender: "Entra ID (AppRoleAssignmentsComplex without the flag)",
-                evidence: &[
-                    ENTRA_CUSTOM,
-                    Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/516", seen: "2023-08" },
-                    Evidence { url: "https://github.com/MicrosoftDocs/azure-docs/issues/50772", seen: "2020-03" },
-                ],
-                cases: &["roles-s03", "roles-s04"],
-                change: "An element of nothing but a `value` that is a JSON document of `id`, `value` and `displayName` \
-                         becomes what the document says.",
-            },
-            Self::DisplayNameForDisplay => &Entry {
-                name: "display-name-for-display",
-                sender: "Entra ID (AppRoleAssignmentsComplex on create)",
-                evidence: &[ENTRA_CUSTOM],
-                cases: &["roles-s06"],
-                change: "`displayName` in an element is read as `display` where the schema has only the latter.",
-            },
-            Self::EmptyAsUnassigned => &Entry {
-                name: "empty-as-unassigned",
-                sender: "Microsoft's SCIM validator; Entra ID when a source attribute is emptied",
-                evidence: &[ENTRA_VALIDATION],
-                cases: &["manager-s04", "manager-s05", "null-and-empty-s01", "null-and-empty-s05"],
-                change: "`\"\"`, `{}` and an element whose `value` is empty count as unassigned, like null and `[]`.",
-            },
-            Self::DuplicateElement => &Entry {
-                name: "duplicate-element",
-                sender: "clients that collect members from several sources",
-                evidence: &[Evidence {
-                    url: "https://github.com/AzureAD/SCIMReferenceCode/issues/10",
-                    seen: "2020-03",
-                }],
-                cases: &["group-members-add-s05", "group-members-replace-s07"],
-                change: "Equal elements of one list collapse (RFC 7643 2.4).",
-            },
-            Self::RemoveWithValue => &Entry {
-                name: "remove-with-value",
-                sender: "Entra ID without the flag aadOptscim062020, authentik, Rauthy",
-                evidence: &[
-                    ENTRA_COMPATIBILITY,
-                    Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/149", seen: "2021-04" },
-                    Evidence { url: "https://github.com/simpleidserver/SimpleIdServer/issues/244", seen: "2022-03" },
-                    Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/959", seen: "2025-08" },
-                ],
-                cases: &[
-                    "group-members-remove-s01",
-                    "group-members-remove-s04",
-                    "group-members-remove-s05",
-                    "group-members-remove-s08",
-                    "group-members-remove-s09",
-                ],
-                change: "`remove` of a list with a value removes these elements, where the letter of RFC 7644 3.5.2.2 \
-                         would remove all. An empty value removes none.",
-            },
-            Self::ReadOnlyRestated => &Entry {
-                name: "read-only-restated",
-                sender: "Okta and authentik on groups",
-                evidence: &[
-                    OKTA_GUIDE,
-                    Evidence { url: "https://github.com/jelhub/scimgateway/issues/113", seen: "2024-02" },
-                ],
-                cases: &[
-                    "errors-patch-s11",
-                    "group-members-replace-s03",
-                    "group-members-replace-s05",
-                    "ids-and-externalid-s04",
-                ],
-                change: "The resource's own `id`, and `meta`, `schemas` and `groups`, in the object of an operation \
-                         without path are ignored. Another `id` is refused.",
-            },
-            Self::UnknownAttribute => &Entry {
-                name: "unknown-attribute",
-                sender: "any client with attributes of its own",
-                evidence: &[ENTRA_CUSTOM],
-                cases: &[],
-                change: "Names that no schema knows are ignored in objects and listed in the log. As a PATCH path they \
-                         are refused.",
-            },
-            Self::FilterUnquoted => &Entry {
-                name: "filter-unquoted",
-                sender: "hand-written queries",
-                evidence: &[RFC_FILTER],
-                cases: &[],
-                change: "A bare word in a filter is read as a string.",
-            },
-            Self::FilterQuotes => &Entry {
-                name: "filter-quotes",
-                sender: "hand-written queries, and filters pasted from a web page",
-                evidence: &[RFC_FILTER],
-                cases: &[],
-                change: "Single and typographic quotes in a filter are read as double quotes.",
-            },
-            Self::FilterLiteralType => &Entry {
-                name: "filter-literal-type",
-                sender: "Entra ID (SingleAppRoleAssignment)",
-                evidence: &[
-                    ENTRA_CUSTOM,
-                    Evidence { url: "https://github.com/MicrosoftDocs/entra-docs/issues/391", seen: "2024-02" },
-                ],
-                cases: &["roles-s02", "roles-s08", "valuepath-create-s06"],
-                change: "A string in a filter becomes a boolean or a number where the schema has one.",
-            },
-        }
+        // The table has one row per repair, in the order of `ALL`; a test holds it to that.
+        let [first, ..] = &ENTRIES;
+        ENTRIES.get(self as usize).unwrap_or(first)
     }
 }
 
@@ -453,7 +191,7 @@ impl Repair {
 pub fn render() -> String {
     let mut page = String::from(PREFACE);
     for repair in Repair::ALL {
-        let Entry { name, sender, evidence, cases, change } = repair.entry();
+        let Entry { repair: _, name, sender, evidence, cases, change } = repair.entry();
         // Writing to a string cannot fail.
         let _ = write!(page, "\n### {name}\n\n{change}\n\n* Sent by: {sender}\n");
         for Evidence { url, seen } in *evidence {
@@ -526,3 +264,291 @@ const OKTA_GUIDE: Evidence =
 const RFC_PATCH: Evidence = Evidence { url: "https://www.rfc-editor.org/rfc/rfc7644#section-3.5.2", seen: "2026-11" };
 const RFC_FILTER: Evidence =
     Evidence { url: "https://www.rfc-editor.org/rfc/rfc7644#section-3.4.2.2", seen: "2026-11" };
+/// The catalogue, in the order of [`Repair::ALL`].
+static ENTRIES: [Entry; 27] = [
+    Entry {
+        repair: Repair::OpCase,
+        name: "op-case",
+        sender: "Entra ID without the flag aadOptscim062020",
+        evidence: &[ENTRA_COMPATIBILITY, ENTRA_TUTORIAL],
+        cases: &["op-casing-s01", "op-casing-s02", "op-casing-s03", "op-casing-s04", "op-casing-s05"],
+        change: "`op` is compared without regard to case.",
+    },
+    Entry {
+        repair: Repair::OperationsCase,
+        name: "operations-case",
+        sender: "scripts and test tools written against Entra's shapes",
+        evidence: &[Evidence { url: "https://github.com/ssoready/ssoready/pull/182", seen: "2024-10" }],
+        cases: &[],
+        change: "`operations` is read as `Operations`; attribute names have no case (RFC 7643 2.1).",
+    },
+    Entry {
+        repair: Repair::NoOperations,
+        name: "no-operations",
+        sender: "Microsoft's SCIM validator",
+        evidence: &[
+            Evidence { url: "https://github.com/scimmyjs/scimmy/issues/59", seen: "2024-10" },
+            Evidence { url: "https://github.com/simpleidserver/SimpleIdServer/issues/418", seen: "2023-02" },
+        ],
+        cases: &["errors-patch-s09"],
+        change: "An empty `Operations` succeeds and changes nothing.",
+    },
+    Entry {
+        repair: Repair::EmptyPath,
+        name: "empty-path",
+        sender: "clients that serialise an unset path",
+        evidence: &[RFC_PATCH],
+        cases: &[],
+        change: "A `path` that is null or empty counts as missing.",
+    },
+    Entry {
+        repair: Repair::SchemasMissing,
+        name: "schemas-missing",
+        sender: "authentik, and others that drop defaults",
+        evidence: &[
+            AUTHENTIK_7460,
+            Evidence { url: "https://github.com/Infisical/infisical/issues/6552", seen: "2026-05" },
+        ],
+        cases: &["create-s07", "create-s10", "errors-patch-s11"],
+        change: "A body without `schemas`, or without the URN of its own resource type, is taken for what its \
+                         endpoint serves.",
+    },
+    Entry {
+        repair: Repair::LegacySchema,
+        name: "legacy-schema",
+        sender: "OneLogin's default template",
+        evidence: &[AUTHENTIK_11249],
+        cases: &["create-s06", "put-updates-s03"],
+        change: "URNs of SCIM 1.1, in `schemas`, as keys and in paths, stand for their successors.",
+    },
+    Entry {
+        repair: Repair::UnknownSchema,
+        name: "unknown-schema",
+        sender: "Entra ID on groups",
+        evidence: &[ENTRA_TUTORIAL],
+        cases: &["create-s03"],
+        change: "URNs in `schemas` that the resource type does not have are ignored.",
+    },
+    Entry {
+        repair: Repair::ExtensionNotListed,
+        name: "extension-not-listed",
+        sender: "Entra ID with custom attributes",
+        evidence: &[ENTRA_CUSTOM],
+        cases: &["extension-urn-paths-s08"],
+        change: "An extension counts as present when its object is, whether `schemas` lists it or not.",
+    },
+    Entry {
+        repair: Repair::FlatKey,
+        name: "flat-key",
+        sender: "Entra ID with the flag aadOptscim062020",
+        evidence: &[
+            ENTRA_COMPATIBILITY,
+            Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/132", seen: "2021-08" },
+            Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/267", seen: "2022-03" },
+        ],
+        cases: &[
+            "pathless-flat-keys-s01",
+            "pathless-flat-keys-s02",
+            "pathless-flat-keys-s03",
+            "pathless-flat-keys-s05",
+            "pathless-flat-keys-s07",
+            "pathless-flat-keys-s08",
+        ],
+        change: "Keys that are paths (`name.givenName`, `urn:..:User:department`, `emails[type eq \"work\"].value`) \
+                         are taken apart; the URN of the core schema as a key stands for its members.",
+    },
+    Entry {
+        repair: Repair::BareExtensionAttribute,
+        name: "bare-extension-attribute",
+        sender: "Entra ID (Microsoft's tutorial and example bodies)",
+        evidence: &[ENTRA_TUTORIAL],
+        cases: &["array-wrapped-values-s01", "null-and-empty-s06"],
+        change: "`manager`, `department` and other attributes of an extension are found without its URN.",
+    },
+    Entry {
+        repair: Repair::SchemaAsPath,
+        name: "schema-as-path",
+        sender: "clients that patch an extension as one attribute",
+        evidence: &[RFC_PATCH],
+        cases: &["extension-urn-paths-s05"],
+        change: "A path that is the URN of a schema becomes one operation per attribute: values merge.",
+    },
+    Entry {
+        repair: Repair::BooleanAsString,
+        name: "boolean-as-string",
+        sender: "Entra ID without the flag aadOptscim062020, and its validator",
+        evidence: &[
+            ENTRA_COMPATIBILITY,
+            Evidence { url: "https://github.com/scimmyjs/scimmy/issues/51", seen: "2024-09" },
+            Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/872", seen: "2025-04" },
+        ],
+        cases: &[
+            "array-wrapped-values-s03",
+            "boolean-strings-s01",
+            "boolean-strings-s02",
+            "boolean-strings-s03",
+            "boolean-strings-s05",
+            "lifecycle-s05",
+            "null-and-empty-s04",
+            "roles-s01",
+        ],
+        change: "`\"True\"` and `\"false\"`, in any case, become booleans where the schema has one.",
+    },
+    Entry {
+        repair: Repair::NumberAsString,
+        name: "number-as-string",
+        sender: "Entra ID, whose attribute expressions give strings",
+        evidence: &[Evidence { url: "https://github.com/scimmyjs/scimmy/issues/51", seen: "2024-09" }],
+        cases: &[],
+        change: "A decimal number in a string becomes a number where the schema has one and no digit is lost.",
+    },
+    Entry {
+        repair: Repair::SingleValueInList,
+        name: "single-value-in-list",
+        sender: "Entra ID (jobs customappsso, and Microsoft's tutorial for `manager`)",
+        evidence: &[ENTRA_TUTORIAL, AZURE_DOCS_42220, ENTRA_REFERENCE],
+        cases: &[
+            "array-wrapped-values-s01",
+            "array-wrapped-values-s02",
+            "array-wrapped-values-s03",
+            "array-wrapped-values-s05",
+        ],
+        change: "A list of one element is unwrapped where the schema has one value. Two are refused.",
+    },
+    Entry {
+        repair: Repair::ObjectForScalar,
+        name: "object-for-scalar",
+        sender: "Entra ID (jobs customappsso)",
+        evidence: &[AZURE_DOCS_42220, ENTRA_REFERENCE],
+        cases: &["array-wrapped-values-s02", "array-wrapped-values-s03", "array-wrapped-values-s05"],
+        change: "`{\"$ref\": null, \"value\": x}` becomes `x` where the schema has a simple value.",
+    },
+    Entry {
+        repair: Repair::ScalarForObject,
+        name: "scalar-for-object",
+        sender: "Entra ID for `manager`, with and without the flag",
+        evidence: &[
+            Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/541", seen: "2023-10" },
+            Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/686", seen: "2024-07" },
+            Evidence { url: "https://github.com/apache/directory-scimple/issues/1242", seen: "2026-09" },
+        ],
+        cases: &["manager-s01", "manager-s02", "manager-s03", "manager-s08"],
+        change: "A scalar for a complex value, or for an element of a list, becomes its `value`. Replacing a \
+                         complex value by a scalar replaces it as a whole. A bare string for a whole list is refused.",
+    },
+    Entry {
+        repair: Repair::SingleElementBare,
+        name: "single-element-bare",
+        sender: "clients that unwrap lists of one element",
+        evidence: &[Evidence { url: "https://github.com/jelhub/scimgateway/issues/16", seen: "2019-02" }],
+        cases: &[],
+        change: "An object where the schema has a list becomes a list of one element.",
+    },
+    Entry {
+        repair: Repair::DocumentAsValue,
+        name: "document-as-value",
+        sender: "Entra ID (AppRoleAssignmentsComplex without the flag)",
+        evidence: &[
+            ENTRA_CUSTOM,
+            Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/516", seen: "2023-08" },
+            Evidence { url: "https://github.com/MicrosoftDocs/azure-docs/issues/50772", seen: "2020-03" },
+        ],
+        cases: &["roles-s03", "roles-s04"],
+        change: "An element of nothing but a `value` that is a JSON document of `id`, `value` and `displayName` \
+                         becomes what the document says.",
+    },
+    Entry {
+        repair: Repair::DisplayNameForDisplay,
+        name: "display-name-for-display",
+        sender: "Entra ID (AppRoleAssignmentsComplex on create)",
+        evidence: &[ENTRA_CUSTOM],
+        cases: &["roles-s06"],
+        change: "`displayName` in an element is read as `display` where the schema has only the latter.",
+    },
+    Entry {
+        repair: Repair::EmptyAsUnassigned,
+        name: "empty-as-unassigned",
+        sender: "Microsoft's SCIM validator; Entra ID when a source attribute is emptied",
+        evidence: &[ENTRA_VALIDATION],
+        cases: &["manager-s04", "manager-s05", "null-and-empty-s01", "null-and-empty-s05"],
+        change: "`\"\"`, `{}` and an element whose `value` is empty count as unassigned, like null and `[]`.",
+    },
+    Entry {
+        repair: Repair::DuplicateElement,
+        name: "duplicate-element",
+        sender: "clients that collect members from several sources",
+        evidence: &[Evidence { url: "https://github.com/AzureAD/SCIMReferenceCode/issues/10", seen: "2020-03" }],
+        cases: &["group-members-add-s05", "group-members-replace-s07"],
+        change: "Equal elements of one list collapse (RFC 7643 2.4).",
+    },
+    Entry {
+        repair: Repair::RemoveWithValue,
+        name: "remove-with-value",
+        sender: "Entra ID without the flag aadOptscim062020, authentik, Rauthy",
+        evidence: &[
+            ENTRA_COMPATIBILITY,
+            Evidence { url: "https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/149", seen: "2021-04" },
+            Evidence { url: "https://github.com/simpleidserver/SimpleIdServer/issues/244", seen: "2022-03" },
+            Evidence { url: "https://github.com/thomaspoignant/scim-patch/issues/959", seen: "2025-08" },
+        ],
+        cases: &[
+            "group-members-remove-s01",
+            "group-members-remove-s04",
+            "group-members-remove-s05",
+            "group-members-remove-s08",
+            "group-members-remove-s09",
+        ],
+        change: "`remove` of a list with a value removes these elements, where the letter of RFC 7644 3.5.2.2 \
+                         would remove all. An empty value removes none.",
+    },
+    Entry {
+        repair: Repair::ReadOnlyRestated,
+        name: "read-only-restated",
+        sender: "Okta and authentik on groups",
+        evidence: &[OKTA_GUIDE, Evidence { url: "https://github.com/jelhub/scimgateway/issues/113", seen: "2024-02" }],
+        cases: &[
+            "errors-patch-s11",
+            "group-members-replace-s03",
+            "group-members-replace-s05",
+            "ids-and-externalid-s04",
+        ],
+        change: "The resource's own `id`, and `meta`, `schemas` and `groups`, in the object of an operation \
+                         without path are ignored. Another `id` is refused.",
+    },
+    Entry {
+        repair: Repair::UnknownAttribute,
+        name: "unknown-attribute",
+        sender: "any client with attributes of its own",
+        evidence: &[ENTRA_CUSTOM],
+        cases: &[],
+        change: "Names that no schema knows are ignored in objects and listed in the log. As a PATCH path they \
+                         are refused.",
+    },
+    Entry {
+        repair: Repair::FilterUnquoted,
+        name: "filter-unquoted",
+        sender: "hand-written queries",
+        evidence: &[RFC_FILTER],
+        cases: &[],
+        change: "A bare word in a filter is read as a string.",
+    },
+    Entry {
+        repair: Repair::FilterQuotes,
+        name: "filter-quotes",
+        sender: "hand-written queries, and filters pasted from a web page",
+        evidence: &[RFC_FILTER],
+        cases: &[],
+        change: "Single and typographic quotes in a filter are read as double quotes.",
+    },
+    Entry {
+        repair: Repair::FilterLiteralType,
+        name: "filter-literal-type",
+        sender: "Entra ID (SingleAppRoleAssignment)",
+        evidence: &[
+            ENTRA_CUSTOM,
+            Evidence { url: "https://github.com/MicrosoftDocs/entra-docs/issues/391", seen: "2024-02" },
+        ],
+        cases: &["roles-s02", "roles-s08", "valuepath-create-s06"],
+        change: "A string in a filter becomes a boolean or a number where the schema has one.",
+    },
+];

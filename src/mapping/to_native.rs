@@ -8,7 +8,7 @@ use crate::expr::Env;
 use crate::scim::{Resource, ScimError};
 
 use super::row::{Access, Omit, Row, Source};
-use super::{Mapping, RowSet};
+use super::{Mapping, NativePath, RowSet};
 
 /// Which way the document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,11 @@ fn write_row(
         (None, Purpose::Create) => default(row, env)?.map(|value| encode(row, &value, env)).transpose()?,
         (None, Purpose::Update) => match clear(row, env)? {
             Cleared::To(value) => Some(value),
-            Cleared::Nothing => return Ok(()),
+            // A list is sent whole, so what is absent from it is gone; elsewhere this changes nothing.
+            Cleared::Absent => {
+                path.put(document, None);
+                None
+            }
         },
     };
     if let Some(native) = native {
@@ -81,7 +85,7 @@ fn seed(document: &mut Value, field: &str, base: &Value) {
 
 enum Cleared {
     To(Value),
-    Nothing,
+    Absent,
 }
 
 /// What unassigning a row writes.
@@ -91,7 +95,7 @@ fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
     }
     Ok(match row.omit {
         Omit::Null => Cleared::To(Value::Null),
-        Omit::Absent => Cleared::Nothing,
+        Omit::Absent => Cleared::Absent,
         Omit::Empty if row.target.multi_valued => Cleared::To(Value::Array(Vec::new())),
         Omit::Empty => Cleared::To(Value::from("")),
         Omit::Keep => {
@@ -100,6 +104,21 @@ fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
                 row.target
             )));
         }
+    })
+}
+
+/// Rows of a set that are cleared by leaving their field out of a whole document. Fields of lists are not among them:
+/// [`document`] has taken these out of the list itself.
+pub fn left_out<'m>(
+    mapping: &'m Mapping,
+    rows: RowSet,
+    state: &Resource,
+) -> impl Iterator<Item = (&'m Row, &'m NativePath)> {
+    let cleared = mapping.rows_in(rows).filter(|(_, row)| row.omit == Omit::Absent && row.default.is_none());
+    cleared.filter_map(|(_, row)| {
+        let path = row.native_path().filter(|path| path.list_field().is_none())?;
+        let unassigned = row.target.read(state, mapping.sole_on_attribute(row)).is_none();
+        unassigned.then_some((row, path))
     })
 }
 

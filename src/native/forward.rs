@@ -10,7 +10,7 @@ pub struct Forwarded {
 }
 
 impl Forwarded {
-    /// Takes what may be passed on. Of a header sent several times, and of one longer than [`VALUE_MAX_BYTES`],
+    /// Takes what may be passed on. Of a header sent several times, and of one longer than 512 bytes,
     /// nothing is taken.
     pub fn from_request(headers: &HeaderMap) -> Self {
         let taken = PASSED_ON.into_iter().filter_map(|name| {

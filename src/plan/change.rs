@@ -108,7 +108,7 @@ pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Res
     let mut changed = 0;
     for (index, row) in run.mapping.rows.iter().enumerate() {
         let (before, after) = (value(run, row, old), value(run, row, new));
-        if before == after {
+        if before == after || same_natively(run, row, before.as_ref(), after.as_ref()) {
             continue;
         }
         match row.access {
@@ -120,6 +120,22 @@ pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Res
         }
     }
     Ok(changed & to_native::update_rows(run.mapping))
+}
+
+/// Whether two values are one in the application: `Ann@x` and `ann@x`, where a codec folds case.
+fn same_natively(run: &Run<'_>, row: &Row, before: Option<&Value>, after: Option<&Value>) -> bool {
+    let (Source::Native { codec, .. }, Some(before), Some(after)) = (&row.source, before, after) else { return false };
+    let encode = |value| to_native::encode(row, value, &run.env()).ok();
+    !codec.is_empty() && encode(before).is_some_and(|native| Some(native) == encode(after))
+}
+
+/// Refuses a new resource in which a mirror disagrees with its primary row.
+///
+/// # Errors
+/// 400 `invalidValue`.
+pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), ScimError> {
+    let mut mirrors = run.mapping.rows.iter().filter(|row| row.access == Access::Mirror);
+    mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_ref()))
 }
 
 /// The value of a row in a resource.
@@ -194,6 +210,21 @@ pub(super) fn check_readable_only(
     Ok(())
 }
 
+/// Read-only attributes in POST and PUT are ignored (RFC 7643 2.2), but a client that switches somebody off must not
+/// believe that it worked. Without an old state (POST) only `active: false` is such a wish.
+pub(super) fn check_active(run: &Run<'_>, sent: &Resource, old: Option<&Resource>) -> Result<(), ScimError> {
+    let read_only = |row: &&Row| row.access == Access::Read && *row.target.path.attribute == *"active";
+    let Some(row) = run.mapping.rows.iter().find(read_only) else { return Ok(()) };
+    let (asked, is) = (value(run, row, sent), old.and_then(|old| value(run, row, old)));
+    match asked {
+        None => Ok(()),
+        Some(asked) if is.is_some_and(|is| is == asked) || (old.is_none() && asked != Value::Bool(false)) => Ok(()),
+        Some(_) => Err(ScimError::mutability(
+            "active is read-only here: the application has no way to switch a user on or off; delete the user instead",
+        )),
+    }
+}
+
 /// Whether a row is about the path: the same sub-attribute, or one of the two names the whole attribute.
 fn covers(row: &Row, path: &AttrPath) -> bool {
     row.target.path.sub.is_none() || path.sub.is_none() || row.target.path.sub == path.sub
@@ -219,7 +250,13 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
 
 fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
     // Leaving `active` out is never a wish to switch somebody on or off.
-    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || &*row.target.path.attribute == "active"
+    let is_active = &*row.target.path.attribute == "active";
+    // An update that carries changed fields only cannot say that one is absent.
+    let no_form = row.omit == Omit::Absent
+        && run.mapping.ops.update.is_some()
+        && row.default.is_none()
+        && row.native_path().is_some_and(|path| path.list_field().is_none());
+    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || is_active || no_form
 }
 
 #[cfg(test)]

@@ -135,6 +135,11 @@ impl<T> Coroutine<T> {
         }
     }
 
+    /// A copy of the report gathered so far.
+    pub(super) fn report(&self) -> Report {
+        self.native.lock().report.clone()
+    }
+
     /// The report gathered so far.
     pub(super) fn take_report(&self) -> Report {
         std::mem::take(&mut self.native.lock().report)

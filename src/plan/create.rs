@@ -11,6 +11,7 @@ use crate::scim::{Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
+use super::members::Group;
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
@@ -29,6 +30,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
+    change::check_active(run, &resource, None)?;
+    change::check_mirrors(run, &resource)?;
 
     let call =
         run.mapping.ops.create.as_ref().ok_or_else(|| {
@@ -154,8 +157,9 @@ async fn follow_up(
         }
     }
     if !members.is_empty() && run.mapping.members.is_some() {
-        members::apply(run, &made.id, &made.key, MemberChange::Delta { add: members, remove: Vec::new() }).await?;
-        object = object.filter(|_| !members::live_in_document(run));
+        let group = Group { run, id: &made.id, key: &made.key, known: object.clone() };
+        members::apply(group, MemberChange::Delta { add: members, remove: Vec::new() }, &[]).await?;
+        object = object.filter(|_| members::outlasts_members(run));
     }
     if call.then.contains(&Phase::Get) {
         object = None;

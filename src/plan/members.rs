@@ -9,11 +9,11 @@ use crate::expr::Env;
 use crate::mapping::members::{MemberCall, MemberSource};
 use crate::mapping::{Call, Members, MissingPolicy, to_native};
 use crate::scim::patch::{self, MemberChange};
-use crate::scim::{PatchOp, ScimError};
+use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
 use super::judge::{Verdict, judge, reply_matches};
-use super::read::{self, MEMBERS};
+use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
 
@@ -31,34 +31,17 @@ pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, Sci
     Ok(patch::member_change(ops, "members"))
 }
 
-/// A change that only the current members can decide, decided.
-///
-/// # Errors
-/// 404 when there is no such group; what applying the operations refuses.
-pub(super) async fn resolve(
-    run: &Run<'_>,
-    id: &str,
-    ops: &[PatchOp],
-    change: MemberChange,
-) -> Result<MemberChange, ScimError> {
-    if !matches!(change, MemberChange::NeedsState) {
-        return Ok(change);
-    }
-    let object = read::fetch(run, id).await?;
-    let whole = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
-    let applied = patch::apply(&run.mapping.resource_type, whole, ops)?;
-    Ok(MemberChange::Set(applied.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default()))
-}
-
 /// Whether the current members must be known before anything is sent.
 pub(super) fn needs_state(run: &Run<'_>, change: &MemberChange) -> bool {
     let always = run.mapping.members.as_ref().is_some_and(|members| members.always_diff);
     matches!(change, MemberChange::NeedsState) || (always && !matches!(change, MemberChange::None))
 }
 
-/// Whether the member list is part of the group's own document.
-pub(super) fn live_in_document(run: &Run<'_>) -> bool {
-    run.mapping.members.as_ref().is_some_and(|members| matches!(members.source, MemberSource::Native(_)))
+/// Whether a group that was read before its members changed still shows its other attributes as they are.
+pub(super) fn outlasts_members(run: &Run<'_>) -> bool {
+    let apart = run.mapping.members.as_ref().is_some_and(|members| matches!(members.source, MemberSource::List(_)));
+    // The application's own version may count memberships.
+    apart && run.mapping.version.is_none()
 }
 
 /// Refuses members whose value cannot be an id of their type.
@@ -75,30 +58,65 @@ pub(super) fn check_ids(run: &Run<'_>, members: &Members, elements: &[Value]) ->
     Ok(())
 }
 
-/// Carries a change of membership out.
+/// The group whose members change.
+pub(super) struct Group<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) id: &'a str,
+    pub(super) key: &'a Value,
+    /// The group, if this request has read it already.
+    pub(super) known: Option<Object>,
+}
+
+/// What carrying a change of membership out came to.
+#[derive(Default)]
+pub(super) struct Applied {
+    /// Whether anything was sent.
+    pub(super) sent: bool,
+    /// The group, if it had to be read for this.
+    pub(super) read: Option<Object>,
+}
+
+/// Carries a change of membership out; `ops` decide a change that needs the current members.
 ///
 /// # Errors
-/// All calls are tried; if any failed, the worst mapped error, with counts.
-pub(super) async fn apply(run: &Run<'_>, id: &str, key: &Value, change: MemberChange) -> Result<(), ScimError> {
-    let Some(members) = &run.mapping.members else { return Ok(()) };
-    let target = Target { run, members, id, key };
-    let (add, remove) = match change {
-        MemberChange::None | MemberChange::NeedsState => return Ok(()),
-        MemberChange::Delta { add, remove } if !members.always_diff && has_deltas(members) => {
-            run.note("current members not read");
-            (values(&add), remove)
-        }
-        MemberChange::Delta { add, remove } => {
-            let current = target.current().await?;
-            let wanted = with_delta(&current, &values(&add), &remove);
-            return target.to_set(current, wanted).await;
-        }
-        MemberChange::Set(elements) => {
-            let current = target.current().await?;
-            return target.to_set(current, values(&elements)).await;
+/// 404 when there is no such group. All calls are tried; if any failed, the worst mapped error, with counts.
+pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp]) -> Result<Applied, ScimError> {
+    let Group { run, id, key, known } = group;
+    let Some(members) = &run.mapping.members else { return Ok(Applied::default()) };
+    let target = Target { run, members, key };
+    if let MemberChange::Delta { add, remove } = &change
+        && !members.always_diff
+        && has_deltas(members)
+    {
+        run.note("current members not read");
+        target.send_deltas(values(add), remove.clone()).await?;
+        return Ok(Applied { sent: true, read: None });
+    }
+    if matches!(change, MemberChange::None) {
+        return Ok(Applied::default());
+    }
+    let (object, read) = match known {
+        Some(object) => (object, None),
+        None => {
+            let object = read::fetch(run, id).await?;
+            (object.clone(), Some(object))
         }
     };
-    target.send_deltas(add, remove).await
+    let state = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
+    let current = member_values(&state);
+    let wanted = match change {
+        MemberChange::Delta { add, remove } => with_delta(&current, &values(&add), &remove),
+        MemberChange::Set(elements) => values(&elements),
+        MemberChange::None | MemberChange::NeedsState => {
+            member_values(&patch::apply(&run.mapping.resource_type, state, ops)?)
+        }
+    };
+    Ok(Applied { sent: target.to_set(current, wanted).await?, read })
+}
+
+/// Ids of the members a resource shows.
+fn member_values(resource: &Resource) -> Vec<String> {
+    values(resource.get(&MEMBERS).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default())
 }
 
 fn has_deltas(members: &Members) -> bool {
@@ -134,11 +152,10 @@ fn unknown_member(members: &Members, value: &str) -> ScimError {
     ScimError::invalid_value(format!("members: there is no {} with id '{value}'", members.of))
 }
 
-/// The group whose members change.
+/// Where membership calls go.
 struct Target<'a> {
     run: &'a Run<'a>,
     members: &'a Members,
-    id: &'a str,
     key: &'a Value,
 }
 
@@ -156,24 +173,19 @@ impl Delivery {
 }
 
 impl Target<'_> {
-    /// Ids of the current members. 404 when there is no such group.
-    async fn current(&self) -> Result<Vec<String>, ScimError> {
-        let object = read::fetch(self.run, self.id).await?;
-        let whole = read::whole(self.run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
-        Ok(values(whole.get(&MEMBERS).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()))
-    }
-
-    async fn to_set(&self, current: Vec<String>, wanted: Vec<String>) -> Result<(), ScimError> {
+    async fn to_set(&self, current: Vec<String>, wanted: Vec<String>) -> Result<bool, ScimError> {
         let (have, want): (HashSet<&String>, HashSet<&String>) = (current.iter().collect(), wanted.iter().collect());
         if have == want {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(set) = &self.members.set {
-            return self.send_set(set, &wanted).await;
+            self.send_set(set, &wanted).await?;
+            return Ok(true);
         }
         let add = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
         let remove = current.iter().filter(|value| !want.contains(value)).cloned().collect();
-        self.send_deltas(add, remove).await
+        self.send_deltas(add, remove).await?;
+        Ok(true)
     }
 
     async fn send_set(&self, set: &Call, wanted: &[String]) -> Result<(), ScimError> {
@@ -193,6 +205,10 @@ impl Target<'_> {
         }
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
+        }
+        if failures.absent && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
+            // 404 may be about the member or about the group; one that is not there explains every failure.
+            return Err(self.run.not_found(&id_text(self.key).unwrap_or_default()));
         }
         failures.into_result()
     }
@@ -271,6 +287,7 @@ impl Target<'_> {
             MissingPolicy::Reject => {
                 let who = delivery.values.join("', '");
                 failures.add(unknown_member(self.members, &who));
+                failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
             MissingPolicy::Create(attributes) => {
@@ -295,7 +312,7 @@ impl Target<'_> {
         let (of, call) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call))).ok_or_else(|| {
             ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of))
         })?;
-        let mut sent = crate::scim::Resource::default();
+        let mut sent = Resource::default();
         for (path, template) in attributes {
             let value = template
                 .eval(env)
@@ -337,11 +354,14 @@ struct Failures {
     worst: Option<ScimError>,
     failed: usize,
     succeeded: usize,
+    /// Some reply was 404.
+    absent: bool,
 }
 
 impl Failures {
     fn add(&mut self, error: ScimError) {
         self.failed += 1;
+        self.absent |= error.status == 404;
         if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
             self.worst = Some(error);
         }

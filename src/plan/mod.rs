@@ -104,6 +104,11 @@ impl Plan {
             }
         }
     }
+
+    /// What happened so far, while the plan waits for outcomes; the answer carries the whole report.
+    pub fn report(&self) -> Report {
+        self.coroutine.report()
+    }
 }
 
 impl std::fmt::Debug for Plan {

@@ -30,40 +30,27 @@ struct Page {
     marker: Option<String>,
 }
 
-/// Items `start` (from 0) to `start + count`, fetching no more pages than needed.
+/// Items `start` (from 0) to `start + count` of a list that can be entered anywhere, fetching no more pages than
+/// needed; `None` for a list that is only ever read from its beginning, and for one that must be to be counted.
 pub(super) async fn window(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
     start: usize,
     count: usize,
-    scan_max: usize,
-) -> Result<Window, ScimError> {
-    let paging = &list.paging;
-    let size = size_for(paging, count);
-    let found = match &paging.style {
-        PagingStyle::Page { page, first } => {
-            let stretch = Stretch { first: start - start % size, start, count, size };
-            numbered(run, list, env, &stretch, |target, turn| {
-                set_query(target, page, &(*first as usize + start / size + turn).to_string());
-            })
-            .await?
-        }
-        PagingStyle::Offset { offset, first } => {
-            let stretch = Stretch { first: start, start, count, size };
-            numbered(run, list, env, &stretch, |target, turn| {
-                set_query(target, offset, &(*first as usize + start + turn * size).to_string());
-            })
-            .await?
-        }
-        PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => None,
-    };
-    if let Some(window) = found {
-        return Ok(window);
+) -> Result<Option<Window>, ScimError> {
+    if !matches!(list.paging.style, PagingStyle::Page { .. } | PagingStyle::Offset { .. }) {
+        return Ok(None);
     }
-    let items = all(run, list, env, scan_max).await?;
-    let total = items.len();
-    Ok(Window { items: items.into_iter().skip(start).take(count).collect(), total })
+    let mut size = size_for(&list.paging, count);
+    loop {
+        match stretch(run, list, env, start, count, size).await? {
+            Stretch::Read(window) => return Ok(Some(window)),
+            // Pages are counted in the size that is served, so the count begins again.
+            Stretch::SmallerPages(served) => size = served,
+            Stretch::Uncounted => return Ok(None),
+        }
+    }
 }
 
 /// Every item, at most `max`.
@@ -119,7 +106,10 @@ impl<'e> Walk<'e> {
         let mut request = run.render(&list.call, &self.env, Rows::default())?;
         let seen = self.result.as_ref().map_or(0, Vec::len);
         let size = list.paging.max.max(1) as usize;
-        prepare(run, &mut request, &list.paging, self.turn, seen, size, self.marker.as_deref())?;
+        // A look-up of one object has no pages.
+        if !list.call.envelope.single {
+            prepare(run, &mut request, &list.paging, self.turn, seen, size, self.marker.as_deref())?;
+        }
         Ok(request)
     }
 
@@ -167,52 +157,62 @@ fn too_many(run: &Run<'_>, max: usize) -> ScimError {
     ))
 }
 
-/// What is wanted of a list whose pages can be addressed. Indices count from 0.
-struct Stretch {
-    /// The first item that is fetched.
-    first: usize,
-    /// The first item that is wanted.
-    start: usize,
-    count: usize,
-    /// Items per page.
-    size: usize,
+/// What an attempt to read a stretch came to.
+enum Stretch {
+    Read(Window),
+    /// The application serves pages of this size although it was asked for larger ones.
+    SmallerPages(usize),
+    /// Nobody says how many items there are, and the end was not reached.
+    Uncounted,
 }
 
-/// Page and offset lists: `aim` sets the position of turn 0, 1, ... `None` where the pages do not tell how many items
-/// there are: the application does not say, or it serves smaller pages than it was asked for.
-async fn numbered(
+async fn stretch(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
-    stretch: &Stretch,
-    aim: impl Fn(&mut String, usize),
-) -> Result<Option<Window>, ScimError> {
-    let Stretch { first, start, count, size } = *stretch;
-    let skip = start - first;
+    start: usize,
+    count: usize,
+    size: usize,
+) -> Result<Stretch, ScimError> {
+    let paged = matches!(list.paging.style, PagingStyle::Page { .. });
+    // The position of the first item that is read: with pages, a border at or before `start`.
+    let first = if paged { start - start % size } else { start };
+    let wanted = start - first + count.max(1);
     let mut collected: Vec<Value> = Vec::new();
-    let mut stated = None;
-    let mut ended = false;
-    for turn in 0.. {
+    let mut total = None;
+    loop {
+        let position = first.saturating_add(collected.len());
         let mut request = run.render(&list.call, env, Rows::default())?;
-        aim(&mut request.target, turn);
+        match &list.paging.style {
+            PagingStyle::Page { page, first } => {
+                set_query(&mut request.target, page, &(position / size).saturating_add(*first as usize).to_string());
+            }
+            PagingStyle::Offset { offset, first } => {
+                set_query(&mut request.target, offset, &position.saturating_add(*first as usize).to_string());
+            }
+            PagingStyle::None | PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => {}
+        }
         set_size(&mut request, &list.paging, size);
         let page = fetch(run, list, env, request).await?;
-        ended = page.items.len() < size;
-        stated = page.total.or(stated);
+        let got = page.items.len();
+        total = page.total.or(total);
         collected.extend(page.items);
-        if ended || collected.len() >= skip + count.max(1) {
+        let end = first.saturating_add(collected.len());
+        let more = got > 0 && total.map_or(got >= size, |total| end < total);
+        // A short page that is not the last one, or that ends behind the last item, is not the page it was taken for.
+        let misplaced = got > 0 && total.is_some_and(|total| end > total);
+        if paged && got < size && (more || misplaced) {
+            return Ok(Stretch::SmallerPages(got));
+        }
+        if !more && (first == 0 || !collected.is_empty()) {
+            total = total.or(Some(end));
+        }
+        if !more || collected.len() >= wanted {
             break;
         }
     }
-    let seen = first + collected.len();
-    // Only the last page is short, and behind the end there is nothing.
-    let plausible = |total: usize| if collected.is_empty() { total <= first } else { !ended || seen == total };
-    let total = match stated {
-        Some(total) => Some(total).filter(|total| plausible(*total)),
-        None => (ended && (first == 0 || seen > first)).then_some(seen),
-    };
-    let items = || collected.into_iter().skip(skip).take(count).collect();
-    Ok(total.map(|total| Window { items: items(), total }))
+    let items = collected.into_iter().skip(start - first).take(count).collect();
+    Ok(total.map_or(Stretch::Uncounted, |total| Stretch::Read(Window { items, total })))
 }
 
 /// The page size for a request of `count`: never 0 (some applications read it as "all") and never over the maximum.
@@ -273,7 +273,7 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     let total = total(envelope, &reply);
     let items = match envelope.items.get(&reply.body) {
         Some(Value::Array(items)) => items.clone(),
-        Some(Value::Null) | None if total.is_none_or(|total| total == 0) && !envelope.items.is_whole() => Vec::new(),
+        Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
         _ => {
             return Err(ScimError::new(
                 502,
@@ -283,6 +283,16 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     };
     let marker = marker(&list.paging, &reply);
     Ok(Page { items, total, marker })
+}
+
+/// Some applications leave an empty list out. Where a total is part of every reply, it must say so too; otherwise an
+/// error in the form of a success would look like an application without users.
+fn may_be_left_out(envelope: &Envelope, total: Option<usize>) -> bool {
+    let empty = match envelope.total {
+        Total::Path(_) => total == Some(0),
+        Total::Walk => true,
+    };
+    empty && !envelope.items.is_whole()
 }
 
 fn empty() -> Page {

@@ -97,7 +97,7 @@ impl Asked {
         let more = self.by_cursor && taken > 0 && end < total;
         let response = ListResponse {
             total_results: Some(total as u64),
-            start_index: (!self.by_cursor).then(|| self.start as u64 + 1),
+            start_index: (!self.by_cursor).then(|| (self.start as u64).saturating_add(1)),
             resources,
             next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
             previous_cursor: None,
@@ -138,7 +138,12 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
-            let window = pages::window(run, list, &run.env(), start, count, scan_max(run)).await?;
+            let Some(window) = pages::window(run, list, &run.env(), start, count).await? else {
+                let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
+                let total = all.len();
+                let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
+                return Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total });
+            };
             let taken = window.items.len();
             let objects = objects(run, window.items);
             let resources = read::whole(run, objects, &wants).await?;

@@ -7,14 +7,15 @@ use serde_json::{Map, Value};
 
 use crate::dialect::{self, PatchLimits, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::row::{Access, Row, Source};
-use crate::mapping::{Body, BodyNode, Call, NativePath, Order, RowSet, WriteRule, to_native};
+use crate::mapping::row::{Access, Omit, Row, Source};
+use crate::mapping::{Body, BodyNode, Call, Order, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
+use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
@@ -40,23 +41,40 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     } else {
         None
     };
-    let latest = match direct {
+    let written = match direct {
         Some(direct) => {
             if !direct.is_empty() {
                 run.note("old state not read");
             }
-            send_direct(run, &key, direct).await?
+            Written { before: None, after: send_direct(run, &key, direct).await? }
         }
-        None => send_difference(run, id, &ops, &member_ops, request).await?,
+        None => send_difference(run, id, &ops, request).await?,
     };
-    let change = members::resolve(run, id, &member_ops, change).await?;
-    let latest = if matches!(change, MemberChange::None) {
-        latest
-    } else {
-        members::apply(run, id, &key, change).await?;
-        None
-    };
+    let latest = with_members(run, id, &key, written, change, &member_ops).await?;
     updated(run, id, latest, &projection, run.mapping.members.is_some()).await
+}
+
+/// What writing attributes left behind.
+struct Written {
+    /// The object as read before, if it was.
+    before: Option<Object>,
+    /// The object as it is, if that is known.
+    after: Option<Object>,
+}
+
+/// Changes the members after the attributes; answers with the object as it is, if that is known.
+async fn with_members(
+    run: &Run<'_>,
+    id: &str,
+    key: &Value,
+    written: Written,
+    change: MemberChange,
+    ops: &[PatchOp],
+) -> Result<Option<Object>, ScimError> {
+    let Written { before, after } = written;
+    let group = Group { run, id, key, known: after.clone().or(before) };
+    let Applied { sent, read } = members::apply(group, change, ops).await?;
+    Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
 }
 
 /// `PUT /Type/{id}`.
@@ -65,7 +83,11 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
-    let normalised = dialect::resource(resource_type, body, Purpose::Replace, &mut repairs);
+    let purpose = match run.mapping.put_omitted {
+        PutOmitted::Clear => Purpose::Replace,
+        PutOmitted::Keep => Purpose::Merge,
+    };
+    let normalised = dialect::resource(resource_type, body, purpose, &mut repairs);
     run.record_repairs(&repairs);
     run.record_id(id);
     let normalised = normalised?;
@@ -78,21 +100,18 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
+    change::check_active(run, &sent, Some(&old))?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
-    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
-    let wanted = match members {
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    let change = match members {
         Some(members) if run.mapping.members.is_some() => MemberChange::Set(members),
         None if members_cleared && run.mapping.members.is_some() => MemberChange::Set(Vec::new()),
         _ => MemberChange::None,
     };
     let key = object.key.clone();
-    let latest = if matches!(wanted, MemberChange::None) {
-        if changed == 0 { Some(object) } else { latest }
-    } else {
-        members::apply(run, id, &key, wanted).await?;
-        None
-    };
+    let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
+    let latest = with_members(run, id, &key, written, change, &[]).await?;
     updated(run, id, latest, &projection, false).await
 }
 
@@ -126,17 +145,16 @@ async fn send_difference(
     run: &Run<'_>,
     id: &str,
     ops: &[PatchOp],
-    member_ops: &[PatchOp],
     request: &ScimRequest,
-) -> Result<Option<Object>, ScimError> {
+) -> Result<Written, ScimError> {
     let object = read::fetch(run, id).await?;
     guard_version(run, &object, request).await?;
     let old = read::base(run, &object);
     let new = patch::apply(&run.mapping.resource_type, old.clone(), ops)?;
     change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
     let changed = change::changed_rows(run, &old, &new)?;
-    let latest = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
-    Ok(if changed == 0 && member_ops.is_empty() { Some(object) } else { latest })
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    Ok(Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) })
 }
 
 /// A row and its value to be; `None` clears it.
@@ -144,7 +162,7 @@ type DirectChange = (usize, Option<Value>);
 
 /// The operations as values of rows, if no old state is needed to say what they mean.
 fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
-    if run.mapping.ops.update.is_none() || run.mapping.gone.is_some() {
+    if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
         return None;
     }
     let mut changes: Vec<DirectChange> = Vec::new();
@@ -169,7 +187,9 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
                 (Some(_), None, None) => None,
                 _ => return None,
             };
-            if !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
+            let refused = value.is_none() && row.default.is_none() && matches!(row.omit, Omit::Absent | Omit::Keep);
+            // Removing what is not there is no change, whether or not the application could remove it.
+            if refused || !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
                 return None;
             }
             changes.retain(|(other, _)| other != index);
@@ -337,6 +357,12 @@ async fn ordinary(
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
     if let Some(update) = &run.mapping.ops.update {
+        if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
+            return Err(ScimError::invalid_value(format!(
+                "{} cannot be removed: the application's update has no form for a field that is not there",
+                row.target
+            )));
+        }
         if changed.as_object().is_some_and(Map::is_empty) && matches!(update.body, Body::Rows) {
             return Ok(None);
         }
@@ -347,21 +373,15 @@ async fn ordinary(
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
-    let whole = merged(native.clone(), &changed, &run.mapping.strip);
+    let mut whole = native.clone();
+    merge(&mut whole, &changed, 0);
+    to_native::left_out(run.mapping, rows, state).for_each(|(_, path)| path.put(&mut whole, None));
     if whole == *native {
         return Ok(None);
     }
+    run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
     let reply = run.call(replace, env, Rows { mapped: Some(&whole), changed: Some(&changed) }).await?;
     Ok(shown(run, replace, &reply, env))
-}
-
-/// The old document with the changed fields in it and what must not be sent taken out.
-fn merged(mut document: Value, changed: &Value, strip: &[NativePath]) -> Value {
-    merge(&mut document, changed, 0);
-    for path in strip {
-        path.put(&mut document, None);
-    }
-    document
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.

@@ -147,12 +147,12 @@ fn discovery_shows_what_the_mapping_holds() {
     assert_eq!(names, ["User", "EnterpriseUser", "AcmeUser"]);
     let password = announced(user, 0, "password");
     assert_eq!((password.mutability, password.returned), (Mutability::WriteOnly, Returned::Never));
-    assert_eq!(announced(user, 0, "groups").returned, Returned::Request);
+    assert_eq!(announced(user, 0, "groups").returned, Returned::Default);
     let manager = announced(user, 1, "manager");
     assert_eq!(manager.sub_attribute("displayName").unwrap().mutability, Mutability::ReadOnly);
     assert_eq!(announced(user, 2, "badges").sub_attributes.len(), 2);
     assert!(announced(mapping(&snapshot, "Group"), 0, "displayName").required);
-    assert!(matches!(user.inverse.as_ref().unwrap().source, InverseSource::Call(..)));
+    assert!(matches!(user.inverse.as_ref().unwrap().source, InverseSource::Native(_)));
     let snapshot = example("d-always-200.toml");
     let emails = announced(mapping(&snapshot, "User"), 0, "emails");
     let shown: Vec<&str> = emails.sub_attributes.iter().map(|sub| &*sub.name).collect();

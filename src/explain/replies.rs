@@ -1,0 +1,128 @@
+//! Canned replies of the application, and which call each one answers.
+//!
+//! In: a TOML list. Out: one outcome per call. A reply that names its call answers that call only; the others are
+//! used up in order.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
+
+/// One `[[reply]]`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ReplyEntry {
+    /// Method and target, `GET /users/7`; without it the reply answers the next call that no other one names.
+    pub call: Option<String>,
+    /// HTTP status.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Headers, names in any case.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Body text, usually JSON.
+    #[serde(default)]
+    pub body: String,
+    /// Instead of an answer: `connect_error`, `interrupted`, `timeout` or `too_large`.
+    pub failed: Option<String>,
+    /// How many calls it answers.
+    #[serde(default = "once")]
+    pub times: usize,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn once() -> usize {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    reply: Vec<ReplyEntry>,
+}
+
+/// What is wrong with a list of replies.
+#[derive(Debug, thiserror::Error)]
+pub enum RepliesError {
+    /// Not TOML, or not `[[reply]]` tables.
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    /// `failed` is none of the known words.
+    #[error("`failed = \"{0}\"` is not known; possible: connect_error, interrupted, timeout, too_large")]
+    Failure(String),
+}
+
+/// Replies that are left.
+#[derive(Clone, Debug, Default)]
+pub struct Replies {
+    left: Vec<Canned>,
+}
+
+#[derive(Clone, Debug)]
+struct Canned {
+    call: Option<String>,
+    outcome: NativeOutcome,
+    times: usize,
+}
+
+impl Replies {
+    /// Reads `[[reply]]` tables.
+    pub fn parse(text: &str) -> Result<Self, RepliesError> {
+        Self::new(toml::from_str::<File>(text)?.reply)
+    }
+
+    /// Replies in the order in which they are used.
+    pub fn new(entries: Vec<ReplyEntry>) -> Result<Self, RepliesError> {
+        Ok(Self { left: entries.into_iter().map(canned).collect::<Result<_, _>>()? })
+    }
+
+    /// The reply to a call.
+    pub(super) fn take(&mut self, call: &NativeCall) -> Option<NativeOutcome> {
+        let line = format!("{} {}", call.method, call.target);
+        let named = self.left.iter().position(|canned| canned.call.as_ref() == Some(&line));
+        let index = named.or_else(|| self.left.iter().position(|canned| canned.call.is_none()))?;
+        let canned = self.left.get_mut(index)?;
+        canned.times = canned.times.saturating_sub(1);
+        let outcome = canned.outcome.clone();
+        if canned.times == 0 {
+            self.left.remove(index);
+        }
+        Some(outcome)
+    }
+
+    /// The calls that were expected and not made.
+    pub(super) fn unused(&self) -> impl Iterator<Item = &str> {
+        self.left.iter().map(|canned| canned.call.as_deref().unwrap_or("a reply without `call`"))
+    }
+}
+
+fn canned(entry: ReplyEntry) -> Result<Canned, RepliesError> {
+    let outcome = match entry.failed {
+        Some(word) => {
+            let known = FAILURES.into_iter().find(|failure| failure.as_str() == word);
+            NativeOutcome::Failed(known.ok_or(RepliesError::Failure(word))?)
+        }
+        None => NativeOutcome::Reply(reply(entry.status, entry.headers, &entry.body)),
+    };
+    Ok(Canned { call: entry.call, outcome, times: entry.times.max(1) })
+}
+
+/// As the native client would have read it.
+fn reply(status: u16, headers: BTreeMap<String, String>, body: &str) -> NativeReply {
+    let parsed = if body.trim().is_empty() { Ok(Value::Null) } else { serde_json::from_str(body) };
+    NativeReply {
+        status,
+        headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+        unreadable: parsed.is_err(),
+        body: parsed.unwrap_or_default(),
+    }
+}
+
+const FAILURES: [NativeFailure; 4] =
+    [NativeFailure::Connect, NativeFailure::Interrupted, NativeFailure::Timeout, NativeFailure::TooLarge];

@@ -1,0 +1,1 @@
+//! How transcripts look where no case shows it.
