@@ -11,6 +11,7 @@ use crate::scim::{Resource, ScimError};
 use super::ScimRequest;
 use super::call::{Report, ScimResponse};
 use super::read::Object;
+use super::render::encode_query;
 use super::run::Run;
 
 /// Bounds of query parameters, from the configuration.
@@ -29,7 +30,7 @@ pub(super) fn filter_limits(run: &Run<'_>) -> FilterLimits {
 pub(super) fn finish(run: &Run<'_>, resource: &mut Resource, object: &Object, complete: bool) {
     set_schemas(resource, &run.mapping.resource_type);
     let version = match &object.version {
-        Some(native) => Some(format!("W/\"{native}\"")),
+        Some(native) => Some(entity_tag(native)),
         None => complete.then(|| computed_version(resource)),
     };
     let mut meta = match resource.0.remove("meta") {
@@ -42,6 +43,16 @@ pub(super) fn finish(run: &Run<'_>, resource: &mut Resource, object: &Object, co
         meta.insert("version".to_owned(), Value::from(version));
     }
     resource.0.insert("meta".to_owned(), Value::Object(meta));
+}
+
+/// The application's version as a weak entity tag. An entity tag keeps its value; in anything else, what a tag may not
+/// hold (RFC 9110 8.8.3) is percent-encoded.
+fn entity_tag(native: &str) -> String {
+    let opaque = native.trim().trim_start_matches("W/");
+    let opaque = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(opaque);
+    // A comma is allowed as well, but would end the tag in the eyes of who splits a list of them.
+    let allowed = |c: char| matches!(c, '!' | '#'..='+' | '-'..='~');
+    if opaque.chars().all(allowed) { format!("W/\"{opaque}\"") } else { format!("W/\"{}\"", encode_query(opaque)) }
 }
 
 /// A weak entity tag over the content (RFC 7644 3.14).
@@ -132,7 +143,15 @@ fn names_version(list: &str, current: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names_version;
+    use super::{entity_tag, names_version};
+
+    #[test]
+    fn a_native_version_becomes_a_tag() {
+        assert_eq!(entity_tag("7"), "W/\"7\"");
+        assert_eq!(entity_tag("\"v1\""), "W/\"v1\"");
+        assert_eq!(entity_tag("W/\"v1\""), "W/\"v1\"");
+        assert_eq!(entity_tag("2024-01-02 03:04\""), "W/\"2024-01-02%2003%3A04%22\"");
+    }
 
     #[test]
     fn entity_tags_compare_weakly() {

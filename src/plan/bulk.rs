@@ -181,8 +181,8 @@ fn outcome(run: &Run<'_>, operation: &Operation, response: ScimResponse) -> Outc
         result.insert("bulkId".to_owned(), Value::from(bulk_id.as_str()));
     }
     let location = body.pointer("/meta/location").and_then(Value::as_str).map(str::to_owned);
-    let location = location
-        .or_else(|| (operation.method != "POST").then(|| format!("{}{}", run.context.base_url, operation.path)));
+    let names_resource = operation.method != "POST" && operation.path.starts_with('/');
+    let location = location.or_else(|| names_resource.then(|| format!("{}{}", run.context.base_url, operation.path)));
     if let Some(location) = location {
         result.insert("location".to_owned(), Value::from(location));
     }

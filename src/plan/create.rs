@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
-use crate::expr::Env;
+use crate::expr::{Env, Name};
 use crate::mapping::{Body, BodyNode, Call, Collision, Phase, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
@@ -109,7 +109,8 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
     let scim = Value::Object(resource.0.clone());
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
-    let document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
+    let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
+    with_key(run, call, derived.as_ref(), &mut document);
     let rows = Rows { mapped: Some(&document), changed: Some(&document) };
     let reply = match run.verdict(call, &env, rows).await? {
         Verdict::Ok(reply) | Verdict::Accepted(reply) => reply,
@@ -125,6 +126,15 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
     })?;
     let id = id_text(&key).unwrap_or_default();
     Ok(Made { id, key, object })
+}
+
+/// A key that the adapter computed travels in the document, unless the call carries it in its path.
+pub(super) fn with_key(run: &Run<'_>, call: &Call, derived: Option<&Value>, document: &mut Value) {
+    let native = &run.mapping.id.native;
+    let in_path = call.segments.iter().any(|segment| segment.uses(Name::Id));
+    if let Some(key) = derived.filter(|_| !in_path && native.get(document).is_none_or(Value::is_null)) {
+        native.put(document, Some(key.clone()));
+    }
 }
 
 /// `save = { id = .. }`.

@@ -12,6 +12,7 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
+use super::create;
 use super::judge::{Verdict, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
@@ -290,16 +291,35 @@ impl Target<'_> {
                 failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
-            MissingPolicy::Create(attributes) => {
-                let env = delivery.env(self);
-                self.create_member(attributes, &env).await?;
-                match self.run.verdict(&call.call, &env, Rows::default()).await? {
-                    Verdict::Failed(error) => failures.add(error),
-                    _ => failures.succeeded += 1,
-                }
-            }
+            MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
+                Ok(()) => failures.succeeded += 1,
+                Err(error) => failures.add(error),
+            },
         }
         Ok(())
+    }
+
+    /// Creates an unknown member and repeats the add, once.
+    async fn create_and_add(
+        &self,
+        call: &MemberCall,
+        delivery: &Delivery,
+        attributes: &[(crate::scim::AttrPath, crate::expr::Template)],
+    ) -> Result<(), ScimError> {
+        let who = delivery.values.join("', '");
+        let env = delivery.env(self);
+        self.run.note(format!("unknown member {who} is created"));
+        self.create_member(attributes, &env).await.map_err(|mut error| {
+            error.detail = format!("members: {} '{who}' could not be created: {}", self.members.of, error.detail);
+            error
+        })?;
+        let request = self.run.render(&call.call, &env, Rows::default())?;
+        let outcome = self.run.native.together(vec![request], 1).await?.pop();
+        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        if self.is_missing(call, &outcome, &env) {
+            return Err(unknown_member(self.members, &who));
+        }
+        judge(self.run, &call.call, &outcome, &env).into_result().map(drop)
     }
 
     /// Creates an unknown member through its type's own `create`.
@@ -328,8 +348,10 @@ impl Target<'_> {
         };
         let env = Env { id: key.as_ref(), scim: Some(&scim), ..of.env() };
         let rows = to_native::create_rows(of.mapping);
-        let document =
-            to_native::document(of.mapping, rows, &normalised.resource, None, to_native::Purpose::Create, &env)?;
+        let purpose = to_native::Purpose::Create;
+        let mut document = to_native::document(of.mapping, rows, &normalised.resource, None, purpose, &env)?;
+        let derived = key.as_ref().filter(|_| of.mapping.id.derive.is_some());
+        create::with_key(&of, call, derived, &mut document);
         of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
     }
 }

@@ -138,16 +138,17 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
-            let Some(window) = pages::window(run, list, &run.env(), start, count).await? else {
-                let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
-                let total = all.len();
-                let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
-                return Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total });
-            };
-            let taken = window.items.len();
-            let objects = objects(run, window.items);
-            let resources = read::whole(run, objects, &wants).await?;
-            Ok(Found { resources, taken, total: window.total })
+            let window = pages::window(run, list, &run.env(), start, count).await?;
+            if let Some((items, total)) = window.and_then(|window| Some((window.items, window.total?))) {
+                let taken = items.len();
+                let resources = read::whole(run, objects(run, items), &wants).await?;
+                return Ok(Found { resources, taken, total });
+            }
+            // Without a total nobody could tell the end of the list from the end of a page.
+            let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
+            let total = all.len();
+            let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
+            Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total })
         }
         (filter, sort) => {
             let candidates = match filter {

@@ -185,6 +185,10 @@ fn functions_of_cel() {
         ("[[1, 2], [3]].map(x, x.map(y, y + size(x)))", json!([[3, 4], [4]])),
         ("[1].map(scim, scim + 1)", json!([2])),
     ]);
+}
+
+#[test]
+fn functions_of_cel_refuse_what_they_cannot_take() {
     check_errors(&[
         ("int(org)", EvalError::Conversion { function: "int" }),
         ("int(1e30 * scim.rank)", EvalError::Overflow),
