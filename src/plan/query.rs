@@ -17,6 +17,7 @@ use crate::scim::{AttrPath, Resource, ScimError};
 use super::call::ScimResponse;
 use super::coroutine::Native;
 use super::cursor::{self, Binding};
+use super::pages::Window;
 use super::read::{self, Object};
 use super::run::Run;
 use super::{Context, ScimRequest, answer, pages};
@@ -138,8 +139,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
-            let window = pages::window(run, list, &run.env(), start, count).await?;
-            if let Some((items, total)) = window.and_then(|window| Some((window.items, window.total?))) {
+            if let Some(Window { items, total }) = pages::window(run, list, &run.env(), start, count).await? {
                 let taken = items.len();
                 let resources = read::whole(run, objects(run, items), &wants).await?;
                 return Ok(Found { resources, taken, total });
