@@ -19,7 +19,7 @@ use crate::{Options, Outcome};
 
 /// The one secret of the run: the application's key and the sidecar's bearer token alike.
 const TOKEN: &str = "bench-only-token";
-const SCIM_BASE: &str = "/scim/v2";
+const SCIM_BASE: &str = "/scim/v2/demo/bench";
 /// Resources that are read and changed in turn; above the number of connections, so that no two meet on one.
 const POOL: usize = 256;
 
@@ -216,8 +216,8 @@ fn sidecar_command(binary: &Path, folder: &Path, listen: SocketAddr, upstream: S
 
 /// Replaces the addresses in a config and lists the environment variables it takes its secrets from.
 ///
-/// By line and not by a parser, so that the config stays the shipped one in everything else. The first `listen` is
-/// the data listener; any other gets a port of its own.
+/// By line and not by a parser, so that the config stays the shipped one in everything else. The admin listener gets
+/// a port of its own.
 fn moved_config(shipped: &str, listen: SocketAddr, upstream: SocketAddr) -> Outcome<(String, Vec<String>)> {
     let (mut lines, mut secrets) = (Vec::new(), Vec::new());
     let mut listeners = 0;
@@ -226,11 +226,12 @@ fn moved_config(shipped: &str, listen: SocketAddr, upstream: SocketAddr) -> Outc
         secrets.extend(named.map(str::to_owned));
         let key = line.split('=').next().unwrap_or_default().trim();
         if key == "listen" {
-            let address = if listeners == 0 { listen } else { free_address()? };
             listeners += 1;
-            lines.push(format!("listen = \"{address}\""));
+            lines.push(format!("listen = \"{listen}\""));
+        } else if key == "admin_listen" {
+            lines.push(format!("admin_listen = \"{}\"", free_address()?));
         } else if key == "url" {
-            lines.push(format!("url = \"http://{upstream}/api\""));
+            lines.push(format!("url = \"http://{upstream}\""));
         } else {
             lines.push(line.to_owned());
         }

@@ -1,7 +1,7 @@
 //! Writes to one resource take turns.
 //!
 //! A read, a merge and a write are three steps; two requests that interleave them would lose one another's change.
-//! Identity providers do send several small PATCHes to one group at the same time.
+//! Identity providers do send several small changes to one group at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

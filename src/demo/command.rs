@@ -128,17 +128,13 @@ async fn demo(args: DemoArgs) -> Result<Ending, CommandError> {
     let listener = TcpListener::bind(ANY_PORT).await?;
     let app = Acme::start(listener, AcmeOptions::new(&key)).await?;
     let setup = Setup {
-        name: "config.toml".to_owned(),
+        file: "config.toml".into(),
         text: CONFIG.to_owned(),
         listen: args.listen.unwrap_or(ANY_PORT),
         upstream: Some(format!("http://{}", app.addr())),
+        variables: vec![("SCIM_TOKEN", token.clone()), ("ACME_KEY", key)],
     };
-    let environment = |name: &str| match name {
-        "SCIM_TOKEN" => Some(token.clone()),
-        "ACME_KEY" => Some(key.clone()),
-        _ => None,
-    };
-    let sidecar = Sidecar::start(setup, environment).await?;
+    let sidecar = Sidecar::start(setup).await?;
     let base = sidecar.base_url();
     if args.no_cycle {
         say(&format!("READY base_url={base} token={token}\n"))?;
@@ -179,19 +175,10 @@ async fn cycle(args: CycleArgs) -> Result<Ending, CommandError> {
         let target = Target { base, token: token.unwrap_or_default(), profile: args.profile };
         return Ok(ending(cycles(args.idp, &target, &Elsewhere).await?));
     };
-    let setup = Setup {
-        name: file.display().to_string(),
-        text: read_text(&file).await?,
-        listen: ANY_PORT,
-        upstream: args.upstream,
-    };
+    let text = read_text(&file).await?;
     // Nobody else is let in, so that the provider's token may be any.
-    let token = token.unwrap_or_else(random_word);
-    let environment = |name: &str| match name {
-        "SCIM_TOKEN" => Some(token.clone()),
-        name => std::env::var(name).ok(),
-    };
-    let sidecar = Sidecar::start(setup, environment).await?;
+    let variables = vec![("SCIM_TOKEN", token.unwrap_or_else(random_word))];
+    let sidecar = Sidecar::start(Setup { file, text, listen: ANY_PORT, upstream: args.upstream, variables }).await?;
     let target = Target { base: sidecar.base_url(), token: sidecar.token().to_owned(), profile: args.profile };
     let tally = cycles(args.idp, &target, sidecar.observer()).await?;
     sidecar.stop();

@@ -1,38 +1,40 @@
 //! The sidecar in this process: a configuration in, a server out that remembers what it did.
 //!
-//! It is the server that `run` starts, without its files and signals: the configuration is a text, secrets come from
-//! a function, and every exchange is kept for a moment, so that a cycle can show what a request became.
+//! It is the server that `run` starts, without its reloads and signals: the configuration is a text, secrets may be
+//! given as values, and every exchange is kept for a moment, so that a cycle can show what a request became.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use http::Uri;
 
 use super::cycle::Observer;
-use crate::adapter::{Adapter, AdapterError, ExchangeRecord, ExchangeSink, ResourceLocks, Shared};
+use crate::adapter::{ExchangeRecord, ExchangeSink, ResourceLocks, Shared};
 use crate::auth::AuthKind;
+use crate::config::reload::LoadError;
 use crate::config::secret::{Secret, SecretKind};
-use crate::config::{self, BaseUrl, ResolvedSecrets, Snapshot, Source};
-use crate::proxy::edge::{Bounds, Live};
-use crate::proxy::forward::TrustedProxies;
-use crate::proxy::upstream::{Upstream, UpstreamTarget};
+use crate::config::{BaseUrl, ResolvedSecrets, Snapshot, Source, compile, render};
+use crate::server::load::{prepare, resolve_secrets};
 use crate::server::{self, BindError, Listeners, RunOptions, Running};
 use crate::telemetry::Metrics;
 
 /// What a sidecar is started with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Name of the configuration, for what is said about it.
-    pub name: String,
+    /// Name of the configuration; files that it refers to are looked for beside it.
+    pub file: PathBuf,
     /// The configuration.
     pub text: String,
     /// Where to listen, instead of where the configuration says.
     pub listen: SocketAddr,
     /// Where the application is, instead of where the configuration says.
     pub upstream: Option<String>,
+    /// Secrets by the name of the environment variable that they stand for; others come from the environment.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A running sidecar. It stops with [`Sidecar::stop`] or with the process.
@@ -50,20 +52,12 @@ pub enum SidecarError {
     /// The configuration is wrong; everything that is.
     #[error("{0}")]
     Config(String),
-    /// A variable that a secret comes from is not set.
-    #[error("{place}: {name} is not set")]
-    Secret {
-        /// Where the configuration refers to it.
-        place: String,
-        /// The variable or file.
-        name: String,
-    },
     /// The address of the application is none.
     #[error("{0} is not the URL of an application")]
     Upstream(String),
     /// The configuration cannot be served.
     #[error(transparent)]
-    Adapter(#[from] AdapterError),
+    Load(#[from] LoadError),
     /// The metrics cannot be registered, which a test excludes.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
@@ -76,20 +70,21 @@ pub enum SidecarError {
 }
 
 impl Sidecar {
-    /// Compiles the configuration and serves it. `environment` gives the values of variables.
+    /// Compiles the configuration and serves it.
     ///
     /// # Errors
     /// [`SidecarError`].
-    pub async fn start(setup: Setup, environment: impl Fn(&str) -> Option<String>) -> Result<Sidecar, SidecarError> {
-        let source = Source { name: setup.name.into(), text: setup.text };
-        let mut snapshot = config::compile(source).map_err(|found| SidecarError::Config(config::render(&found)))?;
+    pub async fn start(setup: Setup) -> Result<Sidecar, SidecarError> {
+        let source = Source { name: setup.file.display().to_string().into(), text: setup.text };
+        let mut snapshot = compile(source).map_err(|findings| SidecarError::Config(render(&findings)))?;
         if let Some(url) = setup.upstream {
             let url = base_url(&url).ok_or(SidecarError::Upstream(url))?;
             for backend in &mut snapshot.backends {
                 backend.url = url.clone();
             }
         }
-        let secrets = resolve(&snapshot, environment)?;
+        supply(&mut snapshot, &setup.variables);
+        let secrets = resolve_secrets(&snapshot, setup.file.parent().unwrap_or(Path::new(""))).await?;
         let token = inbound_token(&snapshot, &secrets);
         let base_path = snapshot.routes.first().map(|route| sample_path(&route.label)).unwrap_or_default();
         let any_port = SocketAddr::new(setup.listen.ip(), 0);
@@ -100,7 +95,7 @@ impl Sidecar {
         let shared =
             Shared { metrics: Arc::clone(&metrics), locks: Arc::new(ResourceLocks::default()), sink: Some(sink) };
         let options = RunOptions { max_connections: snapshot.server.max_connections };
-        let live = live(Arc::new(snapshot), &secrets, shared).await?;
+        let live = prepare(Arc::new(snapshot), &secrets, shared).await?;
         let running = server::start(Arc::new(ArcSwap::from_pointee(live)), listeners, options, metrics)?;
         Ok(Sidecar { running, seen, base_path, token })
     }
@@ -164,56 +159,14 @@ impl Observer for Elsewhere {
     }
 }
 
-async fn live(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Live, AdapterError> {
-    let (server, limits) = (&snapshot.server, &snapshot.limits);
-    let bounds = Bounds {
-        header_max_bytes: limits.header_max_bytes,
-        header_timeout: limits.header_timeout,
-        body_max_bytes: limits.body_max_bytes,
-        body_timeout: limits.body_timeout,
-        keepalive_timeout: limits.keepalive_timeout,
-        keep_accepting: server.keep_accepting,
-        drain_timeout: server.drain_timeout,
-    };
-    let upstream = match server.passthrough.and_then(|index| snapshot.backends.get(index)) {
-        Some(backend) => Some(
-            Upstream::start(UpstreamTarget {
-                name: Arc::clone(&backend.name),
-                tls: backend.url.tls,
-                host: backend.url.host.clone(),
-                port: backend.url.port,
-                connect_timeout: limits.upstream_connect_timeout,
-                read_timeout: limits.upstream_read_timeout,
-                idle_timeout: limits.keepalive_timeout,
-                generation: 1,
-            })
-            .await,
-        ),
-        None => None,
-    };
-    let trusted = TrustedProxies::new(server.trusted_proxies.iter().map(|range| (range.addr, range.prefix)));
-    let hash = snapshot.hash.clone();
-    let scim = Arc::new(Adapter::new(snapshot, secrets, shared)?);
-    Ok(Live { hash, bounds, trusted, upstream, scim })
-}
-
-fn resolve(snapshot: &Snapshot, environment: impl Fn(&str) -> Option<String>) -> Result<ResolvedSecrets, SidecarError> {
-    let text = |reference: &config::secret::SecretRef| match &reference.kind {
-        SecretKind::Env(name) => environment(name).ok_or_else(|| name.clone()),
-        SecretKind::File(path) => {
-            std::fs::read_to_string(path).map(|text| text.trim_end().to_owned()).map_err(|_| path.clone())
+/// Puts the given values in the place of environment variables.
+fn supply(snapshot: &mut Snapshot, variables: &[(&'static str, String)]) {
+    for reference in &mut snapshot.secrets {
+        let SecretKind::Env(name) = &reference.kind else { continue };
+        if let Some((_, value)) = variables.iter().find(|(known, _)| known == name) {
+            reference.kind = SecretKind::Plain(Secret::new(value.as_str()));
         }
-        SecretKind::Sha256(bytes) => {
-            Ok(bytes.iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}")))
-        }
-        SecretKind::Plain(secret) => Ok(secret.expose().to_owned()),
-    };
-    let resolved = snapshot.secrets.iter().enumerate().map(|(index, reference)| {
-        let secret = text(reference);
-        let missing = |name| SidecarError::Secret { place: reference.origin.to_string(), name };
-        secret.map(|secret| (index, Secret::new(secret))).map_err(missing)
-    });
-    resolved.collect()
+    }
 }
 
 /// The first token of the first route.

@@ -22,7 +22,7 @@ pub struct ReadFault {
 /// Reads every readable row of a native document. `id`, `meta`, members and groups are the plan's business.
 pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut Vec<ReadFault>) -> Resource {
     let mut resource = Resource::default();
-    let env = Env { native: Some(native), ..env.clone() };
+    let env = Env { native: Some(native), ..*env };
     for (index, row) in mapping.rows.iter().enumerate() {
         if row.access == Access::Write {
             continue;

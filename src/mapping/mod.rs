@@ -159,10 +159,19 @@ pub struct WriteRule {
     pub call: Call,
     /// Whether the rows it matched are taken out of the ordinary update.
     pub claims: bool,
-    /// Before the ordinary update instead of after it.
-    pub before: bool,
+    /// When it is sent.
+    pub order: Order,
     /// The rule's place.
     pub origin: Origin,
+}
+
+/// When a write rule is sent, relative to the ordinary update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// First.
+    Before,
+    /// Last.
+    After,
 }
 
 /// A push-down for comparisons of one attribute.

@@ -35,7 +35,7 @@ pub fn document(
     env: &Env<'_>,
 ) -> Result<Value, ScimError> {
     let scim = Value::Object(state.0.clone());
-    let env = Env { scim: Some(&scim), native: base.or(env.native), ..env.clone() };
+    let env = Env { scim: Some(&scim), native: base.or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
     for (_, row) in mapping.rows_in(rows) {
         write_row(mapping, row, state, base, purpose, &env, &mut document)?;

@@ -210,6 +210,21 @@ pub(super) fn check_readable_only(
     Ok(())
 }
 
+/// Read-only attributes in POST and PUT are ignored (RFC 7643 2.2), but a client that switches somebody off must not
+/// believe that it worked. Without an old state (POST) only `active: false` is such a wish.
+pub(super) fn check_active(run: &Run<'_>, sent: &Resource, old: Option<&Resource>) -> Result<(), ScimError> {
+    let read_only = |row: &&Row| row.access == Access::Read && *row.target.path.attribute == *"active";
+    let Some(row) = run.mapping.rows.iter().find(read_only) else { return Ok(()) };
+    let (asked, is) = (value(run, row, sent), old.and_then(|old| value(run, row, old)));
+    match asked {
+        None => Ok(()),
+        Some(asked) if is.is_some_and(|is| is == asked) || (old.is_none() && asked != Value::Bool(false)) => Ok(()),
+        Some(_) => Err(ScimError::mutability(
+            "active is read-only here: the application has no way to switch a user on or off; delete the user instead",
+        )),
+    }
+}
+
 /// Whether a row is about the path: the same sub-attribute, or one of the two names the whole attribute.
 fn covers(row: &Row, path: &AttrPath) -> bool {
     row.target.path.sub.is_none() || path.sub.is_none() || row.target.path.sub == path.sub
@@ -223,8 +238,7 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
         let keep = match row.access {
             Access::Read => true,
             Access::Create => !given,
-            Access::Mirror => false,
-            Access::Write => false,
+            Access::Mirror | Access::Write => false,
             Access::Both => !given && keeps_when_omitted(run, row),
         };
         if keep && let Some(value) = value(run, row, old) {

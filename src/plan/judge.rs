@@ -84,12 +84,7 @@ impl<'a> Conditions<'a> {
     }
 
     fn env(&self) -> Env<'_> {
-        Env {
-            status: Some(&self.status),
-            headers: Some(&self.headers),
-            body: Some(&self.reply.body),
-            ..self.env.clone()
-        }
+        Env { status: Some(&self.status), headers: Some(&self.headers), body: Some(&self.reply.body), ..*self.env }
     }
 
     /// A condition that cannot be evaluated does not hold: the next rule, or the built-in table, decides.

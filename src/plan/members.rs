@@ -90,8 +90,12 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
         && has_deltas(members)
     {
         run.note("current members not read");
-        target.send_deltas(values(add), remove.clone()).await?;
-        return Ok(Applied { sent: true, read: None });
+        let sent = target.send_deltas(values(add), remove.clone()).await;
+        if sent.is_err() && known.is_none() && matches!(read::find_by_key(run, key).await, Ok(None)) {
+            // A group that is not there explains every failure, and 404 is what the client has to know.
+            return Err(run.not_found(id));
+        }
+        return sent.map(|()| Applied { sent: true, read: None });
     }
     if matches!(change, MemberChange::None) {
         return Ok(Applied::default());

@@ -57,7 +57,7 @@ pub(super) async fn window(
 /// # Errors
 /// 400 `tooMany` when there are more.
 pub(super) async fn all(run: &Run<'_>, list: &ListCall, env: &Env<'_>, max: usize) -> Result<Vec<Value>, ScimError> {
-    many(run, list, vec![env.clone()], max, 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+    many(run, list, vec![*env], max, 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
 }
 
 /// One walk per environment, in rounds: the pages of a round are fetched together, at most `parallel` at a time.

@@ -129,9 +129,12 @@ pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) 
 /// What a projection shows: `groups` may be there only for those who ask by name.
 pub(super) fn shown_by<'p>(run: &Run<'p>, projection: &'p Projection) -> impl Fn(&AttrPath) -> bool + 'p {
     let on_request = run.mapping.inverse.as_ref().is_some_and(|inverse| inverse.on_request);
-    move |path| match on_request && *path == *GROUPS {
-        true => projection.wants_returned(path, Returned::Request),
-        false => projection.wants(path),
+    move |path| {
+        if on_request && *path == *GROUPS {
+            projection.wants_returned(path, Returned::Request)
+        } else {
+            projection.wants(path)
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
-    let env = &Env { mapped: rows.mapped, changed: rows.changed, ..env.clone() };
+    let env = &Env { mapped: rows.mapped, changed: rows.changed, ..*env };
     let fault = |error: EvalError| mapping_error(call, &error);
     let mut target = String::with_capacity(48);
     for segment in &call.segments {

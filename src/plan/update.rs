@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::dialect::{self, PatchLimits, Purpose, Repairs};
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Omit, Row, Source};
-use crate::mapping::{Body, BodyNode, Call, RowSet, WriteRule, to_native};
+use crate::mapping::{Body, BodyNode, Call, Order, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -43,7 +43,6 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     };
     let written = match direct {
         Some(direct) => {
-            let direct = direct?;
             if !direct.is_empty() {
                 run.note("old state not read");
             }
@@ -84,12 +83,16 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
-    let normalised = dialect::resource(resource_type, body, Purpose::Replace, &mut repairs);
+    let purpose = match run.mapping.put_omitted {
+        PutOmitted::Clear => Purpose::Replace,
+        PutOmitted::Keep => Purpose::Merge,
+    };
+    let normalised = dialect::resource(resource_type, body, purpose, &mut repairs);
     run.record_repairs(&repairs);
     run.record_id(id);
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
-    let members_cleared = normalised.cleared.iter().any(|path| *path == *MEMBERS);
+    let members_cleared = normalised.cleared.contains(&*MEMBERS);
     let mut sent = normalised.resource;
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
     sent.set(&MEMBERS, None);
@@ -97,6 +100,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
+    change::check_active(run, &sent, Some(&old))?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
     let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
@@ -157,7 +161,7 @@ async fn send_difference(
 type DirectChange = (usize, Option<Value>);
 
 /// The operations as values of rows, if no old state is needed to say what they mean.
-fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectChange>, ScimError>> {
+fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
     if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
         return None;
     }
@@ -204,7 +208,7 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Result<Vec<DirectCha
         // Restating a read-only value is no change, which only the old state can tell.
         return None;
     }
-    Some(Ok(changes))
+    Some(changes)
 }
 
 /// Whether a new value of the row says everything about it.
@@ -256,14 +260,14 @@ fn node_reads_state(node: &BodyNode, state: &[Name]) -> bool {
 
 async fn send_direct(run: &Run<'_>, key: &Value, changes: Vec<DirectChange>) -> Result<Option<Object>, ScimError> {
     let mut state = Resource::default();
-    let mut changed: RowSet = 0;
+    let mut rows: RowSet = 0;
     for (index, value) in changes {
-        changed |= 1 << index;
+        rows |= 1 << index;
         if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
             row.target.write(&mut state, value);
         }
     }
-    send(run, key, &state, None, changed).await
+    send(run, key, &state, None, rows).await
 }
 
 /// Sends changed rows: rules first where they say so, then the ordinary update, then the other rules. Answers with
@@ -282,14 +286,14 @@ pub(super) async fn send(
         return Ok(None);
     }
     let scim = Value::Object(state.0.clone());
-    let before = old.map(|(_, resource)| Value::Object(resource.0.clone()));
+    let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);
-    let env = Env { id: Some(key), scim: Some(&scim), old: before.as_ref(), native, ..run.env() };
+    let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
 
     let mut rules = Vec::new();
     let mut rest = changed;
     for rule in run.mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & changed != 0) {
-        if holds(run, rule, &env)? {
+        if holds(rule, &env)? {
             rules.push(rule);
             if rule.claims {
                 rest &= !rule.rows;
@@ -298,7 +302,7 @@ pub(super) async fn send(
     }
     let mut done: Vec<String> = Vec::new();
     let mut latest = None;
-    for rule in rules.iter().filter(|rule| rule.before) {
+    for rule in rules.iter().filter(|rule| rule.order == Order::Before) {
         latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
         done.push(rule.call.origin.to_string());
     }
@@ -306,15 +310,14 @@ pub(super) async fn send(
         latest = ordinary(run, rest, state, native, &env).await.map_err(|error| after(error, &done))?;
         done.push("the update".to_owned());
     }
-    for rule in rules.iter().filter(|rule| !rule.before) {
+    for rule in rules.iter().filter(|rule| rule.order == Order::After) {
         latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
         done.push(rule.call.origin.to_string());
     }
     Ok(latest)
 }
 
-fn holds(run: &Run<'_>, rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
-    let _ = run;
+fn holds(rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
     match &rule.when {
         Some(when) => {
             when.test(env).map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", rule.origin)))

@@ -63,6 +63,8 @@ pub struct Downstream {
     write_timeout: Duration,
     /// Armed while a write makes no progress.
     write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Once the sending side is shut: how many bytes are still read, and until when.
+    lingering: Option<(usize, Pin<Box<Sleep>>)>,
 }
 
 impl Downstream {
@@ -79,6 +81,7 @@ impl Downstream {
             used: false,
             write_timeout,
             write_deadline: None,
+            lingering: None,
         }
     }
 
@@ -148,28 +151,12 @@ impl Downstream {
 
     /// Sends an answer of our own making and closes.
     pub async fn refuse(mut self, answer: &[u8]) {
+        // How much more is to come of what is refused, nobody knows.
+        self.owed = None;
         if timeout(LINGER, self.socket.write_all(answer)).await.is_ok_and(|sent| sent.is_ok()) {
-            self.linger().await;
+            // Whether the client took the answer is its own affair.
+            let _ = AsyncWriteExt::shutdown(&mut self).await;
         }
-    }
-
-    /// Closes in a way that lets the client read the answer: a socket closed with unread bytes in it is reset, and the
-    /// reset overtakes the answer (RFC 9112 9.6).
-    async fn linger(&mut self) {
-        let drain = async {
-            self.socket.shutdown().await?;
-            let mut scrap = [0_u8; 4096];
-            let mut left = LINGER_BYTES;
-            while left > 0 {
-                match self.socket.read(&mut scrap).await? {
-                    0 => break,
-                    read => left = left.saturating_sub(read),
-                }
-            }
-            io::Result::Ok(())
-        };
-        // Whether the client took the answer is its own affair by then.
-        let _ = timeout(LINGER, drain).await;
     }
 
     /// Everything owed was handed on. What comes may only be the next request, which is kept, or the end.
@@ -248,15 +235,37 @@ impl AsyncWrite for Downstream {
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
+    /// Closes in a way that lets the client read the answer: a socket closed with unread bytes in it is reset, and the
+    /// reset overtakes the answer (RFC 9112 9.6). So what the client may still be sending is read for a while.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let this = &mut *self;
+        let (left, deadline) = match &mut this.lingering {
+            Some(lingering) => lingering,
+            None => {
+                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+                if this.owed == Some(0) && this.inbox.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                this.lingering.insert((LINGER_BYTES, Box::pin(tokio::time::sleep(LINGER))))
+            }
+        };
+        let mut space = [0_u8; READ_BYTES];
+        while *left > 0 {
+            let mut scrap = ReadBuf::new(&mut space);
+            if Pin::new(&mut this.socket).poll_read(cx, &mut scrap)?.is_pending() {
+                return deadline.as_mut().poll(cx).map(Ok);
+            }
+            *left = if scrap.filled().is_empty() { 0 } else { left.saturating_sub(scrap.filled().len()) };
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 #[async_trait]
 impl Shutdown for Downstream {
     async fn shutdown(&mut self) {
-        self.linger().await;
+        // Nobody is left to be told if this fails.
+        let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 

@@ -268,7 +268,7 @@ impl<'a> Fields<'a> {
 
 /// The target as path and query. An absolute target (RFC 9112 3.2.2) must name the host that `Host` names. Spaces and
 /// quotes in the query are encoded, because clients exist that send `?filter=userName eq "x"` as it stands; in the path
-/// they are refused.
+/// they are refused. Bytes beyond ASCII are encoded in both, and the backtick, which the library would refuse.
 fn origin_form(target: &[u8], host: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
     let target = match absolute_rest(target) {
         None => target,
@@ -286,10 +286,15 @@ fn origin_form(target: &[u8], host: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
     }
     let query = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
     let (path, query) = target.split_at(query);
-    if !path.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'#')) {
-        return Err(Refusal::Target);
+    let mut origin = Vec::with_capacity(target.len());
+    for byte in path {
+        match byte {
+            b'"' | b'<' | b'>' | b'#' => return Err(Refusal::Target),
+            b'`' | 0x80.. => origin.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            b'!'..=b'~' => origin.push(*byte),
+            _ => return Err(Refusal::Target),
+        }
     }
-    let mut origin = path.to_vec();
     for byte in query {
         match byte {
             b'!' | b'$'..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~' => origin.push(*byte),
@@ -410,6 +415,7 @@ mod tests {
     fn targets_come_out_in_origin_form() {
         assert_eq!(line("GET http://A/x?y HTTP/1.1\r\nHost: a\r\n\r\n"), "GET /x?y HTTP/1.1");
         assert_eq!(line("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n"), "GET / HTTP/1.1");
+        assert_eq!(line("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n"), "GET /%C3%A9 HTTP/1.1");
         assert_eq!(line("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS * HTTP/1.1");
         assert_eq!(
             line("GET /Users?filter=userName eq \"a\u{e9}\" HTTP/1.1\r\nHost: a\r\n\r\n"),

@@ -1,5 +1,7 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+#[path = "../config/main.rs"]
+mod config;
 mod cycles;
 mod proxy_binary;
 mod proxy_connection;

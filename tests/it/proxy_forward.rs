@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::proxy_harness::{App, Client, Server, Setup, bounds, eventually};
+use crate::proxy_harness::{App, Client, PATIENCE, Server, Setup, bounds, eventually};
 use scimshim::proxy::edge::Bounds;
 use scimshim::proxy::forward::TrustedProxies;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 async fn start() -> (App, Server) {
     let app = App::bind().await;
@@ -178,6 +180,7 @@ async fn a_client_that_does_not_read_is_not_waited_for() {
     upstream.take_until("\r\n\r\n").await;
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n").await;
     // More than all buffers on the way hold, until somebody gives up.
-    while tokio::io::AsyncWriteExt::write_all(&mut upstream.socket, &vec![0; 65536]).await.is_ok() {}
+    let flood = async { while upstream.socket.write_all(&[0; 16384]).await.is_ok() {} };
+    timeout(PATIENCE, flood).await.expect("somebody gives up");
     eventually("the connection is closed", || server.metrics.connections.get() == 0).await;
 }

@@ -120,3 +120,24 @@ async fn quotes_and_spaces_in_a_query_are_encoded_not_refused() {
     let head = upstream.take_until("\r\n\r\n").await;
     assert!(head.starts_with("GET /x?filter=userName%20eq%20%22a%22 HTTP/1.1\r\n"), "{head}");
 }
+
+#[tokio::test]
+async fn no_byte_makes_the_library_answer_by_itself() {
+    let server = Setup::default().start().await;
+    for byte in 0..=u8::MAX {
+        for (before, after) in [
+            ("GET /scim/", " HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n"),
+            ("GET /scim/x?", " HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n"),
+            ("GET /scim/x HTTP/1.1\r\nHost: a", "\r\nAuthorization: x\r\n\r\n"),
+            ("GET /scim/x HTTP/1.1\r\nHost: a\r\nX-A", ": x\r\nAuthorization: x\r\n\r\n"),
+            ("GET /scim/x HTTP/1.1\r\nHost: a\r\nConnection: ", "\r\nAuthorization: x\r\n\r\n"),
+            ("G", "T /scim/x HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n"),
+        ] {
+            let request = [before.as_bytes(), &[byte], after.as_bytes()].concat();
+            let answer = Client::connect(server.running.data_addr).await.ask(&request).await;
+            let place = format!("{:?}: {answer:?}", String::from_utf8_lossy(&request));
+            assert!(matches!(answer.status, 200 | 400), "{place}");
+            assert_eq!(answer.header("content-type"), Some("application/scim+json"), "{place}");
+        }
+    }
+}

@@ -134,7 +134,7 @@ async fn a_config_map_may_be_swapped_again_and_again() {
     let current = reloader.current();
     let watching = tokio::spawn(reloader.run());
     let began = std::time::Instant::now();
-    for text in ["two", "three", "four"] {
+    for text in ["two", "three", "four", "five", "six", "seven"] {
         map.publish(text);
         eventually("the swap is noticed", || current.load().hash == text).await;
     }

@@ -72,7 +72,7 @@ async fn an_answer_reaches_a_client_that_is_still_sending() {
     // connection were simply closed, the second of these would fail.
     client.socket.readable().await.unwrap();
     for _ in 0..20 {
-        client.send([b'x'; 10_000]).await;
+        client.send(vec![b'x'; 10_000]).await;
     }
     assert_eq!(client.answer().await.status, 413);
 }

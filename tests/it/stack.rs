@@ -17,12 +17,12 @@ pub(crate) async fn sidecar(text: &str) -> Sidecar {
 
 /// The same in front of another application than the configuration says.
 pub(crate) async fn sidecar_at(text: &str, upstream: Option<String>) -> Sidecar {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let setup = Setup { name: "config.toml".to_owned(), text: text.to_owned(), listen, upstream };
-    let environment = |name: &str| match name {
-        "SCIM_TOKEN" => Some(SCIM_TOKEN.to_owned()),
-        "ACME_KEY" => Some(APP_KEY.to_owned()),
-        _ => None,
+    let setup = Setup {
+        file: "config.toml".into(),
+        text: text.to_owned(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        upstream,
+        variables: vec![("SCIM_TOKEN", SCIM_TOKEN.to_owned()), ("ACME_KEY", APP_KEY.to_owned())],
     };
-    Sidecar::start(setup, environment).await.unwrap_or_else(|error| panic!("{error}"))
+    Sidecar::start(setup).await.unwrap_or_else(|error| panic!("{error}"))
 }

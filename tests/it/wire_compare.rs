@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// Rule 1: `status`, or any of `alsoOk`.
-pub fn status(expect: &Value, actual: u16) -> Vec<String> {
+pub(crate) fn status(expect: &Value, actual: u16) -> Vec<String> {
     let also: &[Value] = expect["alsoOk"].as_array().map_or(&[], Vec::as_slice);
     let allowed = std::iter::once(&expect["status"]).chain(also);
     let matches = allowed.filter_map(Value::as_u64).any(|status| status == u64::from(actual));
@@ -14,7 +14,7 @@ pub fn status(expect: &Value, actual: u16) -> Vec<String> {
 }
 
 /// Rule 9: the SCIM Error schema, `status` as a string, `scimType` where given (a list is "any of them").
-pub fn error(expect: &Value, actual_status: u16, body: &Value) -> Vec<String> {
+pub(crate) fn error(expect: &Value, actual_status: u16, body: &Value) -> Vec<String> {
     let is_error = body["schemas"].as_array().is_some_and(|urns| urns.iter().any(|urn| urn == ERROR_SCHEMA));
     let mut differences = differs_if(!is_error, || format!("not a SCIM error: {body}"));
     let status_text = actual_status.to_string();
@@ -31,14 +31,14 @@ pub fn error(expect: &Value, actual_status: u16, body: &Value) -> Vec<String> {
 }
 
 /// Rules 2 to 6: a partial comparison of a resource, or of any other object (`body`).
-pub fn partial(expected: &Value, actual: &Value) -> Vec<String> {
+pub(crate) fn partial(expected: &Value, actual: &Value) -> Vec<String> {
     let mut differences = Vec::new();
     compare(expected, Some(actual), "", &mut differences);
     differences
 }
 
 /// Rule 7: `totalResults`, `ids` and, where given, `startIndex` and `itemsPerPage`, in a `ListResponse`.
-pub fn list(expected: &Value, body: &Value) -> Vec<String> {
+pub(crate) fn list(expected: &Value, body: &Value) -> Vec<String> {
     let is_list = body["schemas"].as_array().is_some_and(|urns| urns.iter().any(|urn| urn == LIST_SCHEMA));
     let mut differences = differs_if(!is_list, || format!("not a ListResponse: {body}"));
     for name in ["totalResults", "startIndex", "itemsPerPage"] {
@@ -56,7 +56,7 @@ pub fn list(expected: &Value, body: &Value) -> Vec<String> {
 }
 
 /// Rule 8: attributes that must and must not be there. `names` is `bodyHas` or `bodyLacks`.
-pub fn presence(names: &Value, wanted: Presence, body: &Value) -> Vec<String> {
+pub(crate) fn presence(names: &Value, wanted: Presence, body: &Value) -> Vec<String> {
     let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
     let wrong =
         names.filter(|name| at(body, name).is_some_and(|value| !is_unassigned(value)) != (wanted == Presence::Has));
@@ -65,7 +65,7 @@ pub fn presence(names: &Value, wanted: Presence, body: &Value) -> Vec<String> {
 
 /// Which of the two lists of rule 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub(crate) enum Presence {
     /// `bodyHas`.
     Has,
     /// `bodyLacks`.
@@ -73,7 +73,7 @@ pub enum Presence {
 }
 
 /// Rule 3: the ways to say "no value" in an answer.
-pub fn is_unassigned(value: &Value) -> bool {
+pub(crate) fn is_unassigned(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

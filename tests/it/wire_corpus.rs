@@ -13,7 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 use regex::Regex;
 use scimshim::demo::acme::{Acme, AcmeOptions, Fault, Ids};
 use scimshim::demo::client::{Answer, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::stack::{APP_KEY, SCIM_TOKEN, Sidecar, sidecar};
@@ -32,6 +32,18 @@ fn wire_corpus() {
     println!("wire corpus in {} ms", began.elapsed().as_millis());
     println!("{passed} passed, {} failed", failures.len());
     assert!(failures.is_empty(), "{} cases failed", failures.len());
+}
+
+/// A runner that could not fail would pass as well.
+#[tokio::test]
+async fn wrong_expectations_are_noticed() {
+    let mut cases = wire_case::all();
+    for case in &mut cases {
+        case.expect["after"] = json!({"id": "nobody"});
+    }
+    let total = cases.len();
+    let (passed, failures) = run(cases).await;
+    assert_eq!((passed, failures.len()), (0, total));
 }
 
 /// Cases one after the other, for they share an application.

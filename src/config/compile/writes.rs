@@ -2,7 +2,7 @@
 
 use crate::config::read::{Fields, Keys};
 use crate::config::tree::Node;
-use crate::mapping::{Body, RowSet, Slot, WriteRule};
+use crate::mapping::{Body, Order, RowSet, Slot, WriteRule};
 use crate::scim::ResourceType;
 
 use super::calls::{CallSpec, call_keys, call_table};
@@ -44,12 +44,12 @@ fn write(
     let when = fields.get("when").map(|node| cx.expr(node, &scope));
     let (on_create, on_update) = fields.get("on").map_or((false, true), |node| occasions(cx, node));
     let claims = fields.get("claims").and_then(|node| cx.report.boolean(node)).unwrap_or(true);
-    let order = [("before", true), ("after", false)];
-    let before = fields.get("order").and_then(|node| cx.report.choice(node, &order)).unwrap_or(false);
+    let orders = [("before", Order::Before), ("after", Order::After)];
+    let order = fields.get("order").and_then(|node| cx.report.choice(node, &orders)).unwrap_or(Order::After);
     let spec = CallSpec { scope, body: Body::None, ..inherited.spec(Slot::Update, of, WRITE_CALL) };
     let call = call_table(cx, node, &fields, &spec, None)?;
     let when = when.map_or(Some(None), |when| when.map(Some))?;
-    Some(WriteRule { rows: set, on_create, on_update, when, call, claims, before, origin: cx.origin(&node.place) })
+    Some(WriteRule { rows: set, on_create, on_update, when, call, claims, order, origin: cx.origin(&node.place) })
 }
 
 fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) -> RowSet {

@@ -12,7 +12,6 @@ use crate::dialect::{PatchLimits, Purpose, Repairs, patch, resource};
 use crate::scim::patch::apply;
 use crate::scim::{Resource, ResourceType, ScimError};
 
-#[expect(unreachable_pub, reason = "shared with the integration tests, where its items are public")]
 #[path = "../../../tests/it/wire_compare.rs"]
 mod wire_compare;
 
