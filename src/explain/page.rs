@@ -195,9 +195,11 @@ impl<'r> Page<'r> {
     fn masked(&self, value: &Value) -> Value {
         match value {
             Value::Object(fields) if fields.contains_key(SECRET_MARKER) => Value::from(MASK),
-            Value::Object(fields) => {
-                fields.iter().map(|(key, field)| (key.clone(), self.masked(field))).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, field)| (key.clone(), self.masked(field)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
             Value::Array(items) => items.iter().map(|item| self.masked(item)).collect(),
             Value::String(text) if self.hidden.contains(text) => Value::from(MASK),
             Value::String(text) => Value::from(self.masked_text(text)),

@@ -109,7 +109,11 @@ fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
 
 /// Rows of a set that are cleared by leaving their field out of a whole document. Fields of lists are not among them:
 /// [`document`] has taken these out of the list itself.
-pub fn left_out<'m>(mapping: &'m Mapping, rows: RowSet, state: &Resource) -> impl Iterator<Item = (&'m Row, &'m NativePath)> {
+pub fn left_out<'m>(
+    mapping: &'m Mapping,
+    rows: RowSet,
+    state: &Resource,
+) -> impl Iterator<Item = (&'m Row, &'m NativePath)> {
     let cleared = mapping.rows_in(rows).filter(|(_, row)| row.omit == Omit::Absent && row.default.is_none());
     cleared.filter_map(|(_, row)| {
         let path = row.native_path().filter(|path| path.list_field().is_none())?;

@@ -290,12 +290,10 @@ impl Target<'_> {
                 failures.add(unknown_member(self.members, &who));
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
-            MissingPolicy::Create(attributes) => {
-                match self.create_and_add(call, delivery, attributes).await {
-                    Ok(()) => failures.succeeded += 1,
-                    Err(error) => failures.add(error),
-                }
-            }
+            MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
+                Ok(()) => failures.succeeded += 1,
+                Err(error) => failures.add(error),
+            },
         }
         Ok(())
     }

@@ -10,11 +10,13 @@ fn text(config: &str, line: &str, body: &str, replies: &str) -> String {
 
 #[test]
 fn no_secret_is_shown() {
-    let create = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a","password":"hunter2hunter2"}"#;
+    let create =
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a","password":"hunter2hunter2"}"#;
     let shown = text("paged.toml", "POST /scim/v2/Users", create, "");
     assert!(shown.contains(r#""passwd":"***""#) && !shown.contains("hunter2"), "{shown}");
 
-    let patch = r#"{"Operations":[{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User:password":"pw"}}]}"#;
+    let patch =
+        r#"{"Operations":[{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User:password":"pw"}}]}"#;
     let shown = text("paged.toml", "PATCH /scim/v2/Users/7", patch, "");
     assert!(shown.contains(r#""passwd":"***""#) && !shown.contains("\"pw\""), "{shown}");
 
@@ -42,7 +44,10 @@ fn the_names_of_secrets_in_bodies_do_not_appear_in_any_case() {
 #[test]
 fn request_lines() {
     let line = Request::parse(r#"get /scim/v2/Users?filter=userName eq "a b""#).unwrap();
-    assert_eq!((line.method.as_str(), line.target.as_str()), ("GET", r#"/scim/v2/Users?filter=userName%20eq%20"a%20b""#));
+    assert_eq!(
+        (line.method.as_str(), line.target.as_str()),
+        ("GET", r#"/scim/v2/Users?filter=userName%20eq%20"a%20b""#)
+    );
     for bad in ["", "GET", "GET users", "/scim/v2/Users", "G-T /scim"] {
         assert_eq!(Request::parse(bad), None, "{bad}");
     }

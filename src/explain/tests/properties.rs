@@ -38,14 +38,17 @@ fn document() -> impl Strategy<Value = Value> {
         "[ -~]{0,12}|\u{0}|[α-ω]{1,3}".prop_map(Value::from),
     ];
     let name = prop::sample::select(vec![
-        "data", "meta", "total", "id", "email", "status", "user_id", "rows", "next", "name", "users", "contacts", "kind",
-        "items", "key", "x",
+        "data", "meta", "total", "id", "email", "status", "user_id", "rows", "next", "name", "users", "contacts",
+        "kind", "items", "key", "x",
     ]);
     leaf.prop_recursive(4, 24, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
-            prop::collection::vec((name.clone(), inner), 0..5)
-                .prop_map(|fields| fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>().into()),
+            prop::collection::vec((name.clone(), inner), 0..5).prop_map(|fields| fields
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v))
+                .collect::<Map<_, _>>()
+                .into()),
         ]
     })
 }
