@@ -30,8 +30,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
-    change::check_active(run, &resource, None)?;
     change::check_mirrors(run, &resource)?;
+    change::check_active(run, &resource, None)?;
 
     let call =
         run.mapping.ops.create.as_ref().ok_or_else(|| {

@@ -90,8 +90,12 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
         && has_deltas(members)
     {
         run.note("current members not read");
-        target.send_deltas(values(add), remove.clone()).await?;
-        return Ok(Applied { sent: true, read: None });
+        let sent = target.send_deltas(values(add), remove.clone()).await;
+        if sent.is_err() && known.is_none() && matches!(read::find_by_key(run, key).await, Ok(None)) {
+            // A group that is not there explains every failure, and 404 is what the client has to know.
+            return Err(run.not_found(id));
+        }
+        return sent.map(|()| Applied { sent: true, read: None });
     }
     if matches!(change, MemberChange::None) {
         return Ok(Applied::default());
@@ -207,10 +211,6 @@ impl Target<'_> {
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
         }
-        if failures.absent && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
-            // 404 may be about the member or about the group; one that is not there explains every failure.
-            return Err(self.run.not_found(&id_text(self.key).unwrap_or_default()));
-        }
         failures.into_result()
     }
 
@@ -287,7 +287,6 @@ impl Target<'_> {
             MissingPolicy::Reject => {
                 let who = delivery.values.join("', '");
                 failures.add(unknown_member(self.members, &who));
-                failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
             MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
@@ -375,14 +374,11 @@ struct Failures {
     worst: Option<ScimError>,
     failed: usize,
     succeeded: usize,
-    /// Some reply was 404.
-    absent: bool,
 }
 
 impl Failures {
     fn add(&mut self, error: ScimError) {
         self.failed += 1;
-        self.absent |= error.status == 404;
         if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
             self.worst = Some(error);
         }

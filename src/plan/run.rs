@@ -46,9 +46,9 @@ impl<'a> Run<'a> {
         &self.mapping.resource_type.name
     }
 
-    /// An environment with the route variables and nothing else.
+    /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
-        Env { vars: &self.context.variables, ..Env::default() }
+        Env { vars: &self.context.variables, req: Some(&self.context.request), ..Env::default() }
     }
 
     /// Carries out one call and judges its reply.
