@@ -158,7 +158,6 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         variables,
         base_url: format!("{ORIGIN}{}", matched.base),
         request_id: REQUEST_ID.to_owned(),
-        principal: None,
         now: NOW,
         cursor_key: CURSOR_KEY,
     }
