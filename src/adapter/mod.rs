@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, IF_MATCH, IF_NONE_MATCH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
@@ -263,7 +263,7 @@ async fn carry_out(
         route: matched.route,
         variables: core.variables(matched),
         base_url: format!("{}{}", request.origin, matched.base),
-        request_id: request.request_id.clone(),
+        request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
         cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
     };

@@ -13,7 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Snapshot;
 use crate::plan::{Context, NativeCall, NativeOutcome, Plan, ScimRequest, Step};
@@ -157,7 +157,7 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         route: matched.route,
         variables,
         base_url: format!("{ORIGIN}{}", matched.base),
-        request_id: REQUEST_ID.to_owned(),
+        request: json!({ "id": REQUEST_ID }),
         now: NOW,
         cursor_key: CURSOR_KEY,
     }

@@ -13,7 +13,7 @@ use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
 use super::create;
-use super::judge::{Verdict, judge, reply_matches};
+use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
@@ -90,8 +90,12 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
         && has_deltas(members)
     {
         run.note("current members not read");
-        target.send_deltas(values(add), remove.clone()).await?;
-        return Ok(Applied { sent: true, read: None });
+        let sent = target.send_deltas(values(add), remove.clone()).await;
+        if sent.is_err() && known.is_none() && matches!(read::find_by_key(run, key).await, Ok(None)) {
+            // A group that is not there explains every failure, and 404 is what the client has to know.
+            return Err(run.not_found(id));
+        }
+        return sent.map(|()| Applied { sent: true, read: None });
     }
     if matches!(change, MemberChange::None) {
         return Ok(Applied::default());
@@ -207,10 +211,6 @@ impl Target<'_> {
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
         }
-        if failures.absent && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
-            // 404 may be about the member or about the group; one that is not there explains every failure.
-            return Err(self.run.not_found(&id_text(self.key).unwrap_or_default()));
-        }
         failures.into_result()
     }
 
@@ -262,16 +262,15 @@ impl Target<'_> {
         if adding && self.is_missing(call, outcome, &env) {
             return self.settle_missing(call, delivery, failures).await;
         }
-        match judge(self.run, &call.call, outcome, &env) {
-            Verdict::Ok(_) | Verdict::Accepted(_) => failures.succeeded += 1,
-            Verdict::Failed(error) => failures.add(error),
+        match assess(self.run, &call.call, outcome, &env) {
+            Standing::Ok | Standing::Accepted => failures.succeeded += 1,
+            Standing::Failed(error) => failures.add(error),
         }
         Ok(())
     }
 
     fn is_missing(&self, call: &MemberCall, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
-        let already =
-            |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
+        let already = |outcome| matches!(assess(self.run, &call.call, outcome, env), Standing::Ok | Standing::Accepted);
         match &self.members.missing.when {
             Some(when) => reply_matches(when, outcome, env),
             None => !already(outcome) && matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404),
@@ -288,7 +287,6 @@ impl Target<'_> {
             MissingPolicy::Reject => {
                 let who = delivery.values.join("', '");
                 failures.add(unknown_member(self.members, &who));
-                failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
             MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
@@ -319,7 +317,7 @@ impl Target<'_> {
         if self.is_missing(call, &outcome, &env) {
             return Err(unknown_member(self.members, &who));
         }
-        judge(self.run, &call.call, &outcome, &env).into_result().map(drop)
+        judge(self.run, &call.call, outcome, &env).into_result().map(drop)
     }
 
     /// Creates an unknown member through its type's own `create`.
@@ -376,14 +374,11 @@ struct Failures {
     worst: Option<ScimError>,
     failed: usize,
     succeeded: usize,
-    /// Some reply was 404.
-    absent: bool,
 }
 
 impl Failures {
     fn add(&mut self, error: ScimError) {
         self.failed += 1;
-        self.absent |= error.status == 404;
         if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
             self.worst = Some(error);
         }

@@ -69,8 +69,8 @@ pub struct Context {
     pub variables: Vec<Option<Value>>,
     /// Base of every location, without a trailing slash: `https://host/scim/v2/acme/prod`.
     pub base_url: String,
-    /// The request id that logs and native calls carry.
-    pub request_id: String,
+    /// Facts about the request that expressions see as `req`: an object with the request's `id`.
+    pub request: Value,
     /// Seconds since the Unix epoch, for cursors.
     pub now: u64,
     /// Signs cursors; the same on every replica.

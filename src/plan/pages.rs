@@ -81,7 +81,7 @@ pub(super) async fn many(
         }
         let outcomes = run.native.together(requests, parallel).await?;
         for (walk, outcome) in walks.iter_mut().filter(|walk| !walk.done).zip(outcomes) {
-            let page = page(run, list, judge(run, &list.call, &outcome, &walk.env));
+            let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
             walk.take(run, &list.paging, page, max);
         }
     }
@@ -267,12 +267,13 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     };
     let envelope = &list.call.envelope;
     if envelope.single {
-        let object = envelope.item.get(&reply.body).filter(|object| object.is_object()).cloned();
+        let object = envelope.item.take(reply.body).filter(Value::is_object);
         return Ok(Page { items: object.into_iter().collect(), ..empty() });
     }
     let total = total(envelope, &reply);
-    let items = match envelope.items.get(&reply.body) {
-        Some(Value::Array(items)) => items.clone(),
+    let marker = marker(&list.paging, &reply);
+    let items = match envelope.items.take(reply.body) {
+        Some(Value::Array(items)) => items,
         Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
         _ => {
             return Err(ScimError::new(
@@ -281,7 +282,6 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
             ));
         }
     };
-    let marker = marker(&list.paging, &reply);
     Ok(Page { items, total, marker })
 }
 
