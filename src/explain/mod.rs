@@ -160,7 +160,6 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         variables,
         base_url: format!("{ORIGIN}{}", matched.base),
         request: json!({ "id": REQUEST_ID }),
-        principal: None,
         now: NOW,
         cursor_key: CURSOR_KEY,
     }
