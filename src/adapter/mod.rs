@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, IF_MATCH, IF_NONE_MATCH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
 use crate::config::{ResolvedSecrets, Snapshot};
 use crate::native::{CallContext, CallRecord, Forwarded, NativeClient, NativeClientError, Observer, Steps, execute};
-use crate::plan::{Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
+use crate::plan::{self, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
 use crate::proxy::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService};
 use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
 use crate::scim::ScimError;
@@ -240,7 +240,11 @@ async fn take_turn(
     request: &EdgeRequest,
     deadline: Instant,
 ) -> Option<Option<locks::Turn>> {
-    let Endpoint::Resource { type_index, id } = &matched.endpoint else { return Some(None) };
+    let own = match &matched.endpoint {
+        Endpoint::Me => plan::own_resource(&core.snapshot, matched.route),
+        _ => None,
+    };
+    let Endpoint::Resource { type_index, id } = own.as_ref().unwrap_or(&matched.endpoint) else { return Some(None) };
     if !matches!(request.method.as_str(), "PUT" | "PATCH" | "DELETE") {
         return Some(None);
     }
@@ -261,8 +265,7 @@ async fn carry_out(
         route: matched.route,
         variables: core.variables(matched),
         base_url: format!("{}{}", request.origin, matched.base),
-        request_id: request.request_id.clone(),
-        principal: None,
+        request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
         cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
     };
@@ -316,7 +319,7 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
         }
     }
     if response.status == 405 {
-        headers.push((ALLOW, HeaderValue::from_static(crate::plan::allowed(endpoint))));
+        headers.push((ALLOW, HeaderValue::from_static(plan::allowed(endpoint))));
     }
     let error = response.report.error.as_ref();
     EdgeResponse {

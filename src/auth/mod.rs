@@ -17,6 +17,8 @@ pub struct Authenticator {
     pub name: Arc<str>,
     /// What it asks for.
     pub kind: AuthKind,
+    /// Id of the user resource it belongs to, which `/Me` names (RFC 7644 3.11).
+    pub user: Option<String>,
 }
 
 /// Kinds of inbound authentication.

@@ -5,6 +5,8 @@
 //! The plan is the one that serves traffic; only its driver differs. Nothing is sent, no credential is looked at, and
 //! no secret appears: plans hold none, and a password of the request itself is shown as `***`.
 
+#[cfg(feature = "server")]
+pub mod cli;
 mod page;
 mod replies;
 
@@ -13,7 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::Snapshot;
 use crate::plan::{Context, NativeCall, NativeOutcome, Plan, ScimRequest, Step};
@@ -157,8 +159,7 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         route: matched.route,
         variables,
         base_url: format!("{ORIGIN}{}", matched.base),
-        request_id: REQUEST_ID.to_owned(),
-        principal: None,
+        request: json!({ "id": REQUEST_ID }),
         now: NOW,
         cursor_key: CURSOR_KEY,
     }

@@ -228,9 +228,9 @@ fn gather(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| gather(item, found)),
         Value::Object(fields) => {
-            let about_password = fields.iter().any(|(key, value)| {
-                key.eq_ignore_ascii_case("path") && value.as_str().is_some_and(|path| is_password(path))
-            });
+            let about_password = fields
+                .iter()
+                .any(|(key, value)| key.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_password));
             for (key, field) in fields {
                 if is_password(key) || (about_password && key.eq_ignore_ascii_case("value")) {
                     texts(field, found);

@@ -94,6 +94,23 @@ impl NativePath {
         self.root != Root::Document || self.steps.iter().any(|step| matches!(step, Step::Each | Step::Index(..=-1)))
     }
 
+    /// The value there, out of a document that nobody needs any more. Fields are moved; only a path through a list
+    /// copies.
+    pub fn take(&self, mut document: Value) -> Option<Value> {
+        if self.root != Root::Document {
+            return None;
+        }
+        let mut steps = self.steps.as_slice();
+        while let [Step::Name(name), rest @ ..] = steps {
+            document = match document {
+                Value::Object(mut fields) => fields.remove(&**name)?,
+                _ => return None,
+            };
+            steps = rest;
+        }
+        if steps.is_empty() { Some(document) } else { lens::get(steps, &document).cloned() }
+    }
+
     /// The value there; `None` if there is none. A path with `[]` gives its first value.
     pub fn get<'d>(&self, document: &'d Value) -> Option<&'d Value> {
         match self.root {

@@ -30,8 +30,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
-    change::check_active(run, &resource, None)?;
     change::check_mirrors(run, &resource)?;
+    change::check_active(run, &resource, None)?;
 
     let call =
         run.mapping.ops.create.as_ref().ok_or_else(|| {
@@ -116,8 +116,9 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
         Verdict::Ok(reply) | Verdict::Accepted(reply) => reply,
         Verdict::Failed(error) => return Err(error),
     };
-    let object = read::object_in(run, call.envelope.item.get(&reply.body), &reply);
-    let key = saved_id(call, &reply).or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
+    let saved = saved_id(call, &reply);
+    let object = read::object_in(run, &call.envelope.item, reply);
+    let key = saved.or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
     let key = key.ok_or_else(|| {
         ScimError::new(
             502,

@@ -1,9 +1,11 @@
 //! Whether a native reply is a success, and if not, what the provisioning client reads.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use crate::config::ErrorRule;
-use crate::expr::{Env, Expr};
+use crate::expr::{Env, Expr, Name, Template};
 use crate::mapping::{AlsoOk, Call};
 use crate::scim::ScimError;
 
@@ -33,30 +35,54 @@ impl Verdict {
     }
 }
 
-pub(super) fn judge(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &Env<'_>) -> Verdict {
+/// Judges an outcome and hands its reply on.
+pub(super) fn judge(run: &Run<'_>, call: &Call, outcome: NativeOutcome, env: &Env<'_>) -> Verdict {
+    match (assess(run, call, &outcome, env), outcome) {
+        (Standing::Ok, NativeOutcome::Reply(reply)) => Verdict::Ok(reply),
+        (Standing::Accepted, NativeOutcome::Reply(reply)) => Verdict::Accepted(reply),
+        (Standing::Failed(error), _) => Verdict::Failed(error),
+        // What was never answered cannot stand well.
+        (Standing::Ok | Standing::Accepted, NativeOutcome::Failed(failure)) => {
+            Verdict::Failed(transport_error(run, failure))
+        }
+    }
+}
+
+/// How an outcome stands, without its reply.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// Success.
+    Ok,
+    /// Success only through `also_ok`.
+    Accepted,
+    /// Failure.
+    Failed(ScimError),
+}
+
+pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &Env<'_>) -> Standing {
     let reply = match outcome {
         NativeOutcome::Reply(reply) => reply,
-        NativeOutcome::Failed(failure) => return Verdict::Failed(transport_error(run, *failure)),
+        NativeOutcome::Failed(failure) => return Standing::Failed(transport_error(run, *failure)),
     };
     let conditions = Conditions::new(reply, env);
     if conditions.refuses_credentials(run.backend.expired.as_ref()) {
-        return Verdict::Failed(credentials_refused(run));
+        return Standing::Failed(credentials_refused(run));
     }
     let ok = match &call.ok {
         Some(expr) => conditions.holds(expr),
         None => (200..300).contains(&reply.status),
     };
-    if ok && !(reply.unreadable && call.slot.reads()) {
-        return Verdict::Ok(reply.clone());
+    if ok && reply.unreadable && call.slot.reads() {
+        return Standing::Failed(unreadable(run));
     }
     if ok {
-        return Verdict::Failed(unreadable(run));
+        return Standing::Ok;
     }
     if call.also_ok.iter().any(|also| conditions.also(also)) {
-        return Verdict::Accepted(reply.clone());
+        return Standing::Accepted;
     }
     let rule = run.backend.errors.iter().find(|rule| applies(run, call, rule, reply) && conditions.holds(&rule.when));
-    Verdict::Failed(match rule {
+    Standing::Failed(match rule {
         Some(rule) => by_rule(run, rule, reply, &conditions),
         None => builtin(run, reply),
     })
@@ -70,26 +96,27 @@ pub(super) fn reply_matches(expr: &Expr, outcome: &NativeOutcome, env: &Env<'_>)
     }
 }
 
-/// A reply as expressions see it.
+/// A reply as expressions see it. Headers become a value only for an expression that looks at them.
 struct Conditions<'a> {
     status: Value,
-    headers: Value,
+    headers: OnceCell<Value>,
     reply: &'a NativeReply,
     env: &'a Env<'a>,
 }
 
 impl<'a> Conditions<'a> {
     fn new(reply: &'a NativeReply, env: &'a Env<'a>) -> Self {
-        Self { status: Value::from(reply.status), headers: headers_value(reply), reply, env }
+        Self { status: Value::from(reply.status), headers: OnceCell::new(), reply, env }
     }
 
-    fn env(&self) -> Env<'_> {
-        Env { status: Some(&self.status), headers: Some(&self.headers), body: Some(&self.reply.body), ..*self.env }
+    fn env(&self, looks_at_headers: bool) -> Env<'_> {
+        let headers = looks_at_headers.then(|| self.headers.get_or_init(|| headers_value(self.reply)));
+        Env { status: Some(&self.status), headers, body: Some(&self.reply.body), ..*self.env }
     }
 
     /// A condition that cannot be evaluated does not hold: the next rule, or the built-in table, decides.
     fn holds(&self, expr: &Expr) -> bool {
-        expr.test(&self.env()).unwrap_or(false)
+        expr.test(&self.env(expr.uses(Name::Headers))).unwrap_or(false)
     }
 
     fn also(&self, also: &AlsoOk) -> bool {
@@ -119,8 +146,8 @@ fn applies(run: &Run<'_>, call: &Call, rule: &ErrorRule, reply: &NativeReply) ->
 fn by_rule(run: &Run<'_>, rule: &ErrorRule, reply: &NativeReply, conditions: &Conditions<'_>) -> ScimError {
     let base = builtin(run, reply);
     let status = rule.status.unwrap_or(base.status);
-    let detail =
-        rule.detail.as_ref().and_then(|template| template.eval(&conditions.env()).ok()).and_then(|v| detail_text(&v));
+    let evaluated = |template: &Template| template.eval(&conditions.env(template.uses(Name::Headers))).ok();
+    let detail = rule.detail.as_ref().and_then(evaluated).and_then(|value| detail_text(&value));
     let mut error = ScimError::new(status, detail.unwrap_or(base.detail));
     error.scim_type = rule.scim_type.or(if status == base.status { base.scim_type } else { None });
     error.retry_after = base.retry_after;

@@ -12,7 +12,7 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
-use super::judge::{Verdict, judge, reply_matches};
+use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
@@ -84,7 +84,7 @@ pub(super) struct Applied {
 pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp]) -> Result<Applied, ScimError> {
     let Group { run, id, key, known } = group;
     let Some(members) = &run.mapping.members else { return Ok(Applied::default()) };
-    let target = Target { run, members, key };
+    let target = Target { run, members, key, seen: known.is_some() };
     if let MemberChange::Delta { add, remove } = &change
         && !members.always_diff
         && has_deltas(members)
@@ -103,6 +103,7 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
             (object.clone(), Some(object))
         }
     };
+    let target = Target { seen: true, ..target };
     let state = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
     let current = member_values(&state);
     let wanted = match change {
@@ -158,6 +159,8 @@ struct Target<'a> {
     run: &'a Run<'a>,
     members: &'a Members,
     key: &'a Value,
+    /// Whether this request has read the group, so that it is known to be there.
+    seen: bool,
 }
 
 /// One member, or one batch, on its way.
@@ -207,7 +210,8 @@ impl Target<'_> {
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
         }
-        if failures.absent && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
+        let in_doubt = failures.absent && failures.failed > 0 && !self.seen;
+        if in_doubt && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
             // 404 may be about the member or about the group; one that is not there explains every failure.
             return Err(self.run.not_found(&id_text(self.key).unwrap_or_default()));
         }
@@ -259,19 +263,19 @@ impl Target<'_> {
         failures: &mut Failures,
     ) -> Result<(), ScimError> {
         let env = delivery.env(self);
+        failures.absent |= matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404);
         if adding && self.is_missing(call, outcome, &env) {
             return self.settle_missing(call, delivery, failures).await;
         }
-        match judge(self.run, &call.call, outcome, &env) {
-            Verdict::Ok(_) | Verdict::Accepted(_) => failures.succeeded += 1,
-            Verdict::Failed(error) => failures.add(error),
+        match assess(self.run, &call.call, outcome, &env) {
+            Standing::Ok | Standing::Accepted => failures.succeeded += 1,
+            Standing::Failed(error) => failures.add(error),
         }
         Ok(())
     }
 
     fn is_missing(&self, call: &MemberCall, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
-        let already =
-            |outcome| matches!(judge(self.run, &call.call, outcome, env), Verdict::Ok(_) | Verdict::Accepted(_));
+        let already = |outcome| matches!(assess(self.run, &call.call, outcome, env), Standing::Ok | Standing::Accepted);
         match &self.members.missing.when {
             Some(when) => reply_matches(when, outcome, env),
             None => !already(outcome) && matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404),
@@ -288,7 +292,6 @@ impl Target<'_> {
             MissingPolicy::Reject => {
                 let who = delivery.values.join("', '");
                 failures.add(unknown_member(self.members, &who));
-                failures.absent |= self.members.missing.when.is_none();
             }
             MissingPolicy::Ignore => self.run.note(format!("unknown member {} ignored", delivery.values.join(", "))),
             MissingPolicy::Create(attributes) => match self.create_and_add(call, delivery, attributes).await {
@@ -319,7 +322,7 @@ impl Target<'_> {
         if self.is_missing(call, &outcome, &env) {
             return Err(unknown_member(self.members, &who));
         }
-        judge(self.run, &call.call, &outcome, &env).into_result().map(drop)
+        judge(self.run, &call.call, outcome, &env).into_result().map(drop)
     }
 
     /// Creates an unknown member through its type's own `create`.
@@ -375,16 +378,15 @@ fn delivery(call: &MemberCall, chunk: &[(String, Value)]) -> Delivery {
 #[derive(Default)]
 struct Failures {
     worst: Option<ScimError>,
-    failed: usize,
-    succeeded: usize,
     /// Some reply was 404.
     absent: bool,
+    failed: usize,
+    succeeded: usize,
 }
 
 impl Failures {
     fn add(&mut self, error: ScimError) {
         self.failed += 1;
-        self.absent |= error.status == 404;
         if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
             self.worst = Some(error);
         }

@@ -69,10 +69,8 @@ pub struct Context {
     pub variables: Vec<Option<Value>>,
     /// Base of every location, without a trailing slash: `https://host/scim/v2/acme/prod`.
     pub base_url: String,
-    /// The request id that logs and native calls carry.
-    pub request_id: String,
-    /// Who asks, when authenticated: the resource id of the principal's user, where known.
-    pub principal: Option<String>,
+    /// Facts about the request that expressions see as `req`: an object with the request's `id`.
+    pub request: Value,
     /// Seconds since the Unix epoch, for cursors.
     pub now: u64,
     /// Signs cursors; the same on every replica.
@@ -157,20 +155,20 @@ fn dispatch_again<'a>(
     Box::pin(dispatch(context, request, native))
 }
 
-/// `/Me` (RFC 7644 3.11) is the principal's own resource, where the credential is tied to a user.
+/// `/Me` (RFC 7644 3.11) is another name for the user that the credential belongs to.
 async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
-    let user = context
-        .snapshot
-        .routes
-        .get(context.route)
-        .and_then(|route| route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User"));
-    match (&context.principal, user) {
-        (Some(id), Some(type_index)) if request.method != "POST" => {
-            let endpoint = Endpoint::Resource { type_index, id: id.clone() };
-            dispatch_again(context, ScimRequest { endpoint, ..request }, native).await
-        }
-        _ => Err(ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")),
-    }
+    let endpoint = own_resource(&context.snapshot, context.route).ok_or_else(|| {
+        ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")
+    })?;
+    dispatch_again(context, ScimRequest { endpoint, ..request }, native).await
+}
+
+/// The resource that `/Me` names on a route, where its credential belongs to a user.
+pub fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
+    let route = snapshot.routes.get(route)?;
+    let id = snapshot.authenticators.get(route.auth?)?.user.clone()?;
+    let type_index = route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User")?;
+    Some(Endpoint::Resource { type_index, id })
 }
 
 fn method_not_allowed(method: &str, endpoint: &Endpoint) -> ScimError {

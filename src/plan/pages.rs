@@ -19,8 +19,8 @@ use super::run::Run;
 pub(super) struct Window {
     /// The items.
     pub(super) items: Vec<Value>,
-    /// How many there are in the whole list, where known.
-    pub(super) total: Option<usize>,
+    /// How many there are in the whole list.
+    pub(super) total: usize,
 }
 
 /// What one native page said.
@@ -31,7 +31,7 @@ struct Page {
 }
 
 /// Items `start` (from 0) to `start + count` of a list that can be entered anywhere, fetching no more pages than
-/// needed; `None` for a list that is only ever read from its beginning.
+/// needed; `None` for a list that is only ever read from its beginning, and for one that must be to be counted.
 pub(super) async fn window(
     run: &Run<'_>,
     list: &ListCall,
@@ -48,6 +48,7 @@ pub(super) async fn window(
             Stretch::Read(window) => return Ok(Some(window)),
             // Pages are counted in the size that is served, so the count begins again.
             Stretch::SmallerPages(served) => size = served,
+            Stretch::Uncounted => return Ok(None),
         }
     }
 }
@@ -80,7 +81,7 @@ pub(super) async fn many(
         }
         let outcomes = run.native.together(requests, parallel).await?;
         for (walk, outcome) in walks.iter_mut().filter(|walk| !walk.done).zip(outcomes) {
-            let page = page(run, list, judge(run, &list.call, &outcome, &walk.env));
+            let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
             walk.take(run, &list.paging, page, most);
         }
     }
@@ -181,6 +182,8 @@ enum Stretch {
     Read(Window),
     /// The application serves pages of this size although it was asked for larger ones.
     SmallerPages(usize),
+    /// Nobody says how many items there are, and the end was not reached.
+    Uncounted,
 }
 
 async fn stretch(
@@ -216,19 +219,20 @@ async fn stretch(
         collected.extend(page.items);
         let end = first.saturating_add(collected.len());
         let more = got > 0 && total.map_or(got >= size, |total| end < total);
-        if !more && total.is_none() && (first == 0 || !collected.is_empty()) {
-            // The last page tells the number that the application does not.
-            total = Some(end);
-        }
-        if paged && more && got < size {
+        // A short page that is not the last one, or that ends behind the last item, is not the page it was taken for.
+        let misplaced = got > 0 && total.is_some_and(|total| end > total);
+        if paged && got < size && (more || misplaced) {
             return Ok(Stretch::SmallerPages(got));
+        }
+        if !more && (first == 0 || !collected.is_empty()) {
+            total = total.or(Some(end));
         }
         if !more || collected.len() >= wanted {
             break;
         }
     }
     let items = collected.into_iter().skip(start - first).take(count).collect();
-    Ok(Stretch::Read(Window { items, total }))
+    Ok(total.map_or(Stretch::Uncounted, |total| Stretch::Read(Window { items, total })))
 }
 
 /// The page size for a request of `count`: never 0 (some applications read it as "all") and never over the maximum.
@@ -283,12 +287,13 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     };
     let envelope = &list.call.envelope;
     if envelope.single {
-        let object = envelope.item.get(&reply.body).filter(|object| object.is_object()).cloned();
+        let object = envelope.item.take(reply.body).filter(Value::is_object);
         return Ok(Page { items: object.into_iter().collect(), ..empty() });
     }
     let total = total(envelope, &reply);
-    let items = match envelope.items.get(&reply.body) {
-        Some(Value::Array(items)) => items.clone(),
+    let marker = marker(&list.paging, &reply);
+    let items = match envelope.items.take(reply.body) {
+        Some(Value::Array(items)) => items,
         Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
         _ => {
             return Err(ScimError::new(
@@ -297,7 +302,6 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
             ));
         }
     };
-    let marker = marker(&list.paging, &reply);
     Ok(Page { items, total, marker })
 }
 

@@ -17,6 +17,7 @@ use crate::scim::{AttrPath, Resource, ScimError};
 use super::call::ScimResponse;
 use super::coroutine::Native;
 use super::cursor::{self, Binding};
+use super::pages::Window;
 use super::read::{self, Object};
 use super::run::Run;
 use super::{Context, ScimRequest, answer, pages};
@@ -97,7 +98,7 @@ impl Asked {
         let more = self.by_cursor && taken > 0 && end < total;
         let response = ListResponse {
             total_results: Some(total as u64),
-            start_index: (!self.by_cursor).then(|| self.start as u64 + 1),
+            start_index: (!self.by_cursor).then(|| (self.start as u64).saturating_add(1)),
             resources,
             next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
             previous_cursor: None,
@@ -138,8 +139,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
     match (&query.filter, &query.sort) {
         (None, None) => {
             let list = list_call(run)?;
-            let window = pages::window(run, list, &run.env(), start, count).await?;
-            if let Some((items, total)) = window.and_then(|window| Some((window.items, window.total?))) {
+            if let Some(Window { items, total }) = pages::window(run, list, &run.env(), start, count).await? {
                 let taken = items.len();
                 let resources = read::whole(run, objects(run, items), &wants).await?;
                 return Ok(Found { resources, taken, total });

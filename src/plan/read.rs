@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
-use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, from_native};
+use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, NativePath, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -62,7 +62,7 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     let env = Env { id: Some(key), ..run.env() };
     let object = if let Some(get) = &run.mapping.ops.get {
         match run.call(get, &env, Rows::default()).await {
-            Ok(reply) => object_in(run, get.envelope.item.get(&reply.body), &reply),
+            Ok(reply) => object_in(run, &get.envelope.item, reply),
             Err(error) if judge::says_absent(&error) => None,
             Err(error) => return Err(error),
         }
@@ -102,14 +102,16 @@ pub(super) fn object(run: &Run<'_>, document: Value) -> Option<Object> {
 }
 
 /// An object in a reply, with the version of its header.
-pub(super) fn object_in(run: &Run<'_>, document: Option<&Value>, reply: &NativeReply) -> Option<Object> {
-    let document = match document? {
-        Value::Array(items) => items.first()?,
+pub(super) fn object_in(run: &Run<'_>, item: &NativePath, reply: NativeReply) -> Option<Object> {
+    let in_header = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_some());
+    let version = in_header.map(|extract| pages::extract(&extract.native, &extract.codec, &reply));
+    let document = match item.take(reply.body)? {
+        Value::Array(items) => items.into_iter().next()?,
         other => other,
     };
-    let mut found = object(run, document.clone())?;
-    if let Some(extract) = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_some()) {
-        found.version = pages::extract(&extract.native, &extract.codec, reply).as_ref().and_then(id_text);
+    let mut found = object(run, document)?;
+    if let Some(version) = version {
+        found.version = version.as_ref().and_then(id_text);
     }
     Some(found)
 }

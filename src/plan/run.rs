@@ -46,9 +46,9 @@ impl<'a> Run<'a> {
         &self.mapping.resource_type.name
     }
 
-    /// An environment with the route variables and nothing else.
+    /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
-        Env { vars: &self.context.variables, ..Env::default() }
+        Env { vars: &self.context.variables, req: Some(&self.context.request), ..Env::default() }
     }
 
     /// Carries out one call and judges its reply.
@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
     pub(super) async fn send(&self, call: &Call, request: NativeCall, env: &Env<'_>) -> Result<Verdict, ScimError> {
         let outcome = self.native.together(vec![request], 1).await?.pop();
         let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
-        Ok(judge(self, call, &outcome, env))
+        Ok(judge(self, call, outcome, env))
     }
 
     /// The native key a SCIM id stands for; `None` for one that cannot be a key here, which is a 404 without a call.

@@ -336,7 +336,7 @@ async fn by_rule(
     let changed = to_native::document(run.mapping, rule.rows, state, native, to_native::Purpose::Update, env)?;
     let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
     let reply = run.call(&rule.call, env, rows).await?;
-    Ok(shown(run, &rule.call, &reply, env))
+    Ok(shown(run, &rule.call, reply, env))
 }
 
 async fn ordinary(
@@ -358,7 +358,7 @@ async fn ordinary(
             return Ok(None);
         }
         let reply = run.call(update, env, Rows { mapped: Some(&changed), changed: Some(&changed) }).await?;
-        return Ok(shown(run, update, &reply, env));
+        return Ok(shown(run, update, reply, env));
     }
     let (Some(replace), Some(native)) = (&run.mapping.ops.replace, native) else {
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
@@ -372,7 +372,7 @@ async fn ordinary(
     }
     run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
     let reply = run.call(replace, env, Rows { mapped: Some(&whole), changed: Some(&changed) }).await?;
-    Ok(shown(run, replace, &reply, env))
+    Ok(shown(run, replace, reply, env))
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.
@@ -388,8 +388,8 @@ fn merge(into: &mut Value, from: &Value, depth: usize) {
 }
 
 /// The object a reply shows, if it is the one that was written.
-fn shown(run: &Run<'_>, call: &Call, reply: &NativeReply, env: &Env<'_>) -> Option<Object> {
-    let object = read::object_in(run, call.envelope.item.get(&reply.body), reply)?;
+fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Option<Object> {
+    let object = read::object_in(run, &call.envelope.item, reply)?;
     (super::run::id_text(&object.key) == env.id.and_then(super::run::id_text)).then_some(object)
 }
 

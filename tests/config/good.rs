@@ -150,7 +150,7 @@ fn discovery_shows_what_the_mapping_holds() {
     assert_eq!(announced(user, 0, "groups").returned, Returned::Default);
     let manager = announced(user, 1, "manager");
     assert_eq!(manager.sub_attribute("displayName").unwrap().mutability, Mutability::ReadOnly);
-    assert_eq!(announced(user, 2, "badges").sub_attributes.len(), 2);
+    assert_eq!(announced(user, 2, "badges").sub_attributes.len(), 1);
     assert!(announced(mapping(&snapshot, "Group"), 0, "displayName").required);
     assert!(matches!(user.inverse.as_ref().unwrap().source, InverseSource::Native(_)));
     let snapshot = example("d-always-200.toml");

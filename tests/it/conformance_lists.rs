@@ -149,7 +149,7 @@ async fn an_attribute_that_a_type_lacks_has_no_value_there() {
     assert_error(&answer, 400, Some("invalidFilter"));
     bench.app.take_calls();
     search(&bench, json!({"filter": r#"userName eq "user-001""#})).await;
-    let calls: Vec<String> = bench.app.take_calls().iter().map(|call| call.line()).collect();
+    let calls: Vec<String> = bench.app.take_calls().iter().map(scimshim::demo::acme::CallRecord::line).collect();
     assert!(calls.len() == 1 && calls[0].contains("login=user-001"), "{calls:?}");
 
     let shown = search(&bench, json!({"filter": "userName pr or displayName pr", "attributes": ["userName"]})).await;

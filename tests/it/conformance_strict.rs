@@ -362,6 +362,24 @@ async fn what_a_codec_cannot_hold_is_not_announced() {
     assert_eq!(subs, ["value"]);
 }
 
+#[tokio::test]
+async fn me_is_the_user_that_the_credential_belongs_to() {
+    let bench = Bench::new().await;
+    assert_error(&bench.ask("GET", "/Me", None).await, 501, None);
+    let bench = Bench::with(&CONFIG.replace("[auth.idp]", "[auth.idp]\nuser = \"7\"")).await;
+    assert_error(&bench.ask("GET", "/Me", None).await, 404, None);
+    bench.app.seed_user(Some("7"), json!({"login": "ann"}));
+    let answer = bench.ask("GET", "/Me", None).await;
+    let me = answer.json();
+    assert_eq!((answer.status, &me), (200, &bench.get("/Users/7").await));
+    assert_eq!(answer.header("content-location"), me["meta"]["location"].as_str());
+    let patched = bench.patch("/Me", json!([{"op": "replace", "path": "title", "value": "Pilot"}])).await;
+    assert_eq!((&patched["id"], &patched["title"]), (&json!("7"), &json!("Pilot")));
+    assert_error(&bench.ask("POST", "/Me", Some(json!({"userName": "x"}))).await, 405, None);
+    bench.expect(204, "DELETE", "/Me", None).await;
+    assert_error(&bench.ask("GET", "/Users/7", None).await, 404, None);
+}
+
 /// What `/Schemas` and `/ResourceTypes` announce.
 struct Schemas {
     by_urn: BTreeMap<String, Value>,

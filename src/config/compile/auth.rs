@@ -8,8 +8,11 @@ use crate::config::tree::{Entry, Node};
 
 use super::context::Context;
 
-const KEYS: Keys =
-    Keys { what: "an authenticator", known: &["kind", "tokens"], later: &["users", "issuer", "audience", "jwks"] };
+const KEYS: Keys = Keys {
+    what: "an authenticator",
+    known: &["kind", "tokens", "user"],
+    later: &["users", "issuer", "audience", "jwks"],
+};
 
 pub(super) fn authenticators(cx: &mut Context, node: Option<&Node>) -> Vec<Authenticator> {
     let Some(table) = node.and_then(|node| cx.report.table(node)) else { return Vec::new() };
@@ -19,8 +22,11 @@ pub(super) fn authenticators(cx: &mut Context, node: Option<&Node>) -> Vec<Authe
 /// One per entry even if it is faulty, so that the numbers routes use stay right.
 fn authenticator(cx: &mut Context, entry: &Entry) -> Authenticator {
     let name = Arc::from(entry.name.as_str());
-    let kind = Fields::of(&mut cx.report, &entry.value, &KEYS).and_then(|fields| kind(cx, entry, &fields));
-    Authenticator { name, kind: kind.unwrap_or(AuthKind::Bearer { tokens: Vec::new() }) }
+    let fields = Fields::of(&mut cx.report, &entry.value, &KEYS);
+    let user = fields.as_ref().and_then(|fields| fields.get("user")).and_then(|node| cx.report.word(node));
+    let user = user.map(str::to_owned);
+    let kind = fields.and_then(|fields| kind(cx, entry, &fields));
+    Authenticator { name, kind: kind.unwrap_or(AuthKind::Bearer { tokens: Vec::new() }), user }
 }
 
 fn kind(cx: &mut Context, entry: &Entry, fields: &Fields<'_>) -> Option<AuthKind> {

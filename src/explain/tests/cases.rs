@@ -1,6 +1,7 @@
 //! The cases of `tests/plans/*.toml`: request and replies in, transcript out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +80,7 @@ fn every_transcript_is_as_written() {
         }
         for (case, text) in file.cases.iter().zip(&texts).filter(|(case, text)| case.expect != **text) {
             let name = path.file_name().unwrap_or_default().display();
-            differences += &format!("{name}: {}\nexpected:\n{}\nfound:\n{text}\n", case.name, case.expect);
+            let _ = writeln!(differences, "{name}: {}\nexpected:\n{}\nfound:\n{text}", case.name, case.expect);
         }
     }
     assert!(differences.is_empty(), "{differences}(BLESS=1 writes what was found)");
@@ -97,7 +98,7 @@ fn write(path: &Path, texts: &[String]) {
     assert_eq!(rest.len(), texts.len(), "{}: a case needs `expect = '''` on a line of its own", path.display());
     for (part, text) in rest.iter().zip(texts) {
         let after = part.find(CLOSE).map_or("", |close| &part[close + CLOSE.len()..]);
-        new += &format!("{OPEN}{text}{CLOSE}{after}");
+        let _ = write!(new, "{OPEN}{text}{CLOSE}{after}");
     }
     if new != old {
         fs::write(path, new).unwrap();

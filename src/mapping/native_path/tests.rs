@@ -206,3 +206,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn taking_gives_what_getting_gives() {
+    let document = json!({"data": {"user": {"id": 7}}, "rows": [{"kind": 1, "to": ["a"]}], "a.b": null});
+    for text in [
+        "",
+        "data",
+        "data.user",
+        "data.user.id",
+        "data.nothing.id",
+        "rows[0].to[0]",
+        "rows[kind eq 1].to",
+        "\"a.b\"",
+        "@link",
+        "rows",
+    ] {
+        let path = NativePath::parse(text).unwrap();
+        assert_eq!(path.take(document.clone()), path.get(&document).cloned(), "{text}");
+    }
+}
