@@ -101,11 +101,15 @@ impl Downstream {
     }
 
     async fn read_head(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<usize, HeadEnd> {
-        let mut deadline = Instant::now() + bounds.timeout;
-        if self.inbox.is_empty() && self.used {
-            self.wait_for_first_byte(bounds, stop).await?;
-            deadline = Instant::now() + bounds.timeout;
+        let mut begun = Instant::now();
+        if self.inbox.is_empty() {
+            let wait = if self.used { bounds.idle } else { bounds.timeout };
+            self.wait_for_first_byte(wait, stop).await?;
         }
+        if self.used {
+            begun = Instant::now();
+        }
+        let deadline = begun + bounds.timeout;
         let mut seen = 0;
         loop {
             // RFC 9112 2.2: an empty line before the request line is tolerated.
@@ -129,14 +133,12 @@ impl Downstream {
         }
     }
 
-    async fn wait_for_first_byte(
-        &mut self,
-        bounds: &HeadBounds,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), HeadEnd> {
+    /// Nobody is served between requests, nor before the first one: clients connect in advance, and one that has said
+    /// nothing must not hold up a stop.
+    async fn wait_for_first_byte(&mut self, wait: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), HeadEnd> {
         tokio::select! {
             biased;
-            read = timeout(bounds.idle, self.receive()) => match read {
+            read = timeout(wait, self.receive()) => match read {
                 Ok(Ok(1..)) => Ok(()),
                 _ => Err(HeadEnd::Closed),
             },

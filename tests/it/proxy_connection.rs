@@ -37,12 +37,14 @@ async fn a_stop_lets_work_in_flight_finish() {
     let server = Setup::default().start().await;
     let address = server.running.data_addr;
     let (mut busy, mut idle) = (Client::connect(address).await, Client::connect(address).await);
+    let mut silent = Client::connect(address).await;
     assert_eq!(idle.ask("GET /scim/x HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n").await.status, 200);
     busy.send(SLOW).await;
     eventually("a request in flight", || server.metrics.requests_in_flight.get() == 1).await;
     let started = std::time::Instant::now();
+    eventually("all are accepted", || server.metrics.connections.get() == 3).await;
     server.running.stop();
-    assert!(idle.is_closed().await);
+    assert!(idle.is_closed().await && silent.is_closed().await);
     let answer = busy.answer().await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert!(busy.is_closed().await);
