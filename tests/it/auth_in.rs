@@ -16,8 +16,7 @@ async fn three_tokens() -> (Bench, tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("token");
     std::fs::write(&file, format!("{FROM_FILE}\n")).unwrap();
-    let digest: String = Sha256::digest(BY_DIGEST).iter().map(|byte| format!("{byte:02x}")).collect();
-    let digest = format!("sha256:{digest}");
+    let digest = format!("sha256:{:x}", Sha256::digest(BY_DIGEST));
     let tokens =
         format!("idp = {{ kind = 'bearer', tokens = ['env:SCIM_TOKEN', 'file:{}', '{digest}'] }}", file.display());
     (Bench::with(&config_with("auth", &tokens)).await, directory, digest)
