@@ -15,6 +15,7 @@ use crate::adapter::{ResourceLocks, Shared};
 use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
 use crate::config::{Snapshot, Source, compile, render};
 use crate::demo::command as demo;
+use crate::explain;
 use crate::server::load::{FileLoader, compile_file};
 use crate::server::{Listeners, RunOptions, Running, start};
 use crate::telemetry::{Metrics, log};
@@ -33,6 +34,8 @@ enum Command {
     Run(ConfigArgs),
     /// Check a configuration and print everything that is wrong with it.
     Check(ConfigArgs),
+    /// Print what a SCIM request would become, without doing it.
+    Explain(explain::cli::ExplainArgs),
     /// Print the version.
     Version,
     #[command(flatten)]
@@ -55,6 +58,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(args) => run(args.config),
             Command::Check(args) => check(&args.config),
+            Command::Explain(args) => return explain::cli::run(&args),
             Command::Demo(command) => return try_out(command),
             Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
         };

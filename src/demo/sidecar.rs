@@ -105,6 +105,11 @@ impl Sidecar {
         self.running.data_addr
     }
 
+    /// Where its metrics and probes are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.running.admin_addr
+    }
+
     /// The SCIM base URL of the first route; variables in its path get a sample value.
     pub fn base_url(&self) -> String {
         format!("http://{}{}", self.running.data_addr, self.base_path)

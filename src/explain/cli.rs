@@ -26,7 +26,7 @@ pub struct ExplainArgs {
     /// The body of the request; - is standard input.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
-    /// What the application answers: [[reply]] tables with `call`, `status`, `headers`, `body`. Without them the
+    /// What the application answers: `[[reply]]` tables with `call`, `status`, `headers`, `body`. Without them the
     /// transcript ends at the first call, and says which reply would take it further.
     #[arg(long, value_name = "FILE")]
     replies: Option<PathBuf>,

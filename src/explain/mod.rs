@@ -5,6 +5,8 @@
 //! The plan is the one that serves traffic; only its driver differs. Nothing is sent, no credential is looked at, and
 //! no secret appears: plans hold none, and a password of the request itself is shown as `***`.
 
+#[cfg(feature = "server")]
+pub mod cli;
 mod page;
 mod replies;
 

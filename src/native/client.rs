@@ -1,7 +1,7 @@
 //! In: the backends of a snapshot and its resolved secrets. Out: a client that turns one native call into one outcome.
 //!
 //! Bounds: calls under way per backend, time to connect, time per attempt, time per request, bytes per reply, and at
-//! most two repetitions, by the rules of [`retry`](super::retry).
+//! most two repetitions, by the rules of the module `retry`.
 
 use std::collections::BTreeMap;
 use std::io;

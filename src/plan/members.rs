@@ -84,18 +84,14 @@ pub(super) struct Applied {
 pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp]) -> Result<Applied, ScimError> {
     let Group { run, id, key, known } = group;
     let Some(members) = &run.mapping.members else { return Ok(Applied::default()) };
-    let target = Target { run, members, key };
+    let target = Target { run, members, key, seen: known.is_some() };
     if let MemberChange::Delta { add, remove } = &change
         && !members.always_diff
         && has_deltas(members)
     {
         run.note("current members not read");
-        let sent = target.send_deltas(values(add), remove.clone()).await;
-        if sent.is_err() && known.is_none() && matches!(read::find_by_key(run, key).await, Ok(None)) {
-            // A group that is not there explains every failure, and 404 is what the client has to know.
-            return Err(run.not_found(id));
-        }
-        return sent.map(|()| Applied { sent: true, read: None });
+        target.send_deltas(values(add), remove.clone()).await?;
+        return Ok(Applied { sent: true, read: None });
     }
     if matches!(change, MemberChange::None) {
         return Ok(Applied::default());
@@ -107,6 +103,7 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
             (object.clone(), Some(object))
         }
     };
+    let target = Target { seen: true, ..target };
     let state = read::whole(run, vec![object], |path| *path == *MEMBERS).await?.pop().unwrap_or_default();
     let current = member_values(&state);
     let wanted = match change {
@@ -162,6 +159,8 @@ struct Target<'a> {
     run: &'a Run<'a>,
     members: &'a Members,
     key: &'a Value,
+    /// Whether this request has read the group, so that it is known to be there.
+    seen: bool,
 }
 
 /// One member, or one batch, on its way.
@@ -211,6 +210,11 @@ impl Target<'_> {
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.deliver(call, remove, false, &mut failures).await?;
         }
+        let in_doubt = failures.absent && failures.failed > 0 && !self.seen;
+        if in_doubt && matches!(read::find_by_key(self.run, self.key).await, Ok(None)) {
+            // 404 may be about the member or about the group; one that is not there explains every failure.
+            return Err(self.run.not_found(&id_text(self.key).unwrap_or_default()));
+        }
         failures.into_result()
     }
 
@@ -259,6 +263,7 @@ impl Target<'_> {
         failures: &mut Failures,
     ) -> Result<(), ScimError> {
         let env = delivery.env(self);
+        failures.absent |= matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404);
         if adding && self.is_missing(call, outcome, &env) {
             return self.settle_missing(call, delivery, failures).await;
         }
@@ -372,6 +377,8 @@ fn delivery(call: &MemberCall, chunk: &[(String, Value)]) -> Delivery {
 #[derive(Default)]
 struct Failures {
     worst: Option<ScimError>,
+    /// Some reply was 404.
+    absent: bool,
     failed: usize,
     succeeded: usize,
 }

@@ -4,10 +4,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http::HeaderMap;
 use scimshim::demo::acme::{Acme, AcmeOptions};
 use scimshim::demo::client::{Answer, Client};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use toml::Table;
 
 use crate::stack::{APP_KEY, SCIM_TOKEN, Sidecar, sidecar_at};
 
@@ -69,10 +72,25 @@ impl Bench {
         self.expect(201, "POST", endpoint, Some(body)).await
     }
 
+    /// What is counted, as the operator's scraper reads it.
+    pub(crate) async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.sidecar.admin_addr());
+        let answer = self.client.send("GET", &url, HeaderMap::new(), Bytes::new()).await.unwrap();
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    }
+
     /// PATCH with these operations.
     pub(crate) async fn patch(&self, path: &str, operations: Value) -> Value {
         self.expect(200, "PATCH", path, Some(patch(&operations))).await
     }
+}
+
+/// The shipped configuration with some settings of one table replaced; they are written as TOML.
+pub(crate) fn config_with(table: &str, settings: &str) -> String {
+    let mut config: Table = CONFIG.parse().unwrap();
+    let changes: Table = settings.parse().unwrap();
+    config[table].as_table_mut().unwrap().extend(changes);
+    toml::to_string(&config).unwrap()
 }
 
 /// A PATCH message.

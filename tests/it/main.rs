@@ -1,5 +1,8 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+mod auth_in;
+mod auth_out;
+mod bounds;
 #[path = "../config/main.rs"]
 mod config;
 mod conformance_bench;
@@ -14,7 +17,9 @@ mod proxy_protocol;
 mod proxy_reload;
 mod proxy_scim;
 mod stack;
+mod tenants;
 mod tidy;
+mod turns;
 mod wire_backend;
 mod wire_case;
 mod wire_compare;

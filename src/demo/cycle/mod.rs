@@ -2,7 +2,7 @@
 //!
 //! In: the scripts under `scripts/`, one per way of speaking SCIM. Out: steps with a request and what must come of it.
 //! A script knows nothing of the application behind the sidecar, except under `profiles`, where an application that
-//! cannot do something says what its users read instead. Nothing here sends anything; that is [`run`]'s part.
+//! cannot do something says what its users read instead. Nothing here sends anything; that is the runner's part.
 
 mod check;
 mod names;

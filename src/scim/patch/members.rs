@@ -27,7 +27,7 @@ pub enum MemberChange {
     },
     /// The list becomes exactly this.
     Set(Vec<Value>),
-    /// The outcome depends on the current elements: read, [`apply`](super::apply) and compare.
+    /// The outcome depends on the current elements: read, [`apply()`](super::apply()) and compare.
     NeedsState,
 }
 

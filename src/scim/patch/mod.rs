@@ -1,7 +1,7 @@
 //! PATCH operations (RFC 7644 3.5.2) in canonical form, and what can be done with them.
 //!
 //! The `dialect` stage turns what clients send into these: every operation has a path that names one attribute, every
-//! value has the type of its attribute, path-less operations have become one operation per attribute. [`apply`] runs
+//! value has the type of its attribute, path-less operations have become one operation per attribute. [`apply()`] runs
 //! them on a resource; [`touched`] and [`member_change`] say what they ask for without one.
 
 mod apply;
