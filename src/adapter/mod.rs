@@ -216,7 +216,9 @@ impl Exchange for Admitted {
         let Self { core, matched, labels } = *self;
         let deadline = Instant::now() + core.snapshot.limits.request_timeout;
         let Some(_turn) = take_turn(&core, &matched, &request, deadline).await else {
-            let error = ScimError::new(503, "this resource is being changed by other requests").with_retry_after(1);
+            let waited = core.snapshot.limits.request_timeout;
+            let detail = format!("this resource was being changed by other requests for {waited:?}; try again");
+            let error = ScimError::new(503, detail).with_retry_after(1);
             return EdgeResponse::error(&error, labels);
         };
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };

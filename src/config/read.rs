@@ -82,6 +82,10 @@ impl Report {
         let masked = self.masked;
         let mask = |mut diagnostic: Diagnostic| {
             for secret in &masked {
+                // What is underlined shrinks with it: how long a secret is, is nobody's business either.
+                let before = (diagnostic.column as usize).saturating_sub(1);
+                let marked: String = diagnostic.excerpt.chars().skip(before).take(diagnostic.length as usize).collect();
+                diagnostic.length = marked.replace(secret, "***").chars().count() as u32;
                 diagnostic.excerpt = diagnostic.excerpt.replace(secret, "***");
             }
             diagnostic

@@ -88,7 +88,7 @@ pub struct Limits {
     pub filter_max_terms: usize,
     /// Operations in one PATCH.
     pub patch_max_operations: usize,
-    /// Members named in one request.
+    /// Members named in one request (and elements of other lists), or read of one group.
     pub members_max: usize,
     /// Largest `count` served; also the default one.
     pub page_max: usize,

@@ -13,12 +13,12 @@ use crate::scim::filter::FilterLimits;
 use crate::scim::patch::{self as scim_patch, PatchOp, PatchPath, PatchPathError, PatchTarget};
 use crate::scim::{AttrPath, ResourceType, ScimError, ScimType};
 
-/// Bounds on one PATCH.
+/// Bounds on one body: a PATCH, or a resource, which has no operations.
 #[derive(Clone, Debug)]
 pub struct PatchLimits {
     /// Entries of `Operations`.
     pub max_operations: usize,
-    /// Elements of multi-valued attributes in all operations together.
+    /// Elements of multi-valued attributes in the whole body together.
     pub max_values: usize,
     /// Bounds on each value filter.
     pub filter: FilterLimits,

@@ -49,26 +49,27 @@ impl Normalised {
 /// Normalises a body.
 ///
 /// ```
-/// use scimshim::dialect::{Purpose, Repairs, resource};
+/// use scimshim::dialect::{PatchLimits, Purpose, Repairs, resource};
 /// use scimshim::scim::schema::user_type;
 /// let body = serde_json::json!({"userName": "ann", "active": "True", "manager": "u-7"});
-/// let user = resource(&user_type(), body, Purpose::Create, &mut Repairs::default()).unwrap();
+/// let user = resource(&user_type(), body, Purpose::Create, &PatchLimits::default(), &mut Repairs::default()).unwrap();
 /// assert_eq!(user.resource.0["active"], true);
 /// ```
 ///
 /// # Errors
 /// 400 `invalidSyntax` for a body that is no object; 400 `invalidValue` naming the attribute for a value of the wrong
-/// type, a required attribute without value, one attribute with two values, or more than one primary element.
+/// type, a required attribute without value, one attribute with two values, or more than one primary element; 413 for
+/// more values than allowed.
 pub fn resource(
     rt: &ResourceType,
     body: Value,
     purpose: Purpose,
+    limits: &PatchLimits,
     repairs: &mut Repairs,
 ) -> Result<Normalised, ScimError> {
     let Value::Object(sent) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));
     };
-    let limits = PatchLimits::default();
     let read_only = if purpose == Purpose::Stored { ReadOnly::Kept } else { ReadOnly::Ignored };
     let mut notes = Notes::new(repairs, read_only, limits.max_values);
     let listed = listed_schemas(rt, &sent, &mut notes);

@@ -40,7 +40,9 @@ fn type_of(name: &str) -> ResourceType {
 }
 
 fn stored(rt: &ResourceType, value: Value) -> Resource {
-    resource(rt, value, Purpose::Stored, &mut Repairs::default()).expect("a valid resource").resource
+    resource(rt, value, Purpose::Stored, &PatchLimits::default(), &mut Repairs::default())
+        .expect("a valid resource")
+        .resource
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "literals read better without references")]

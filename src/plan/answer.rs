@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::dialect::PatchLimits;
 use crate::scim::filter::FilterLimits;
 use crate::scim::projection::{Projection, set_schemas};
 use crate::scim::query::QueryLimits;
@@ -23,6 +24,16 @@ pub(super) fn query_limits(run: &Run<'_>) -> QueryLimits {
 pub(super) fn filter_limits(run: &Run<'_>) -> FilterLimits {
     let limits = &run.snapshot.limits;
     FilterLimits { max_depth: limits.filter_max_depth, max_terms: limits.filter_max_terms, ..FilterLimits::default() }
+}
+
+/// Bounds of the body of a write, from the configuration.
+pub(super) fn body_limits(run: &Run<'_>) -> PatchLimits {
+    let limits = &run.snapshot.limits;
+    PatchLimits {
+        max_operations: limits.patch_max_operations,
+        max_values: limits.members_max,
+        filter: filter_limits(run),
+    }
 }
 
 /// Adds `meta` and `schemas`. A version is announced only for a resource that was read whole: one computed without

@@ -22,7 +22,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
-    let normalised = dialect::resource(resource_type, body, Purpose::Create, &mut repairs);
+    let normalised = dialect::resource(resource_type, body, Purpose::Create, &answer::body_limits(run), &mut repairs);
     run.record_repairs(&repairs);
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);

@@ -226,13 +226,22 @@ fn unreadable(run: &Run<'_>) -> ScimError {
 fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
     let name = &run.backend.name;
     match failure {
-        NativeFailure::Timeout => ScimError::new(504, format!("{name} did not answer in time")),
+        NativeFailure::Timeout => ScimError::new(
+            504,
+            format!(
+                "{name} did not answer in time: a call may take {:?}, and a request with all of its calls {:?}",
+                run.backend.timeout, run.snapshot.limits.request_timeout
+            ),
+        ),
         NativeFailure::Connect => ScimError::new(502, format!("{name} cannot be reached")),
         NativeFailure::Interrupted => ScimError::new(502, format!("{name} broke off the connection")),
         NativeFailure::Unsendable => {
             ScimError::internal(format!("mapping error: a call to {name} cannot be sent as it is; see the log"))
         }
-        NativeFailure::TooLarge => ScimError::new(502, format!("{name} sent a larger reply than allowed")),
+        NativeFailure::TooLarge => ScimError::new(
+            502,
+            format!("{name} sent a reply larger than the {} bytes allowed here", run.snapshot.limits.reply_max_bytes),
+        ),
     }
 }
 

@@ -12,11 +12,11 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
-use super::create;
 use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
+use super::{answer, create};
 
 /// What operations on `members` ask for.
 ///
@@ -343,7 +343,8 @@ impl Target<'_> {
             sent.set(path, Some(value));
         }
         let body = Value::Object(sent.0);
-        let normalised = dialect::resource(&of.mapping.resource_type, body, Purpose::Create, &mut Repairs::default())?;
+        let (limits, mut repairs) = (answer::body_limits(&of), Repairs::default());
+        let normalised = dialect::resource(&of.mapping.resource_type, body, Purpose::Create, &limits, &mut repairs)?;
         let scim = Value::Object(normalised.resource.0.clone());
         let key = match &of.mapping.id.derive {
             Some(derive) => derive.text(&Env { scim: Some(&scim), ..of.env() }).ok().flatten().map(Value::from),

@@ -58,7 +58,7 @@ pub(super) async fn window(
 /// # Errors
 /// 400 `tooMany` when there are more.
 pub(super) async fn all(run: &Run<'_>, list: &ListCall, env: &Env<'_>, max: usize) -> Result<Vec<Value>, ScimError> {
-    many(run, list, vec![*env], max, 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+    many(run, list, vec![*env], Most::Objects(max), 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
 }
 
 /// One walk per environment, in rounds: the pages of a round are fetched together, at most `parallel` at a time.
@@ -67,7 +67,7 @@ pub(super) async fn many(
     run: &Run<'_>,
     list: &ListCall,
     envs: Vec<Env<'_>>,
-    max: usize,
+    most: Most,
     parallel: usize,
 ) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
     let mut walks: Vec<Walk<'_>> = envs.into_iter().map(Walk::new).collect();
@@ -82,7 +82,7 @@ pub(super) async fn many(
         let outcomes = run.native.together(requests, parallel).await?;
         for (walk, outcome) in walks.iter_mut().filter(|walk| !walk.done).zip(outcomes) {
             let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
-            walk.take(run, &list.paging, page, max);
+            walk.take(run, &list.paging, page, most);
         }
     }
     Ok(walks.into_iter().map(|walk| walk.result).collect())
@@ -114,8 +114,8 @@ impl<'e> Walk<'e> {
     }
 
     /// Takes one page in; the walk is done when it fails or when there is no further page.
-    fn take(&mut self, run: &Run<'_>, paging: &Paging, page: Result<Page, ScimError>, max: usize) {
-        let more = page.and_then(|page| self.extend(run, paging, page, max));
+    fn take(&mut self, run: &Run<'_>, paging: &Paging, page: Result<Page, ScimError>, most: Most) {
+        let more = page.and_then(|page| self.extend(run, paging, page, most));
         self.turn += 1;
         match more {
             Ok(more) => self.done = !more,
@@ -126,12 +126,12 @@ impl<'e> Walk<'e> {
         }
     }
 
-    fn extend(&mut self, run: &Run<'_>, paging: &Paging, page: Page, max: usize) -> Result<bool, ScimError> {
+    fn extend(&mut self, run: &Run<'_>, paging: &Paging, page: Page, most: Most) -> Result<bool, ScimError> {
         let Ok(items) = &mut self.result else { return Ok(false) };
         let got = page.items.len();
         items.extend(page.items);
-        if items.len() > max {
-            return Err(too_many(run, max));
+        if items.len() > most.items() {
+            return Err(most.exceeded(run));
         }
         match &paging.style {
             PagingStyle::None => Ok(false),
@@ -150,11 +150,31 @@ impl<'e> Walk<'e> {
     }
 }
 
-fn too_many(run: &Run<'_>, max: usize) -> ScimError {
-    ScimError::too_many(format!(
-        "answering this needs more than {max} {} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping",
-        run.type_name()
-    ))
+/// How much one walk may read, and of what: the advice differs.
+#[derive(Clone, Copy)]
+pub(super) enum Most {
+    Objects(usize),
+    Members(usize),
+}
+
+impl Most {
+    fn items(self) -> usize {
+        match self {
+            Self::Objects(max) | Self::Members(max) => max,
+        }
+    }
+
+    fn exceeded(self, run: &Run<'_>) -> ScimError {
+        let name = run.type_name();
+        ScimError::too_many(match self {
+            Self::Objects(max) => format!(
+                "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
+            ),
+            Self::Members(max) => format!(
+                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max"
+            ),
+        })
+    }
 }
 
 /// What an attempt to read a stretch came to.

@@ -220,7 +220,7 @@ async fn lists_of(
         Env { id: Some(&object.key), native: Some(&object.document), ..run.env() }
     };
     let envs = objects.iter().map(env).collect();
-    let lists = pages::many(run, list, envs, run.snapshot.limits.members_max, parallel).await?;
+    let lists = pages::many(run, list, envs, pages::Most::Members(run.snapshot.limits.members_max), parallel).await?;
     let present = lists.into_iter().map(|list| match list {
         // The group was removed between its listing and this call.
         Err(error) if judge::says_absent(&error) => Ok(Vec::new()),

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::dialect::{self, PatchLimits, Purpose, Repairs};
+use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Omit, Row, Source};
 use crate::mapping::{Body, BodyNode, Call, Order, PutOmitted, RowSet, WriteRule, to_native};
@@ -27,7 +27,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
     let body = change::json_body(run, &request.body)?;
     let mut repairs = Repairs::default();
-    let normalised = dialect::patch(resource_type, body, &patch_limits(run), Some(id), &mut repairs);
+    let normalised = dialect::patch(resource_type, body, &answer::body_limits(run), Some(id), &mut repairs);
     run.record_repairs(&repairs);
     run.record_id(id);
     let normalised = normalised?;
@@ -87,7 +87,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
         PutOmitted::Clear => Purpose::Replace,
         PutOmitted::Keep => Purpose::Merge,
     };
-    let normalised = dialect::resource(resource_type, body, purpose, &mut repairs);
+    let normalised = dialect::resource(resource_type, body, purpose, &answer::body_limits(run), &mut repairs);
     run.record_repairs(&repairs);
     run.record_id(id);
     let normalised = normalised?;
@@ -113,15 +113,6 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
     let latest = with_members(run, id, &key, written, change, &[]).await?;
     updated(run, id, latest, &projection, false).await
-}
-
-fn patch_limits(run: &Run<'_>) -> PatchLimits {
-    let limits = &run.snapshot.limits;
-    PatchLimits {
-        max_operations: limits.patch_max_operations,
-        max_values: limits.members_max,
-        filter: answer::filter_limits(run),
-    }
 }
 
 /// Attribute operations, and operations on members. What the mapping has no place for is dropped and counted.

@@ -21,7 +21,10 @@ pub(super) enum BodyFault {
         max_bytes: usize,
     },
     /// Not complete in time.
-    Timeout,
+    Timeout {
+        /// The bound.
+        allowed: Duration,
+    },
     /// The connection ended, or the chunks are malformed.
     Broken,
     /// Neither of the JSON types.
@@ -36,7 +39,9 @@ impl From<BodyFault> for ScimError {
             BodyFault::TooLarge { max_bytes } => {
                 ScimError::new(413, format!("the request body is larger than the {max_bytes} bytes allowed here"))
             }
-            BodyFault::Timeout => ScimError::new(408, "the request body was not complete in time"),
+            BodyFault::Timeout { allowed } => {
+                ScimError::new(408, format!("the request body was not complete within {allowed:?}"))
+            }
             BodyFault::Broken => ScimError::invalid_syntax("the request body ended early or is framed wrongly"),
             BodyFault::MediaType => {
                 ScimError::new(415, "the Content-Type must be application/scim+json or application/json")
@@ -48,7 +53,7 @@ impl From<BodyFault> for ScimError {
 
 /// Reads the body. A fault found before or while reading leaves the rest unread, which closes the connection after
 /// the answer.
-pub(super) async fn read(session: &mut Session, max_bytes: usize, deadline: Duration) -> Result<Bytes, BodyFault> {
+pub(super) async fn read(session: &mut Session, max_bytes: usize, allowed: Duration) -> Result<Bytes, BodyFault> {
     if session.is_body_empty() {
         return Ok(Bytes::new());
     }
@@ -58,10 +63,10 @@ pub(super) async fn read(session: &mut Session, max_bytes: usize, deadline: Dura
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(BodyFault::TooLarge { max_bytes });
     }
-    session.set_read_timeout(Some(deadline));
-    match timeout(deadline, read_to_end(session, announced.unwrap_or(0), max_bytes)).await {
+    session.set_read_timeout(Some(allowed));
+    match timeout(allowed, read_to_end(session, announced.unwrap_or(0), max_bytes, allowed)).await {
         Ok(result) => result,
-        Err(_) => Err(BodyFault::Timeout),
+        Err(_) => Err(BodyFault::Timeout { allowed }),
     }
 }
 
@@ -77,7 +82,12 @@ fn check_type(session: &Session) -> Result<(), BodyFault> {
     known.then_some(()).ok_or(BodyFault::MediaType)
 }
 
-async fn read_to_end(session: &mut Session, announced: usize, max_bytes: usize) -> Result<Bytes, BodyFault> {
+async fn read_to_end(
+    session: &mut Session,
+    announced: usize,
+    max_bytes: usize,
+    allowed: Duration,
+) -> Result<Bytes, BodyFault> {
     if session.get_header_bytes(header::EXPECT).eq_ignore_ascii_case(b"100-continue") {
         // Unless told otherwise the library takes this interim answer for the final one, sent before the body was
         // read, and gives the connection up.
@@ -92,7 +102,9 @@ async fn read_to_end(session: &mut Session, announced: usize, max_bytes: usize) 
             Ok(Some(chunk)) if body.len() + chunk.len() > max_bytes => return Err(BodyFault::TooLarge { max_bytes }),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body.freeze()),
-            Err(error) if matches!(error.etype(), ErrorType::ReadTimedout) => return Err(BodyFault::Timeout),
+            Err(error) if matches!(error.etype(), ErrorType::ReadTimedout) => {
+                return Err(BodyFault::Timeout { allowed });
+            }
             Err(_) => return Err(BodyFault::Broken),
         }
     }

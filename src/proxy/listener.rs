@@ -127,8 +127,9 @@ impl Connections {
         ConnectionRejected { limit: self.limit }.emit(&self.metrics);
         // Saying why takes a moment, and only so many are given one.
         if let Ok(refusal) = self.refusals.clone().try_acquire_owned() {
+            let answer = respond::too_many_connections(self.limit);
             tasks.spawn(async move {
-                Downstream::new(socket, peer, ACCEPT_PAUSE).refuse(&respond::too_many_connections()).await;
+                Downstream::new(socket, peer, ACCEPT_PAUSE).refuse(&answer).await;
                 drop(refusal);
             });
         }
@@ -150,7 +151,7 @@ impl Connections {
                 Err(HeadEnd::Closed) => break,
                 Err(HeadEnd::Refused(refusal)) => {
                     ProtocolRefused { refusal, peer }.emit(&self.metrics);
-                    connection.refuse(&respond::refusal(refusal)).await;
+                    connection.refuse(&respond::refusal(refusal, &head_bounds)).await;
                     break;
                 }
             }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
+use super::downstream::HeadBounds;
 use super::edge::{EdgeResponse, RequestLabels};
 use super::forward::REQUEST_ID;
 use super::head::Refusal;
@@ -51,13 +52,19 @@ async fn send(session: &mut Session, head: ResponseHeader, body: bytes::Bytes) -
 
 /// The whole answer to a request that never became one. It is a SCIM error because nobody can say what it was meant
 /// for, and a body of JSON harms no other client.
-pub(super) fn refusal(refusal: Refusal) -> Vec<u8> {
-    raw(&ScimError::new(refusal.status(), refusal.to_string()))
+pub(super) fn refusal(refusal: Refusal, bounds: &HeadBounds) -> Vec<u8> {
+    let detail = match refusal {
+        Refusal::TooLarge => format!("{refusal}: {} bytes are allowed here", bounds.max_bytes),
+        Refusal::Timeout => format!("{refusal}: {:?} are allowed here", bounds.timeout),
+        _ => refusal.to_string(),
+    };
+    raw(&ScimError::new(refusal.status(), detail))
 }
 
 /// The whole answer to a connection over the limit.
-pub(super) fn too_many_connections() -> Vec<u8> {
-    raw(&ScimError::new(503, "too many connections are open; try again").with_retry_after(1))
+pub(super) fn too_many_connections(limit: usize) -> Vec<u8> {
+    let detail = format!("too many connections are open: {limit} are allowed here; try again");
+    raw(&ScimError::new(503, detail).with_retry_after(1))
 }
 
 fn raw(error: &ScimError) -> Vec<u8> {

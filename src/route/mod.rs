@@ -170,7 +170,15 @@ impl RouteTable {
         let mut bad_variable = None;
         for entry in &self.entries {
             match entry.template.probe(path) {
-                Probe::Match(found) => return entry.below_base(path, found),
+                Probe::Match(found) => {
+                    let outcome = entry.below_base(path, found);
+                    let nothing = matches!(outcome, Outcome::NotFound(_));
+                    // Of two reasons the one about the longer base is the one to mend.
+                    return match bad_variable {
+                        Some(name) if nothing => Outcome::NotFound(NotFoundReason::BadVariable { name }),
+                        _ => outcome,
+                    };
+                }
                 Probe::BadVariable(name) => bad_variable = bad_variable.or(Some(name)),
                 Probe::Other => {}
             }

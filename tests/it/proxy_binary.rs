@@ -1,6 +1,6 @@
 //! The binary as operators meet it: exit codes, signals, and routing as configured.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -42,12 +42,13 @@ userName = "email"
     )
 }
 
-struct Sidecar {
+pub(crate) struct Sidecar {
     child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
+    /// What it said, on either stream.
+    pub(crate) lines: Arc<Mutex<Vec<String>>>,
     directory: tempfile::TempDir,
-    data: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) data: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 fn write(directory: &Path, text: &str) -> PathBuf {
@@ -63,7 +64,7 @@ fn scimshim(verb: &str, file: &Path) -> Command {
     command
 }
 
-fn output(verb: &str, text: &str) -> (Output, String) {
+pub(crate) fn output(verb: &str, text: &str) -> (Output, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = write(directory.path(), text);
     let output = scimshim(verb, &file).output().unwrap();
@@ -73,16 +74,17 @@ fn output(verb: &str, text: &str) -> (Output, String) {
 
 impl Sidecar {
     async fn start(text: &str) -> Self {
+        Self::start_with(text, &[]).await
+    }
+
+    /// With further environment variables.
+    pub(crate) async fn start_with(text: &str, variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = write(directory.path(), text);
-        let mut child = scimshim("run", &file).spawn().unwrap();
+        let mut child = scimshim("run", &file).envs(variables.iter().copied()).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let (sink, stdout) = (lines.clone(), child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                sink.lock().unwrap().push(line);
-            }
-        });
+        collect(child.stdout.take().unwrap(), lines.clone());
+        collect(child.stderr.take().unwrap(), lines.clone());
         let any = "127.0.0.1:0".parse().unwrap();
         let mut sidecar = Self { child, lines, directory, data: any, admin: any };
         sidecar.says("\"message\":\"listening\"").await;
@@ -107,15 +109,24 @@ impl Sidecar {
         eventually("applied", || self.lines.lock().unwrap().iter().filter(applied).count() >= times).await;
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    async fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         eventually("the process ends", || self.child.try_wait().unwrap().is_some()).await;
         self.child.wait().unwrap().code()
     }
+}
+
+/// Keeps every line that is said.
+fn collect(stream: impl Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            lines.lock().unwrap().push(line);
+        }
+    });
 }
 
 impl Drop for Sidecar {

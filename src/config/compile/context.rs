@@ -15,8 +15,8 @@ use crate::mapping::{NativePath, Origin};
 pub(crate) struct Context {
     pub(crate) report: Report,
     pub(super) secrets: Vec<SecretRef>,
-    /// `[patterns]`, already known to be regular expressions.
-    pub(super) patterns: BTreeMap<String, String>,
+    /// `[patterns]`; `None` is one whose mistake is reported already, so that its uses are not mistakes too.
+    pub(super) patterns: BTreeMap<String, Option<String>>,
     /// Names of route variables.
     pub(super) variables: Vec<Arc<str>>,
     /// Variables that templates compiled since the last [`Context::take_used`] read, and where.
@@ -137,7 +137,7 @@ impl Context {
         let text = self.report.word(node)?;
         if let Some(name) = text.strip_prefix('$') {
             if let Some(pattern) = self.patterns.get(name) {
-                return Some(pattern.clone());
+                return pattern.clone();
             }
             let names: Vec<String> = self.patterns.keys().cloned().collect();
             let message = format!("no pattern is called `{name}`");

@@ -150,15 +150,9 @@ fn version(cx: &mut Context, fields: &Fields<'_>) {
     }
 }
 
-fn patterns(cx: &mut Context, fields: &Fields<'_>) -> BTreeMap<String, String> {
+fn patterns(cx: &mut Context, fields: &Fields<'_>) -> BTreeMap<String, Option<String>> {
     let Some(table) = fields.get("patterns").and_then(|node| cx.report.table(node)) else { return BTreeMap::new() };
-    let mut patterns = BTreeMap::new();
-    for entry in &table.entries {
-        if let Some(pattern) = cx.pattern(&entry.value) {
-            patterns.insert(entry.name.clone(), pattern);
-        }
-    }
-    patterns
+    table.entries.iter().map(|entry| (entry.name.clone(), cx.pattern(&entry.value))).collect()
 }
 
 /// Names of the entries of a table, in file order.

@@ -33,7 +33,8 @@ fn values_are_bounded_over_all_operations() {
 #[test]
 fn values_of_a_resource_are_bounded() {
     let words = vec!["w"; PatchLimits::default().max_values + 1];
-    let result = resource(&user(), json!({"emails": words}), Purpose::Stored, &mut Repairs::default());
+    let result =
+        resource(&user(), json!({"emails": words}), Purpose::Stored, &PatchLimits::default(), &mut Repairs::default());
     assert_eq!(outcome(&result), "413");
 }
 
@@ -49,7 +50,9 @@ fn filters_are_bounded() {
 fn unknown_names_are_bounded() {
     let body: serde_json::Map<String, Value> =
         (0..100).map(|n| (format!("x{n}{}", "y".repeat(500)), json!(1))).collect();
-    let normalised = resource(&user(), Value::Object(body), Purpose::Stored, &mut Repairs::default()).unwrap();
+    let normalised =
+        resource(&user(), Value::Object(body), Purpose::Stored, &PatchLimits::default(), &mut Repairs::default())
+            .unwrap();
     assert_eq!(normalised.unknown.len(), 32);
     assert!(normalised.unknown.iter().all(|name| name.len() == 120));
 }

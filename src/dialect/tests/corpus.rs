@@ -121,9 +121,9 @@ fn write(rt: &ResourceType, case: &Value, before: &Resource, repairs: &mut Repai
         generator => generated(generator),
     };
     match case["request"]["method"].as_str() {
-        Some("POST") => Ok(resource(rt, body, Purpose::Create, repairs)?.resource),
+        Some("POST") => Ok(resource(rt, body, Purpose::Create, &PatchLimits::default(), repairs)?.resource),
         Some("PUT") => {
-            let mut after = resource(rt, body, Purpose::Replace, repairs)?.resource;
+            let mut after = resource(rt, body, Purpose::Replace, &PatchLimits::default(), repairs)?.resource;
             after.0.extend(before.0.get("id").map(|id| ("id".to_owned(), id.clone())));
             Ok(after)
         }

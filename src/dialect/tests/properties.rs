@@ -134,7 +134,7 @@ fn any_type() -> impl Strategy<Value = ResourceType> {
 }
 
 fn stored(rt: &ResourceType, body: Value) -> Option<Resource> {
-    Some(resource(rt, body, Purpose::Stored, &mut Repairs::default()).ok()?.resource)
+    Some(resource(rt, body, Purpose::Stored, &PatchLimits::default(), &mut Repairs::default()).ok()?.resource)
 }
 
 /// How often generated requests are accepted: too seldom, and the properties say nothing.
@@ -160,7 +160,7 @@ proptest! {
     #[test]
     fn any_json_gets_an_answer(body in json_value(), rt in any_type()) {
         for purpose in [Purpose::Create, Purpose::Replace, Purpose::Merge, Purpose::Stored] {
-            let _ = resource(&rt, body.clone(), purpose, &mut Repairs::default());
+            let _ = resource(&rt, body.clone(), purpose, &PatchLimits::default(), &mut Repairs::default());
         }
         let _ = patch(&rt, body, &PatchLimits::default(), Some("r-1"), &mut Repairs::default());
     }
@@ -180,7 +180,7 @@ proptest! {
         let mut again = once.0.clone();
         again.insert("schemas".to_owned(), json!([&*rt.schema.id, ENT, ACME]));
         let mut repairs = Repairs::default();
-        let twice = resource(&rt, Value::Object(again), Purpose::Stored, &mut repairs).unwrap();
+        let twice = resource(&rt, Value::Object(again), Purpose::Stored, &PatchLimits::default(), &mut repairs).unwrap();
         prop_assert_eq!(&twice.resource, &once);
         prop_assert!(twice.unknown.is_empty() && twice.cleared.is_empty());
         let made: Vec<Repair> = repairs.iter().map(|(repair, _)| repair).filter(|made| *made != Repair::UnknownSchema).collect();

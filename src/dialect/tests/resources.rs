@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::super::Repair;
 use super::{ACME, ENT, outcome, user};
-use crate::dialect::{Normalised, Purpose, Repairs, resource};
+use crate::dialect::{Normalised, PatchLimits, Purpose, Repairs, resource};
 use crate::scim::schema::group_type;
 use crate::scim::{AttrPath, ScimError};
 
 fn create(body: Value) -> (Result<Normalised, ScimError>, Repairs) {
     let mut repairs = Repairs::default();
-    let normalised = resource(&user(), body, Purpose::Stored, &mut repairs);
+    let normalised = resource(&user(), body, Purpose::Stored, &PatchLimits::default(), &mut repairs);
     (normalised, repairs)
 }
 
@@ -210,7 +210,7 @@ fn unknown_names_are_listed_and_read_only_ones_ignored() {
         "meta": {"resourceType": "User"}, "groups": [{"value": "g"}], "colour": "teal", "name": {"nick": "A"},
         "urn:example:other:User": {"a": 1}, ENT: {"manager": {"value": "m", "displayName": "M"}, "planet": "Mars"},
     });
-    let normalised = resource(&user(), body, Purpose::Create, &mut repairs).unwrap();
+    let normalised = resource(&user(), body, Purpose::Create, &PatchLimits::default(), &mut repairs).unwrap();
     assert_eq!(Value::Object(normalised.resource.0), json!({"userName": "a", ENT: {"manager": {"value": "m"}}}));
     let mut unknown = normalised.unknown;
     unknown.sort();
@@ -230,11 +230,13 @@ fn each_purpose_has_its_own_idea_of_required() {
         (Purpose::Stored, json!({"userName": ""}), "ok"),
         (Purpose::Create, json!({"userName": "a"}), "ok"),
     ] {
-        let result = resource(&user(), body.clone(), purpose, &mut Repairs::default());
+        let result = resource(&user(), body.clone(), purpose, &PatchLimits::default(), &mut Repairs::default());
         assert_eq!(outcome(&result), expect, "{purpose:?} {body}");
     }
-    let error = resource(&group_type(), json!({}), Purpose::Create, &mut Repairs::default()).unwrap_err();
+    let error = resource(&group_type(), json!({}), Purpose::Create, &PatchLimits::default(), &mut Repairs::default())
+        .unwrap_err();
     assert_eq!(error.detail, "displayName is required");
-    let error = resource(&group_type(), json!([]), Purpose::Create, &mut Repairs::default()).unwrap_err();
+    let error = resource(&group_type(), json!([]), Purpose::Create, &PatchLimits::default(), &mut Repairs::default())
+        .unwrap_err();
     assert_eq!(error.scim_type.map(crate::scim::ScimType::as_str), Some("invalidSyntax"));
 }
