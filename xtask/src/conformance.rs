@@ -169,7 +169,7 @@ fn judge(findings: &[Finding], exceptions: &[Exception]) -> Result<(), String> {
         println!("listed, but does not occur: {suite}: {check}: {says}");
         faults += 1;
     }
-    if faults == 0 { Ok(()) } else { Err(format!("{faults} findings; {EXCEPTIONS} says what is an exception")) }
+    if faults == 0 { Ok(()) } else { Err(format!("not as listed: {faults}; {EXCEPTIONS} says what is an exception")) }
 }
 
 /// Where the suites are described, from the root.
