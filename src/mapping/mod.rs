@@ -223,8 +223,12 @@ impl Mapping {
         self.rows.iter().enumerate().filter(move |(index, _)| set & (1 << index) != 0)
     }
 
-    /// Whether no other row is about the same attribute as this one.
+    /// Whether a row about one element of a multi-valued attribute is the only row about that attribute. False for
+    /// rows that are about no element: there the answer makes no difference.
     pub fn sole_on_attribute(&self, row: &Row) -> bool {
+        if row.target.selector.is_empty() {
+            return false;
+        }
         let attribute = (&row.target.path.extension, &row.target.path.attribute);
         self.rows
             .iter()
