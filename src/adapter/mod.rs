@@ -90,7 +90,7 @@ impl Adapter {
             _ => TokenHash::of(&snapshot.hash).derive_key(b"scimshim cursor"),
         };
         let cursor_keys = snapshot.routes.iter().map(|route| key(route.auth)).collect();
-        let client = NativeClient::new(&snapshot, secrets)?;
+        let client = NativeClient::new(&snapshot, secrets, Arc::clone(&shared.metrics))?;
         Ok(Self { core: Arc::new(Core { snapshot, routes, verifiers, cursor_keys, client, shared }) })
     }
 }
@@ -260,10 +260,11 @@ async fn carry_out(
     deadline: Instant,
     watcher: &mut Watcher<'_>,
 ) -> Box<ScimResponse> {
+    let variables = core.variables(matched);
     let context = Context {
         snapshot: Arc::clone(&core.snapshot),
         route: matched.route,
-        variables: core.variables(matched),
+        variables: variables.clone(),
         base_url: format!("{}{}", request.origin, matched.base),
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
@@ -280,7 +281,7 @@ async fn carry_out(
     };
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
-    let call = CallContext { backend, deadline, forwarded: &forwarded };
+    let call = CallContext { backend, deadline, forwarded: &forwarded, variables: &variables };
     execute(Plan::begin(context, scim), &core.client, &call, watcher).await
 }
 

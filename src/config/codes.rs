@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 62] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -42,18 +42,26 @@ pub const CODES: [(&str, &str); 54] = [
     ("E037", "a look-up by key misses what differs in case"),
     ("E040", "a call is missing"),
     ("E042", "rows are spread where there are none"),
+    ("E043", "a token is sent to several places, or to none"),
+    ("E044", "a token goes into bodies, and a call has none"),
     ("E045", "a native path cannot be written, or not be read here"),
     ("E046", "a codec that can only be read"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E140", "a caller's credential is both asked for and passed on"),
+    ("E141", "an error rule makes an outage look like an absent object"),
+    ("E142", "an error rule answers 401"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
     ("W038", "a query may miss what differs in case"),
     ("W040", "no plan for a filter that the named client sends"),
+    ("W044", "a token stands in URLs"),
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W140", "a prefix runs into the token"),
+    ("W141", "an outage counts as success"),
 ];

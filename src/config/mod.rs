@@ -28,6 +28,7 @@ pub use codes::CODES;
 pub use compile::{TEXT_MAX_BYTES, compile};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use snapshot::{
-    Backend, BaseUrl, Cidr, ErrorRule, Format, Limits, OutboundAuth, ResolvedSecrets, Route, Server, Snapshot,
+    Backend, BackendTls, BaseUrl, BreakerRule, Cidr, ClientAuth, ClientCredentials, ErrorRule, Format, Limits,
+    OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot, TokenPlace,
 };
 pub use tree::Source;

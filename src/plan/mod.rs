@@ -15,6 +15,7 @@ mod cursor;
 mod delete;
 mod discovery;
 mod judge;
+mod login;
 mod members;
 mod pages;
 mod query;
@@ -30,7 +31,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step};
+pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use judge::{Demand, demand};
+pub use login::{LoginFault, login_call, login_token};
 
 use crate::config::Snapshot;
 use crate::route::Endpoint;

@@ -26,6 +26,12 @@ pub struct Metrics {
     pub native_requests: IntCounterVec,
     /// Time of a native call.
     pub native_request_duration: HistogramVec,
+    /// Refusals of the adapter's own credential.
+    pub native_credential_refusals: IntCounterVec,
+    /// Logins.
+    pub native_logins: IntCounterVec,
+    /// Circuit breakers: 0 closed, 1 half open, 2 open.
+    pub native_breaker_state: IntGaugeVec,
     /// Native calls one SCIM request became.
     pub native_calls_per_request: HistogramVec,
     /// Dialect repairs.
@@ -91,6 +97,21 @@ impl Metrics {
                 "Time of a call to the native API.",
                 &["backend", "call"],
                 &SECONDS,
+            )?,
+            native_credential_refusals: make.counter_vec(
+                "native_credential_refusals_total",
+                "Calls whose credential, a fresh one where it can be renewed, was refused.",
+                &["backend"],
+            )?,
+            native_logins: make.counter_vec(
+                "native_logins_total",
+                "Logins and fetched access tokens.",
+                &["backend", "outcome"],
+            )?,
+            native_breaker_state: make.gauge_vec(
+                "native_breaker_state",
+                "Circuit breaker: 0 closed, 1 half open, 2 open.",
+                &["backend"],
             )?,
             native_calls_per_request: make.histogram_vec(
                 "native_calls_per_request",
