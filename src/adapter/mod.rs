@@ -174,6 +174,21 @@ impl Core {
         }
     }
 
+    /// An error may hold what the application said, and an application may say what it was sent.
+    fn redact(&self, matched: &Matched, response: &mut ScimResponse) {
+        let Some(route) = self.snapshot.routes.get(matched.route) else { return };
+        let Some(error) = &mut response.report.error else { return };
+        let mut detail = error.detail.clone();
+        self.client.redact(route.backend, &mut detail);
+        if detail == error.detail {
+            return;
+        }
+        error.detail.clone_from(&detail);
+        if let Some(Value::Object(body)) = &mut response.body {
+            body.insert("detail".to_owned(), Value::from(detail));
+        }
+    }
+
     fn variables(&self, matched: &Matched) -> Vec<Option<Value>> {
         let mut variables = vec![None; self.snapshot.variables.len()];
         let set = self.snapshot.routes.get(matched.route).map(|route| route.set.as_slice()).unwrap_or_default();
@@ -222,7 +237,8 @@ impl Exchange for Admitted {
             return EdgeResponse::error(&error, labels);
         };
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
-        let response = carry_out(&core, &matched, &request, deadline, &mut watcher).await;
+        let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher).await;
+        core.redact(&matched, &mut response);
         let Watcher { native, calls, .. } = watcher;
         ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
             .emit(&core.shared.metrics);
@@ -318,6 +334,9 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
         if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(&value)) {
             headers.push((name, value));
         }
+    }
+    if response.status == 401 {
+        headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     }
     if response.status == 405 {
         headers.push((ALLOW, HeaderValue::from_static(plan::allowed(endpoint))));
