@@ -30,6 +30,9 @@ pub struct ExplainArgs {
     /// transcript ends at the first call, and says which reply would take it further.
     #[arg(long, value_name = "FILE")]
     replies: Option<PathBuf>,
+    /// The transcript as JSON.
+    #[arg(long)]
+    json: bool,
     /// `If-Match` of the request.
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
@@ -74,7 +77,12 @@ fn transcript(args: &ExplainArgs) -> Result<String, Failure> {
         ..line
     };
     let replies = args.replies.as_deref().map(replies).transpose()?.unwrap_or_default();
-    Ok(explain(&Arc::new(snapshot), &request, replies, Layout::Pretty).text)
+    let transcript = explain(&Arc::new(snapshot), &request, replies);
+    Ok(if args.json {
+        serde_json::to_string_pretty(&transcript).map_err(io::Error::from)? + "\n"
+    } else {
+        transcript.text(Layout::Pretty)
+    })
 }
 
 fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
