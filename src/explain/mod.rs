@@ -74,12 +74,13 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
     };
     let context = context(snapshot, &matched);
     page.route(&context);
-    let mut plan = Plan::begin(context, scim_request(request, &matched));
+    let mut plan = Plan::begin_traced(context, scim_request(request, &matched));
     let mut outcomes = Vec::new();
     loop {
         match plan.next(outcomes) {
             Step::Calls { calls, parallel } => {
                 page.report(&plan.report());
+                page.trace(plan.trace());
                 match step(&mut page, &calls, parallel, &mut replies) {
                     Some(found) => outcomes = found,
                     None => return page.finish(End::ReplyMissing),
@@ -87,6 +88,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
             }
             Step::Reply(response) => {
                 page.report(&response.report);
+                page.trace(plan.trace());
                 page.answer(&response, &matched.endpoint);
                 page.unused(&replies);
                 return page.finish(End::Answered(response.status));
@@ -96,12 +98,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
 }
 
 /// Shows the calls of one step with their replies; `None` if one has none.
-fn step(
-    page: &mut Page,
-    calls: &[NativeCall],
-    parallel: usize,
-    replies: &mut Replies,
-) -> Option<Vec<NativeOutcome>> {
+fn step(page: &mut Page, calls: &[NativeCall], parallel: usize, replies: &mut Replies) -> Option<Vec<NativeOutcome>> {
     page.together(calls.len(), parallel);
     let found: Vec<Option<NativeOutcome>> = calls
         .iter()

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::plan::{Context, NativeCall, NativeOutcome, Report, ScimResponse, allowed};
+use crate::plan::{Context, NativeCall, NativeOutcome, Report, ScimResponse, Trace, allowed};
 use crate::route::Endpoint;
 
 use super::mask::Mask;
@@ -17,6 +17,7 @@ pub(super) struct Page {
     mask: Mask,
     calls: usize,
     shown: Shown,
+    used: Trace,
 }
 
 /// How much of the report has been written already.
@@ -27,13 +28,14 @@ struct Shown {
     unmapped: usize,
     unknown: usize,
     notes: usize,
+    changes: usize,
 }
 
 impl Page {
     pub(super) fn new(request: &Request) -> Self {
         let mask = Mask::of_body(&request.body);
         let request = format!("{} {}", request.method, mask.text(&request.target));
-        Self { request, entries: Vec::new(), mask, calls: 0, shown: Shown::default() }
+        Self { request, entries: Vec::new(), mask, calls: 0, shown: Shown::default(), used: Trace::default() }
     }
 
     pub(super) fn route(&mut self, context: &Context) {
@@ -77,6 +79,15 @@ impl Page {
         self.shown.unmapped = report.unmapped.len();
         self.shown.unknown = report.unknown.len();
         self.shown.notes = report.notes.len();
+    }
+
+    /// What the plan has set out to change since it was last asked.
+    pub(super) fn trace(&mut self, trace: Trace) {
+        for what in trace.changes.iter().skip(self.shown.changes) {
+            self.entries.push(Entry::Change { what: self.mask.text(what) });
+        }
+        self.shown.changes = trace.changes.len();
+        self.used = trace;
     }
 
     /// Marks calls that may be under way together.
@@ -141,6 +152,6 @@ impl Page {
     }
 
     pub(super) fn finish(self, end: End) -> Transcript {
-        Transcript { request: self.request, entries: self.entries, end }
+        Transcript { request: self.request, entries: self.entries, end, used: self.used }
     }
 }

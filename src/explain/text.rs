@@ -63,7 +63,8 @@ fn write_entry(text: &mut String, entry: &Entry, layout: Layout) {
             let why = "what follows depends on the reply of the application; add it to the replies:";
             margin(text, "stopped", why);
             for call in calls {
-                let _ = writeln!(text, "\n[[reply]]\ncall = {}\nstatus = 200\nbody = '{{}}'", Value::from(call.as_str()));
+                let _ =
+                    writeln!(text, "\n[[reply]]\ncall = {}\nstatus = 200\nbody = '{{}}'", Value::from(call.as_str()));
             }
         }
         Entry::Answer { status, headers, body } => {

@@ -4,6 +4,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::plan::Trace;
+
 /// What a request would become.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Transcript {
@@ -13,6 +15,9 @@ pub struct Transcript {
     pub entries: Vec<Entry>,
     /// How it ends.
     pub end: End,
+    /// What was used of the configuration.
+    #[serde(skip)]
+    pub used: Trace,
 }
 
 /// How a transcript ends.
