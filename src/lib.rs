@@ -19,6 +19,7 @@ pub mod plan;
 
 pub mod config;
 
+pub mod cases;
 pub mod explain;
 
 #[cfg(feature = "server")]

@@ -43,7 +43,7 @@ pub struct ExplainArgs {
 
 /// Why there is no transcript.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("'{0}' is not a method and a path, such as 'GET /scim/v2/Users'")]
     Request(String),
     #[error("{}: {reason}", path.display())]
@@ -95,7 +95,7 @@ fn replies(path: &Path) -> Result<Replies, Failure> {
     Replies::parse(&text(path, REPLIES_MAX_BYTES)?).map_err(unusable)
 }
 
-fn text(path: &Path, max: usize) -> Result<String, Failure> {
+pub(crate) fn text(path: &Path, max: usize) -> Result<String, Failure> {
     let not_text = |_| Failure::File { path: path.to_owned(), reason: "not UTF-8".to_owned() };
     String::from_utf8(read(path, max)?).map_err(not_text)
 }

@@ -41,8 +41,11 @@ impl Transcript {
 fn write_entry(text: &mut String, entry: &Entry, layout: Layout) {
     match entry {
         Entry::Route { origin, backend, variables } => {
-            let pairs = variables.iter().map(|(name, value)| format!("   {name}={value}")).collect::<String>();
-            margin(text, "route", &format!("{origin}   backend {backend}{pairs}"));
+            let mut line = format!("{origin}   backend {backend}");
+            for (name, value) in variables {
+                let _ = write!(line, "   {name}={value}");
+            }
+            margin(text, "route", &line);
         }
         Entry::NoRoute { reason } => margin(text, "route", reason),
         Entry::Repair { name, times: 1 } => margin(text, "repair", name),
@@ -69,7 +72,9 @@ fn write_entry(text: &mut String, entry: &Entry, layout: Layout) {
         }
         Entry::Answer { status, headers, body } => {
             margin(text, "answer", &status.to_string());
-            headers.iter().for_each(|(name, value)| below(text, &format!("{name}: {value}")));
+            for (name, value) in headers {
+                below(text, &format!("{name}: {value}"));
+            }
             match (body, layout) {
                 (Some(body), Layout::Compact) => below(text, &body.to_string()),
                 (Some(body), Layout::Pretty) => format!("{body:#}").lines().for_each(|line| below(text, line)),
