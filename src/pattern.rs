@@ -5,6 +5,8 @@
 //! table and two comparisons. [`compilations`] counts what is compiled from text, here and elsewhere, so that a test can
 //! show that serving a request compiles nothing.
 
+mod samples;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -12,6 +14,8 @@ use std::str::Chars;
 use std::sync::{Arc, Mutex};
 
 use regex::{Regex, RegexBuilder};
+
+pub use samples::samples;
 
 /// What a whole value must look like.
 #[derive(Clone, Debug)]
