@@ -3,6 +3,8 @@
 //! The modules are the stages of a request, in order; `ARCHITECTURE.md` tells what passes between them. The first
 //! group is pure: no sockets, no clocks, no files. It builds without the `server` feature.
 
+pub mod pattern;
+
 pub mod route;
 
 pub mod auth;
