@@ -86,10 +86,17 @@ fn kind(kind: &Kind) -> Value {
         Kind::Token => pattern("^(env|file|plain|sha256):."),
         Kind::Body => json!({ "type": ["string", "number", "boolean", "array", "object"] }),
         Kind::Table(keys) => json!({ "$ref": format!("#/definitions/{}", keys.id()) }),
+        Kind::List(Kind::Table(keys)) => json!({ "type": "array", "items": item(keys) }),
         Kind::List(item) => json!({ "type": "array", "items": self::kind(item) }),
         Kind::Map(_, value) => json!({ "type": "object", "additionalProperties": self::kind(value) }),
         Kind::Either(forms) => json!({ "anyOf": forms.iter().map(self::kind).collect::<Vec<_>>() }),
     }
+}
+
+/// A table in a list is never laid over another one, so that what it lacks is missing.
+fn item(keys: &Keys) -> Value {
+    let required: Vec<&str> = keys.all().filter(|key| key.required).map(|key| key.name).collect();
+    json!({ "allOf": [{ "$ref": format!("#/definitions/{}", keys.id()) }], "required": required })
 }
 
 fn pattern(pattern: &str) -> Value {

@@ -275,6 +275,11 @@ impl<'n> Fields<'n> {
         self.entry(name).map(|entry| &entry.value)
     }
 
+    /// For code that several tables share: a key that only some of them have.
+    pub(crate) fn if_known(&self, name: &str) -> Option<&'n Node> {
+        self.keys.get(name).and_then(|_| self.get(name))
+    }
+
     /// The value, or a diagnostic that it is missing.
     pub(crate) fn require(&self, report: &mut Report, name: &str, why: &str) -> Option<&'n Node> {
         let node = self.get(name);

@@ -88,7 +88,7 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(explicit) = fields.get("idempotent").and_then(|node| cx.report.boolean(node)) {
         call.idempotent = explicit;
     }
-    if let Some(node) = fields.get("then") {
+    if let Some(node) = fields.if_known("then") {
         call.then = phases(cx, node);
     }
     if let Some(body) = body {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod schema;
+
 /// Every table that can be reached from the top of the file.
 fn tables() -> Vec<&'static Keys> {
     let mut found: Vec<&'static Keys> = vec![&FILE];
