@@ -101,6 +101,8 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
                     None => return page.finish(End::ReplyMissing),
                 }
             }
+            // Nobody else is there.
+            Step::Turn(_) => outcomes = Vec::new(),
             Step::Reply(response) => {
                 page.report(&response.report);
                 page.answer(&response, &matched.endpoint);
