@@ -1,8 +1,7 @@
 //! Syntax tree to resolved node: the static check.
 //!
 //! In: a parsed expression and its scope. Out: a [`Node`] with every name resolved, every function known, every pattern
-//! compiled and every constant part computed, or all mistakes. Types are left to run time, because most come from native
-//! documents.
+//! compiled and every constant part computed, or all mistakes. Types are `infer`'s business.
 
 use std::ops::Range;
 
@@ -91,8 +90,21 @@ impl Checker<'_> {
     }
 
     fn select(&mut self, select: &SelectExpr) -> Node {
-        let operand = self.node(&select.operand);
+        let operand = self.operand(&select.operand, &select.field);
         folded(Node::Select(Box::new(operand), select.field.as_str().into()))
+    }
+
+    /// What a field is selected from: `scim.department` means the field of the extension that has it.
+    fn operand(&mut self, operand: &IdedExpr, field: &str) -> Node {
+        let node = self.node(operand);
+        let between = match (&operand.expr, &node) {
+            (Tree::Ident(name), Node::Name(_)) => self.scope.shortcut(name, field),
+            _ => None,
+        };
+        match between {
+            Some(between) => Node::Select(Box::new(node), between),
+            None => node,
+        }
     }
 
     fn map(&mut self, map: &MapExpr) -> Node {
@@ -142,10 +154,9 @@ impl Checker<'_> {
     }
 
     fn index(&mut self, operand: &IdedExpr, index: &IdedExpr) -> Node {
-        let operand = self.node(operand);
         match self.node(index) {
-            Node::Literal(Value::String(key)) => Node::Select(Box::new(operand), key.into()),
-            index => Node::Index(Box::new([operand, index])),
+            Node::Literal(Value::String(key)) => Node::Select(Box::new(self.operand(operand, &key)), key.into()),
+            index => Node::Index(Box::new([self.node(operand), index])),
         }
     }
 
@@ -213,7 +224,10 @@ impl Checker<'_> {
 
     fn has(&mut self, field: &IdedExpr) -> Node {
         match &field.expr {
-            Tree::Select(select) => Node::Has(Box::new(self.node(&select.operand)), select.field.as_str().into()),
+            Tree::Select(select) => {
+                let operand = self.operand(&select.operand, &select.field);
+                Node::Has(Box::new(operand), select.field.as_str().into())
+            }
             _ => self.refuse(
                 self.parsed.extent(field),
                 "`has` takes a field".into(),
@@ -345,7 +359,7 @@ fn binary(name: &str) -> Option<Binary> {
 }
 
 /// "did you mean", for a known name at most a third of whose letters differ.
-fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(super) fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let lower = name.to_lowercase();
     known
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::read::Report;
 use crate::config::secret::{SecretError, SecretKind, SecretRef};
 use crate::config::tree::{Node, Place};
+use crate::expr::Type;
 use crate::mapping::{NativePath, Origin};
 use crate::pattern::{Pattern, Shared};
 
@@ -28,6 +29,8 @@ pub(crate) struct Context {
     pub(super) call_missing: bool,
     /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
     pub(super) faulty_rows: Vec<String>,
+    /// What is known of the resources of each type.
+    pub(super) scim_types: BTreeMap<String, Type>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
 }
@@ -44,6 +47,7 @@ impl Context {
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
+            scim_types: BTreeMap::new(),
             regexes: Shared::default(),
         }
     }
