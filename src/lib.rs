@@ -21,6 +21,7 @@ pub mod plan;
 
 pub mod config;
 
+pub mod cases;
 pub mod explain;
 
 #[cfg(feature = "server")]
