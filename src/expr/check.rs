@@ -13,6 +13,7 @@ use crate::pattern;
 use super::functions::{self, Entry, Form, Kind};
 use super::node::{Arithmetic, Comparison, Loop, LoopAction, Node, Pattern, PatternAction};
 use super::parse::Parsed;
+use super::password::{self, Recipe};
 use super::{Env, ExprError, LOOPS_MAX, Scope, eval};
 
 /// Resolves `parsed` with the names of `scope`.
@@ -217,8 +218,32 @@ impl Checker<'_> {
         match (entry.kind, args) {
             (Kind::Has, [field]) => self.has(field),
             (Kind::Default, [value, otherwise]) => Node::Default(Box::new([self.node(value), self.node(otherwise)])),
+            (Kind::Password, args) => self.password(called, args),
             (Kind::Plain(function), args) => Node::Call(function, args.iter().map(|arg| self.node(arg)).collect()),
             _ => self.wrong_arity(entry, called, args.len()),
+        }
+    }
+
+    fn password(&mut self, called: Range<usize>, args: &[IdedExpr]) -> Node {
+        let mut literals = args.iter().map(|arg| match &arg.expr {
+            Tree::Literal(literal) => Some(literal),
+            _ => None,
+        });
+        let length = match literals.next() {
+            Some(Some(LiteralValue::Int(length))) => usize::try_from(*length.inner()).ok(),
+            _ => None,
+        };
+        let classes = match literals.next() {
+            None => Some(password::CLASSES),
+            Some(Some(LiteralValue::String(classes))) => Some(classes.inner()),
+            Some(_) => None,
+        };
+        match length.zip(classes).and_then(|(length, classes)| Recipe::new(length, classes)) {
+            Some(recipe) => Node::Password(recipe),
+            None => {
+                let message = "`password` takes a length from 8 to 128, and perhaps some of the classes";
+                self.refuse(called, message.into(), Some(format!("write `password(24, '{}')`", password::CLASSES)))
+            }
         }
     }
 

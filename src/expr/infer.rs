@@ -258,6 +258,7 @@ impl Checker<'_> {
                 let found = self.of(receiver);
                 args.first().map_or(Type::Any, |otherwise| found.or(self.of(otherwise)))
             }
+            Kind::Password => Type::String,
             Kind::Has => {
                 self.of(receiver);
                 Type::Bool

@@ -35,6 +35,7 @@ mod library;
 mod node;
 mod operators;
 mod parse;
+mod password;
 mod scan;
 mod template;
 #[cfg(test)]
@@ -81,6 +82,7 @@ struct Compiled {
     source: Box<str>,
     root: Node,
     reads: Vec<node::Read>,
+    generates: bool,
 }
 
 impl Expr {
@@ -101,8 +103,9 @@ impl Expr {
             }
         }
         let reads = node::reads(&root);
-        let root = if reads.is_empty() { Node::Literal(constant(&root, source)?) } else { root };
-        Ok(Self(Arc::new(Compiled { source: source.into(), root, reads })))
+        let generates = root.generates();
+        let root = if reads.is_empty() && !generates { Node::Literal(constant(&root, source)?) } else { root };
+        Ok(Self(Arc::new(Compiled { source: source.into(), root, reads, generates })))
     }
 
     /// The value over the documents in `env`, borrowed from them or from the expression where possible.
@@ -133,6 +136,16 @@ impl Expr {
     /// and at a loop, so it names everything below it; the empty path is the whole document.
     pub fn field_paths(&self, name: Name) -> Vec<Vec<String>> {
         self.0.reads.iter().filter(|read| read.name == name).map(|read| read.path.clone()).collect()
+    }
+
+    /// Whether there is a `password` in it.
+    pub fn generates(&self) -> bool {
+        self.0.generates
+    }
+
+    /// Whether it is a `password` and nothing else.
+    pub fn is_password(&self) -> bool {
+        matches!(self.0.root, Node::Password(_))
     }
 
     /// The text it was compiled from.
@@ -309,6 +322,8 @@ pub struct Env<'a> {
     pub table: Option<&'a Value>,
     /// [`Name::Tenant`].
     pub tenant: Option<&'a Value>,
+    /// What `password` draws from; fresh for every request.
+    pub seed: Option<&'a [u8; 32]>,
     /// [`Name::Local`], by index.
     pub locals: &'a [Value],
     /// [`Name::Var`], by index.
@@ -411,6 +426,9 @@ pub enum EvalError {
         /// The type it met.
         found: &'static str,
     },
+    /// `password` where nothing random is at hand.
+    #[error("`password` has nothing random to draw from here")]
+    NoRandomness,
     /// A path segment that would be empty, `.` or `..`.
     #[error("a path segment would be empty, `.` or `..`")]
     BadSegment,

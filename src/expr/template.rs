@@ -173,6 +173,16 @@ impl Template {
         paths
     }
 
+    /// Whether there is a `password` in it: its value is a secret.
+    pub fn generates(&self) -> bool {
+        self.placeholders().any(Expr::generates)
+    }
+
+    /// Whether it is a `password` and nothing else.
+    pub fn is_password(&self) -> bool {
+        matches!(&*self.parts, [Part::Placeholder(expression)] if expression.is_password())
+    }
+
     /// The text, not encoded, if the template reads nothing and is not null.
     pub fn constant(&self) -> Option<&str> {
         self.constant.as_deref()

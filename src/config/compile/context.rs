@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(super) faulty_rows: Vec<String>,
     /// What is known of the resources of each type.
     pub(super) scim_types: BTreeMap<String, Type>,
+    /// Whether the template at hand may generate a password: it goes into a new object.
+    pub(super) may_generate: bool,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
 }
@@ -48,6 +50,7 @@ impl Context {
             call_missing: false,
             faulty_rows: Vec::new(),
             scim_types: BTreeMap::new(),
+            may_generate: false,
             regexes: Shared::default(),
         }
     }

@@ -153,7 +153,17 @@ fn characteristics(
         }
     }
     row.lossy = fields.get("lossy").and_then(|node| cx.report.word(node)).map(str::to_owned);
+    cx.may_generate = row.access == Access::Write;
     row.default = fields.get("default").and_then(|node| default(cx, node, &row.target, of));
+    cx.may_generate = false;
+    if let (Some(node), true, false) = (fields.get("default"), draft_generates(row), row.on_create) {
+        let message = "a password is generated for new objects, and this row is not sent when one is made";
+        cx.report.error_help("E054", &node.place, message, "say `on = [\"create\"]`".to_owned());
+    }
+}
+
+fn draft_generates(row: &Row) -> bool {
+    row.default.as_ref().is_some_and(Template::generates)
 }
 
 /// A value for what the client leaves out; text is typed by its attribute.

@@ -91,6 +91,8 @@ trait Compiled: Sized {
     fn compile(source: &str, scope: &Scope) -> Result<Self, Vec<ExprError>>;
     fn reads(&self, name: Name) -> bool;
     fn paths(&self, name: Name) -> Vec<Vec<String>>;
+    /// Whether it generates a secret; `Some(true)` if it does nothing else.
+    fn secret(&self) -> Option<bool>;
 }
 
 impl Compiled for Expr {
@@ -105,6 +107,10 @@ impl Compiled for Expr {
     fn paths(&self, name: Name) -> Vec<Vec<String>> {
         self.field_paths(name)
     }
+
+    fn secret(&self) -> Option<bool> {
+        self.generates().then(|| self.is_password())
+    }
 }
 
 impl Compiled for Template {
@@ -118,6 +124,10 @@ impl Compiled for Template {
 
     fn paths(&self, name: Name) -> Vec<Vec<String>> {
         self.field_paths(name)
+    }
+
+    fn secret(&self) -> Option<bool> {
+        self.generates().then(|| self.is_password())
     }
 }
 
@@ -189,7 +199,7 @@ impl Context {
         match C::compile(text, &names) {
             Ok(compiled) => {
                 self.note_variables(&compiled, node, scope);
-                let fine = self.check_fields(&compiled, node, &part, scope);
+                let fine = self.check_fields(&compiled, node, &part, scope) && self.check_secret(&compiled, node);
                 fine.then_some(compiled)
             }
             Err(errors) => {
@@ -201,6 +211,19 @@ impl Context {
                 None
             }
         }
+    }
+
+    /// A generated password goes into a new object, as it is, and nowhere else.
+    fn check_secret<C: Compiled>(&mut self, compiled: &C, node: &Node) -> bool {
+        let message = match compiled.secret() {
+            None => return true,
+            Some(true) if self.may_generate => return true,
+            Some(false) if self.may_generate => "a password stands alone: `\"{password(24)}\"`",
+            Some(_) => "a generated password has no place here",
+        };
+        let help = "it may be the `default` of a row with `access = \"write\"`, or a field in the body of `create`";
+        self.report.error_help("E053", &node.place, message, help.to_owned());
+        false
     }
 
     fn note_variables<C: Compiled>(&mut self, compiled: &C, node: &Node, scope: &SlotScope<'_>) {
