@@ -29,6 +29,19 @@ pub(crate) struct Context {
     pub(super) call_missing: bool,
     /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
     pub(super) faulty_rows: Vec<String>,
+    /// Steps before the one at hand, which it may refer to.
+    pub(super) known_steps: Vec<KnownStep>,
+    /// Ids of the other steps, the one at hand included.
+    pub(super) later_steps: Vec<String>,
+}
+
+/// A step as later ones see it.
+#[derive(Debug)]
+pub(super) struct KnownStep {
+    pub(super) id: String,
+    pub(super) saved: Vec<String>,
+    /// It runs for every element of a list, and so saves a list.
+    pub(super) looped: bool,
 }
 
 impl Context {
@@ -43,6 +56,8 @@ impl Context {
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
+            known_steps: Vec::new(),
+            later_steps: Vec::new(),
         }
     }
 
