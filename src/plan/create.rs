@@ -124,6 +124,7 @@ async fn make<'f>(
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
+    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
     with_key(run, flow, derived.as_ref(), &mut document);
     let rows = Rows { mapped: Some(&document), changed: Some(&document) };
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
