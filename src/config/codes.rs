@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 62] = [
+pub const CODES: [(&str, &str); 70] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -48,8 +48,15 @@ pub const CODES: [(&str, &str); 62] = [
     ("E046", "a codec that can only be read"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
+    ("E053", "a generated password where it would be seen, or is not needed"),
+    ("E054", "a generated password for a row that new objects do not get"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E100", "`undo` where nothing is made"),
+    ("E101", "no such step"),
+    ("E102", "a step that has not run yet"),
+    ("E103", "a step does not save this"),
+    ("E104", "a name that is taken, or is no name"),
     ("E140", "a caller's credential is both asked for and passed on"),
     ("E141", "an error rule makes an outage look like an absent object"),
     ("E142", "an error rule answers 401"),
@@ -64,4 +71,5 @@ pub const CODES: [(&str, &str); 62] = [
     ("W060", "a secret stands in the file itself"),
     ("W140", "a prefix runs into the token"),
     ("W141", "an outage counts as success"),
+    ("W180", "`lossy` on a row that loses nothing"),
 ];

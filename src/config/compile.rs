@@ -19,6 +19,7 @@ mod coverage;
 mod credential;
 mod errors;
 mod filter;
+mod flow;
 mod id;
 mod laws;
 mod members;
@@ -33,6 +34,7 @@ mod server;
 mod slots;
 mod target;
 mod top;
+mod types;
 mod writes;
 
 use sha2::{Digest, Sha256};

@@ -83,6 +83,7 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
         return Standing::Accepted;
     }
     let rule = conditions.rule(&run.backend.errors, call.slot, run.type_name());
+    run.native.trace(|trace| rule.iter().for_each(|rule| trace.rule(&rule.origin)));
     Standing::Failed(match rule {
         Some(rule) => by_rule(run, call, rule, reply, &conditions),
         None => builtin(run, call, reply),
@@ -283,7 +284,7 @@ fn credentials_refused(run: &Run<'_>) -> ScimError {
     ScimError::new(502, format!("{name} refused the adapter's own credential; its operator must renew it"))
 }
 
-fn unreadable(run: &Run<'_>) -> ScimError {
+pub(super) fn unreadable(run: &Run<'_>) -> ScimError {
     ScimError::new(502, format!("{} answered with something that is not JSON", run.backend.name))
 }
 

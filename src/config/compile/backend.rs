@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::snapshot::{Backend, BackendTls, BaseUrl, BreakerRule, Format, OutboundAuth, Retry};
 use crate::config::tree::{Entry, Node, Place};
 use crate::config::units;
@@ -16,28 +17,6 @@ use super::context::Context;
 use super::credential::credential;
 use super::errors::{check_ok, error_rules};
 use super::slots::{REPLY, REQUEST, SlotScope};
-
-const KEYS: Keys = Keys {
-    what: "a backend",
-    known: &[
-        "url",
-        "auth",
-        "headers",
-        "timeout",
-        "concurrency",
-        "queue",
-        "rate",
-        "retry",
-        "breaker",
-        "tls",
-        "format",
-        "envelope",
-        "paging",
-        "ok",
-        "error",
-    ],
-    later: &["call", "query", "body", "idempotency", "openapi", "verify", "table"],
-};
 
 /// What calls inherit from their backend.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +58,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         origin: cx.origin(&entry.key),
     };
     let mut inherited = BackendParts::default();
-    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &KEYS) else { return (backend, inherited) };
+    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &catalogue::BACKEND) else {
+        return (backend, inherited);
+    };
     match fields.get("url") {
         Some(node) => backend.url = url(cx, node).unwrap_or(backend.url),
         None => cx.report.error("E006", &entry.key, "`url` is missing: where is the application?"),
@@ -114,7 +95,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
 }
 
 fn ok(cx: &mut Context, node: &Node) -> Option<Expr> {
-    let ok = cx.expr(node, &REPLY)?;
+    let ok = cx.condition(node, &REPLY)?;
     check_ok(cx, &ok, &node.place);
     Some(ok)
 }
@@ -175,10 +156,8 @@ pub(super) fn parse_url(text: &str) -> Option<BaseUrl> {
     Some(BaseUrl { tls, host: host.to_owned(), port, path: path.trim_end_matches('/').to_owned() })
 }
 
-const RETRY: Keys = Keys { what: "`retry`", known: &["attempts", "delay"], later: &[] };
-
 fn retry(cx: &mut Context, node: &Node) -> Retry {
-    let Some(fields) = Fields::of(&mut cx.report, node, &RETRY) else { return RETRIES };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::RETRY) else { return RETRIES };
     let attempts = fields.get("attempts").and_then(|node| cx.report.integer(node, 1..=10));
     let range = Duration::from_millis(1)..=Duration::from_secs(60);
     let delay = fields.get("delay").and_then(|node| cx.report.duration(node, range));
@@ -188,14 +167,12 @@ fn retry(cx: &mut Context, node: &Node) -> Retry {
     }
 }
 
-const BREAKER: Keys = Keys { what: "`breaker`", known: &["failures", "pause"], later: &[] };
-
 /// `"off"`, or after how many failures for how long.
 fn breaker(cx: &mut Context, node: &Node) -> Option<BreakerRule> {
     if node.as_text().is_some() {
         return cx.report.choice(node, &[("off", None)]).unwrap_or(Some(BREAKS));
     }
-    let Some(fields) = Fields::of(&mut cx.report, node, &BREAKER) else { return Some(BREAKS) };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::BREAKER) else { return Some(BREAKS) };
     let failures = fields.get("failures").and_then(|node| cx.report.integer(node, 1..=10_000));
     let range = Duration::from_millis(100)..=Duration::from_secs(600);
     let pause = fields.get("pause").and_then(|node| cx.report.duration(node, range));
@@ -225,10 +202,8 @@ fn rate(cx: &mut Context, node: &Node) -> Option<Duration> {
     Some(per / u32::try_from(number).ok()?)
 }
 
-const TLS: Keys = Keys { what: "`tls`", known: &["ca", "server_name", "client_cert", "client_key"], later: &[] };
-
 fn tls(cx: &mut Context, entry: &Entry, is_https: bool) -> BackendTls {
-    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &TLS) else { return BackendTls::default() };
+    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &catalogue::TLS) else { return BackendTls::default() };
     if !is_https {
         let message = "`tls` belongs to a backend whose `url` is https";
         cx.report.error("E004", &entry.key, message);

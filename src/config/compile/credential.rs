@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::snapshot::{BaseUrl, ClientAuth, ClientCredentials, OutboundAuth, SendAs, SessionLogin, TokenPlace};
 use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Template};
@@ -14,32 +15,6 @@ use super::backend::parse_url;
 use super::calls::{CallSpec, EnvelopeParts, call, is_header_name};
 use super::context::Context;
 use super::slots::{NO_NAMES, REPLY, SlotScope};
-
-const AUTH: Keys = Keys {
-    what: "`auth` of a backend",
-    known: &[
-        "kind",
-        "token",
-        "name",
-        "prefix",
-        "user",
-        "password",
-        "token_url",
-        "client_id",
-        "client_secret",
-        "client_auth",
-        "scope",
-        "login",
-        "send",
-        "expired",
-        "ttl",
-    ],
-    later: &[],
-};
-const SEND: Keys =
-    Keys { what: "`send`", known: &["header", "prefix", "cookie", "query", "body", "value"], later: &[] };
-const LOGIN: Keys =
-    Keys { what: "a login call", known: &["call", "query", "headers", "body", "ok", "save"], later: &[] };
 
 /// What `auth` says.
 #[derive(Debug)]
@@ -78,8 +53,8 @@ const WHY: &str = "this kind of credential needs it";
 /// `ok` is what the backend says success is.
 pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> CredentialParts {
     let none = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
-    let Some(fields) = Fields::of(&mut cx.report, node, &AUTH) else { return none() };
-    let expired = fields.get("expired").and_then(|node| cx.expr(node, &REPLY));
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return none() };
+    let expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     let why = "\"bearer\", \"header\", \"token\", \"basic\", \"oauth2\", \"session\", \"forward\" or \"none\"";
     let kind = fields.require(&mut cx.report, "kind", why).and_then(|node| cx.report.choice(node, &KINDS));
     let Some(kind) = kind else { return none() };
@@ -100,7 +75,9 @@ fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, kind: Kind) {
         Kind::OAuth2 => &["token_url", "client_id", "client_secret", "client_auth", "scope", "send", "ttl"],
         Kind::Session => &["login", "send", "ttl"],
     };
-    for name in AUTH.known.iter().filter(|name| !wanted.contains(name) && !matches!(**name, "kind" | "expired")) {
+    for name in
+        catalogue::CREDENTIAL.names().filter(|name| !wanted.contains(name) && !matches!(*name, "kind" | "expired"))
+    {
         if let Some(entry) = fields.entry(name) {
             cx.report.error("E004", &entry.key, format!("`{name}` does not belong to this kind of credential"));
         }
@@ -229,7 +206,7 @@ fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> Option<Call> {
         ok,
         body: Body::None,
     };
-    let login = call(cx, node, &LOGIN, &spec, None)?;
+    let login = call(cx, node, &catalogue::LOGIN, &spec, None)?;
     if login.save.is_empty() {
         let message = "`save` is missing: nothing of the login would be kept";
         cx.report.error_help("E006", &node.place, message, "such as `save = { token = \"access.token\" }`".to_owned());
@@ -255,7 +232,7 @@ fn send_value(cx: &mut Context, node: &Node, saved: Option<&[Arc<str>]>) -> Opti
 
 /// `session` holds the names that a login saves; the inner `None` is a login with mistakes of its own.
 fn send(cx: &mut Context, node: &Node, session: Option<Option<&[Arc<str>]>>) -> Option<(SendAs, Option<Template>)> {
-    let fields = Fields::of(&mut cx.report, node, &SEND)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::SEND)?;
     let named: Vec<&str> =
         ["header", "cookie", "query", "body"].into_iter().filter(|key| fields.get(key).is_some()).collect();
     let [place] = named.as_slice() else {
@@ -373,7 +350,9 @@ fn has_no_body(call: &Call) -> bool {
 /// Every call of a mapping.
 fn calls(mapping: &Mapping) -> Vec<&Call> {
     let ops = &mapping.ops;
-    let written = [&ops.get, &ops.create, &ops.update, &ops.replace, &ops.delete].into_iter().flatten();
+    let flows = [&ops.create, &ops.update, &ops.replace, &ops.delete].into_iter().flatten();
+    let flows = flows.chain(mapping.writes.iter().map(|rule| &rule.flow));
+    let written = flows.flat_map(|flow| &flow.steps).flat_map(|step| std::iter::once(&step.call).chain(&step.undo));
     let plans = mapping.filters.iter().filter_map(|plan| match &plan.how {
         FilterCall::List(list) => Some(&list.call),
         FilterCall::Get { .. } => None,
@@ -391,6 +370,5 @@ fn calls(mapping: &Mapping) -> Vec<&Call> {
         let single = [&members.add, &members.remove].into_iter().flatten().map(|member| &member.call);
         listed.into_iter().chain(single).chain(&members.set)
     });
-    let rules = mapping.writes.iter().map(|rule| &rule.call);
-    list.chain(written).chain(rules).chain(plans).chain(members).chain(inverse).collect()
+    list.chain(&ops.get).chain(written).chain(plans).chain(members).chain(inverse).collect()
 }

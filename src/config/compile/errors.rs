@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::snapshot::{ErrorRule, RuleRetry};
 use crate::config::tree::{Node, Place};
 use crate::expr::{Env, Expr, Name, Template};
@@ -14,10 +15,6 @@ use crate::scim::{ResourceType, ScimType};
 
 use super::context::Context;
 use super::slots::REPLY;
-
-const ERROR: Keys = Keys { what: "an error rule", known: &["on", "when", "scim", "retry"], later: &[] };
-const SCIM: Keys = Keys { what: "`scim` of an error rule", known: &["status", "type", "detail"], later: &[] };
-const RETRY: Keys = Keys { what: "`retry` of an error rule", known: &["after", "max"], later: &[] };
 
 pub(super) fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<ErrorRule> {
     let mut rules: Vec<ErrorRule> = Vec::new();
@@ -41,10 +38,10 @@ pub(super) fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType])
 }
 
 fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<ErrorRule> {
-    let fields = Fields::of(&mut cx.report, node, &ERROR)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::ERROR_RULE)?;
     let on = fields.get("on").map_or(Vec::new(), |node| slots(cx, node, types));
     let when_node = fields.require(&mut cx.report, "when", "an expression over `status`, `headers` and `body`");
-    let when = when_node.and_then(|node| cx.expr(node, &REPLY));
+    let when = when_node.and_then(|node| cx.condition(node, &REPLY));
     let scim = fields.require(&mut cx.report, "scim", "what the client reads: `{ status, type, detail }`");
     let (status, scim_type, detail) = scim.map_or((None, None, None), |node| answer(cx, node));
     let retry = fields.get("retry").and_then(|node| rule_retry(cx, node));
@@ -61,7 +58,7 @@ fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<E
 }
 
 fn answer(cx: &mut Context, node: &Node) -> (Option<u16>, Option<ScimType>, Option<Template>) {
-    let Some(fields) = Fields::of(&mut cx.report, node, &SCIM) else { return (None, None, None) };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ERROR_ANSWER) else { return (None, None, None) };
     let status = fields.get("status").and_then(|node| status(cx, node));
     let types = ScimType::ALL.map(|kind| (kind.as_str(), kind));
     let scim_type = fields.get("type").and_then(|node| cx.report.choice(node, &types));
@@ -81,7 +78,7 @@ fn status(cx: &mut Context, node: &Node) -> Option<u16> {
 }
 
 fn rule_retry(cx: &mut Context, node: &Node) -> Option<RuleRetry> {
-    let fields = Fields::of(&mut cx.report, node, &RETRY)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::RULE_RETRY)?;
     let range = Duration::from_millis(10)..=Duration::from_secs(60);
     let after = fields.get("after").map(|node| cx.report.duration(node, range));
     let max = fields.get("max").map(|node| cx.report.integer(node, 1..=10));
