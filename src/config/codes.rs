@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 55] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -47,6 +47,7 @@ pub const CODES: [(&str, &str); 54] = [
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
     ("E056", "a mirror of nothing, or of a mirror"),
+    ("E160", "a total that does not go with its style of paging"),
     ("E060", "a secret that is no reference"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),

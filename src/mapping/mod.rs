@@ -13,6 +13,7 @@ pub mod to_native;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -206,6 +207,8 @@ pub enum FilterCall {
 pub struct Scan {
     /// Objects read at the most; more is 400 `tooMany`.
     pub max: u32,
+    /// How long a list that was read whole may serve again.
+    pub cache: Option<Duration>,
 }
 
 /// Override 5 of the language.

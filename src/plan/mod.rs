@@ -5,6 +5,7 @@
 //! executor, by tests with canned replies, and by `explain`.
 
 pub mod call;
+pub mod marks;
 
 mod answer;
 mod bulk;
@@ -15,6 +16,7 @@ mod cursor;
 mod delete;
 mod discovery;
 mod judge;
+mod lookup;
 mod members;
 mod pages;
 mod query;
@@ -23,6 +25,9 @@ mod render;
 mod run;
 mod search;
 mod update;
+
+#[cfg(test)]
+mod harness;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -75,6 +80,8 @@ pub struct Context {
     pub now: u64,
     /// Signs cursors; the same on every replica.
     pub cursor_key: [u8; 32],
+    /// What earlier requests learned about the paging of lists.
+    pub marks: Arc<marks::Marks>,
 }
 
 /// A resumable plan.
