@@ -1,22 +1,20 @@
 //! Syntax tree to resolved node: the static check.
 //!
 //! In: a parsed expression and its scope. Out: a [`Node`] with every name resolved, every function known, every pattern
-//! compiled and every constant part computed, or all mistakes. Types are left to run time, because most come from native
-//! documents.
+//! compiled and every constant part computed, or all mistakes. Types are `infer`'s business.
 
 use std::ops::Range;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr as Tree, IdedExpr, LiteralValue, MapExpr, SelectExpr, operators};
-use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
+
+use crate::pattern;
 
 use super::functions::{self, Entry, Form, Kind};
 use super::node::{Arithmetic, Comparison, Loop, LoopAction, Node, Pattern, PatternAction};
 use super::parse::Parsed;
+use super::password::{self, Recipe};
 use super::{Env, ExprError, LOOPS_MAX, Scope, eval};
-
-/// The memory one compiled pattern may take.
-const PATTERN_MAX_BYTES: usize = 1024 * 1024;
 
 /// Resolves `parsed` with the names of `scope`.
 pub(super) fn check(parsed: &Parsed<'_>, scope: &Scope) -> Result<Node, Vec<ExprError>> {
@@ -93,8 +91,21 @@ impl Checker<'_> {
     }
 
     fn select(&mut self, select: &SelectExpr) -> Node {
-        let operand = self.node(&select.operand);
+        let operand = self.operand(&select.operand, &select.field);
         folded(Node::Select(Box::new(operand), select.field.as_str().into()))
+    }
+
+    /// What a field is selected from: `scim.department` means the field of the extension that has it.
+    fn operand(&mut self, operand: &IdedExpr, field: &str) -> Node {
+        let node = self.node(operand);
+        let between = match (&operand.expr, &node) {
+            (Tree::Ident(name), Node::Name(_)) => self.scope.shortcut(name, field),
+            _ => None,
+        };
+        match between {
+            Some(between) => Node::Select(Box::new(node), between),
+            None => node,
+        }
     }
 
     fn map(&mut self, map: &MapExpr) -> Node {
@@ -144,10 +155,9 @@ impl Checker<'_> {
     }
 
     fn index(&mut self, operand: &IdedExpr, index: &IdedExpr) -> Node {
-        let operand = self.node(operand);
         match self.node(index) {
-            Node::Literal(Value::String(key)) => Node::Select(Box::new(operand), key.into()),
-            index => Node::Index(Box::new([operand, index])),
+            Node::Literal(Value::String(key)) => Node::Select(Box::new(self.operand(operand, &key)), key.into()),
+            index => Node::Index(Box::new([self.node(operand), index])),
         }
     }
 
@@ -208,14 +218,41 @@ impl Checker<'_> {
         match (entry.kind, args) {
             (Kind::Has, [field]) => self.has(field),
             (Kind::Default, [value, otherwise]) => Node::Default(Box::new([self.node(value), self.node(otherwise)])),
+            (Kind::Password, args) => self.password(called, args),
             (Kind::Plain(function), args) => Node::Call(function, args.iter().map(|arg| self.node(arg)).collect()),
             _ => self.wrong_arity(entry, called, args.len()),
         }
     }
 
+    fn password(&mut self, called: Range<usize>, args: &[IdedExpr]) -> Node {
+        let mut literals = args.iter().map(|arg| match &arg.expr {
+            Tree::Literal(literal) => Some(literal),
+            _ => None,
+        });
+        let length = match literals.next() {
+            Some(Some(LiteralValue::Int(length))) => usize::try_from(*length.inner()).ok(),
+            _ => None,
+        };
+        let classes = match literals.next() {
+            None => Some(password::CLASSES),
+            Some(Some(LiteralValue::String(classes))) => Some(classes.inner()),
+            Some(_) => None,
+        };
+        match length.zip(classes).and_then(|(length, classes)| Recipe::new(length, classes)) {
+            Some(recipe) => Node::Password(recipe),
+            None => {
+                let message = "`password` takes a length from 8 to 128, and perhaps some of the classes";
+                self.refuse(called, message.into(), Some(format!("write `password(24, '{}')`", password::CLASSES)))
+            }
+        }
+    }
+
     fn has(&mut self, field: &IdedExpr) -> Node {
         match &field.expr {
-            Tree::Select(select) => Node::Has(Box::new(self.node(&select.operand)), select.field.as_str().into()),
+            Tree::Select(select) => {
+                let operand = self.operand(&select.operand, &select.field);
+                Node::Has(Box::new(operand), select.field.as_str().into())
+            }
             _ => self.refuse(
                 self.parsed.extent(field),
                 "`has` takes a field".into(),
@@ -231,25 +268,41 @@ impl Checker<'_> {
                 let args = args.iter().map(|arg| self.node(arg));
                 Node::Call(function, [receiver].into_iter().chain(args).collect())
             }
-            (Kind::Matches, [pattern]) => self.pattern(receiver, pattern, PatternAction::Matches),
-            (Kind::Strip, [pattern]) => self.pattern(receiver, pattern, PatternAction::Strip),
+            (Kind::Matches, [pattern]) => {
+                let found = self.pattern(pattern, |patterns, text| patterns.search_pattern(text));
+                applied(receiver, found.map(PatternAction::Matches))
+            }
+            (Kind::Strip, [pattern]) => {
+                let found = self.pattern(pattern, pattern::Shared::search);
+                applied(receiver, found.map(PatternAction::Strip))
+            }
             (Kind::ReplaceRe, [pattern, replacement]) => {
+                let found = self.pattern(pattern, pattern::Shared::search);
                 let replacement = self.node(replacement);
-                self.pattern(receiver, pattern, PatternAction::Replace(replacement))
+                applied(receiver, found.map(|regex| PatternAction::Replace(regex, replacement)))
             }
             (_, [variable, args @ ..]) => self.each(entry, called, receiver, variable, args),
             _ => self.wrong_arity(entry, called, args.len()),
         }
     }
 
-    fn pattern(&mut self, receiver: Node, pattern: &IdedExpr, action: PatternAction) -> Node {
+    /// A pattern is a literal, so that it is compiled here and not while serving.
+    fn pattern<P>(
+        &mut self,
+        pattern: &IdedExpr,
+        compile: impl FnOnce(&pattern::Shared, &str) -> Result<P, String>,
+    ) -> Option<P> {
         let span = self.parsed.extent(pattern);
         let Tree::Literal(LiteralValue::String(text)) = &pattern.expr else {
-            return self.refuse(span, "the pattern must be a literal text".into(), None);
+            self.refuse(span, "the pattern must be a literal text".into(), None);
+            return None;
         };
-        match compiled(text.inner()) {
-            Ok(regex) => Node::Pattern(Box::new(Pattern { receiver, regex, action })),
-            Err(message) => self.refuse(span, format!("the pattern is not valid: {message}"), None),
+        match compile(&self.scope.patterns, text.inner()) {
+            Ok(compiled) => Some(compiled),
+            Err(message) => {
+                self.refuse(span, format!("the pattern is not valid: {message}"), None);
+                None
+            }
         }
     }
 
@@ -285,6 +338,14 @@ impl Checker<'_> {
     }
 }
 
+/// A faulty pattern was reported, and leaves a literal behind.
+fn applied(receiver: Node, action: Option<PatternAction>) -> Node {
+    match action {
+        Some(action) => Node::Pattern(Box::new(Pattern { receiver, action })),
+        None => Node::Literal(Value::Null),
+    }
+}
+
 /// Computes a node whose parts are all literals. One that fails is kept: it may stand where it is never needed.
 fn folded(node: Node) -> Node {
     if !node.is_constant() {
@@ -292,18 +353,6 @@ fn folded(node: Node) -> Node {
     }
     let value = eval::run(&node, &Env::default()).ok().map(std::borrow::Cow::into_owned);
     value.map_or(node, Node::Literal)
-}
-
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".into(),
-        // The library draws the pattern and a marker over several lines; the last one says what is wrong.
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        }
-    })
 }
 
 enum Binary {
@@ -335,7 +384,7 @@ fn binary(name: &str) -> Option<Binary> {
 }
 
 /// "did you mean", for a known name at most a third of whose letters differ.
-fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(super) fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let lower = name.to_lowercase();
     known
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))

@@ -16,12 +16,13 @@ mod reply;
 mod request;
 mod resolver;
 mod retry;
+mod transport;
 
 #[cfg(test)]
 mod tests;
 
 pub use client::{CallContext, Completed, NativeClient, NativeClientError};
-pub use execute::{CallRecord, Observer, Steps, execute};
+pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
 pub use forward::Forwarded;
 pub use kept::{Keeping, KeptReplies, ShownBy};
 pub use resolver::{RESOLVE_TIMEOUT, UpstreamAddrs};

@@ -37,6 +37,7 @@ pub(super) fn drive(
         now: 1000,
         cursor_key: [0; 32],
         marks: Arc::new(marks.clone()),
+        seed: Some([1; 32]),
     };
     let request = ScimRequest {
         method: method.to_owned(),
@@ -54,6 +55,7 @@ pub(super) fn drive(
                 made += calls.len();
                 outcomes = calls.iter().map(&mut *app).collect();
             }
+            Step::Turn(_) => outcomes = Vec::new(),
             Step::Reply(response) => {
                 marks.learn(response.report.marks.clone(), 1000);
                 return (response, made);

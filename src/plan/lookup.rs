@@ -220,6 +220,7 @@ async fn ask(run: &Run<'_>, lookup: &Lookup<'_>) -> Result<Vec<Object>, ScimErro
     }
     let How::Plan(plan) = lookup.how else { return by_key(run, id_text(&lookup.value)).await };
     let env = Env { value: Some(&lookup.value), ..run.env() };
+    run.native.trace(|trace| trace.rule(&plan.origin));
     match &plan.how {
         FilterCall::Get { key: None } => by_key(run, id_text(&lookup.value)).await,
         FilterCall::Get { key: Some(template) } => {

@@ -1,8 +1,9 @@
 //! Membership: a set whose changes are deltas.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::Env;
@@ -16,7 +17,8 @@ use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
-use super::{answer, create};
+use super::turn::Share;
+use super::{ScimRequest, answer, create};
 
 /// What operations on `members` ask for.
 ///
@@ -30,6 +32,17 @@ pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, Sci
         ));
     }
     Ok(patch::member_change(ops, "members"))
+}
+
+/// What makes a change of membership equal to another one, if it asks for nothing but named members.
+pub(super) fn share(run: &Run<'_>, id: &str, request: &ScimRequest, change: &MemberChange) -> Option<Arc<Share>> {
+    let MemberChange::Delta { add, remove } = change else { return None };
+    if request.if_match.is_some() {
+        return None;
+    }
+    let about = json!([run.resource_key(id), run.context.base_url, request.query]).to_string();
+    let add = add.iter().filter_map(member_value).collect();
+    Some(Arc::new(Share { about, add, remove: remove.iter().cloned().collect() }))
 }
 
 /// Whether the current members must be known before anything is sent.
@@ -182,12 +195,13 @@ impl Target<'_> {
         if have == want {
             return Ok(false);
         }
+        let add: Vec<String> = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
+        let remove: Vec<String> = current.iter().filter(|value| !want.contains(value)).cloned().collect();
         if let Some(set) = &self.members.set {
+            self.run.native.trace(|trace| trace.members(&add, &remove));
             self.send_set(set, &wanted).await?;
             return Ok(true);
         }
-        let add = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
-        let remove = current.iter().filter(|value| !want.contains(value)).cloned().collect();
         self.send_deltas(add, remove).await?;
         Ok(true)
     }
@@ -203,6 +217,7 @@ impl Target<'_> {
 
     /// Adds before removals, so that a group is never emptier than both its old and its new state.
     async fn send_deltas(&self, add: Vec<String>, remove: Vec<String>) -> Result<(), ScimError> {
+        self.run.native.trace(|trace| trace.members(&add, &remove));
         let mut failures = Failures::default();
         if let (Some(call), false) = (&self.members.add, add.is_empty()) {
             self.deliver(call, add, true, &mut failures).await?;

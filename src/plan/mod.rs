@@ -24,6 +24,8 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod trace;
+mod turn;
 mod update;
 
 #[cfg(test)]
@@ -41,9 +43,11 @@ use crate::config::Snapshot;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
-pub use render::SECRET_MARKER;
+pub use crate::mapping::to_native::SECRET_MARKER;
+pub use trace::{RowsUsed, Trace};
+pub use turn::{Share, TurnRequest};
 
-use coroutine::{Coroutine, Native, Resumed};
+use coroutine::{Asked, Coroutine, Native, Resumed};
 use run::Run;
 
 /// A SCIM request after routing and authentication, as sent.
@@ -82,6 +86,8 @@ pub struct Context {
     pub cursor_key: [u8; 32],
     /// What earlier requests learned about the paging of lists.
     pub marks: Arc<marks::Marks>,
+    /// New and random for every request that writes: what generated passwords are drawn from.
+    pub seed: Option<[u8; 32]>,
 }
 
 /// A resumable plan.
@@ -97,10 +103,25 @@ impl Plan {
         Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
     }
 
+    /// As [`Plan::begin`], gathering a [`Trace`] on the way.
+    pub fn begin_traced(context: Context, request: ScimRequest) -> Self {
+        let plan = Self::begin(context, request);
+        plan.coroutine.start_trace();
+        plan
+    }
+
+    /// What a traced plan has used and changed so far.
+    pub fn trace(&self) -> Trace {
+        self.coroutine.trace()
+    }
+
     /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
+    /// Takes the outcomes of the calls asked for last (none at first, and none for a turn that was given) and says what
+    /// is next.
     pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {
         match self.coroutine.resume(outcomes) {
-            Resumed::Calls(calls, parallel) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Calls(calls, parallel)) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Turn(request)) => Step::Turn(request),
             Resumed::Done(result) => {
                 let mut response = result.unwrap_or_else(|error| answer::error(&error));
                 let gathered = self.coroutine.take_report();
@@ -171,7 +192,7 @@ async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<
 }
 
 /// The resource that `/Me` names on a route, where its credential belongs to a user.
-pub fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
+fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
     let route = snapshot.routes.get(route)?;
     let id = snapshot.authenticators.get(route.auth?)?.user.clone()?;
     let type_index = route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User")?;

@@ -19,6 +19,7 @@ use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
+use super::turn::TurnRequest;
 use super::{ScimRequest, answer, change, members};
 
 /// `PATCH /Type/{id}`.
@@ -35,6 +36,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
 
     let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
@@ -97,6 +100,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
     sent.set(&MEMBERS, None);
 
+    run.turn_on(id).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
@@ -280,6 +284,7 @@ pub(super) async fn send(
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);
     let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
+    run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
     let mut rules = Vec::new();
     let mut rest = changed;
@@ -334,6 +339,10 @@ async fn by_rule(
     env: &Env<'_>,
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rule.rows, state, native, to_native::Purpose::Update, env)?;
+    run.native.trace(|trace| {
+        trace.written(run.mapping, rule.rows);
+        trace.rule(&rule.origin);
+    });
     let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
     let reply = run.call(&rule.call, env, rows).await?;
     Ok(shown(run, &rule.call, reply, env))
@@ -347,6 +356,7 @@ async fn ordinary(
     env: &Env<'_>,
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
+    run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(update) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
             return Err(ScimError::invalid_value(format!(

@@ -1,5 +1,6 @@
 //! Replies that are kept: shared, aged, ended by writes, and never of a call that must be true at this moment.
 
+use super::steps::Alone;
 use super::stub::{Act, Stub};
 use super::*;
 use crate::native::{CallRecord, Keeping, KeptReplies, Observer, Steps, execute};
@@ -46,7 +47,7 @@ impl Setting {
         let deadline = Instant::now() + Duration::from_secs(20);
         let context = CallContext { backend: 0, deadline, forwarded: &forwarded, keeping: Some(keeping) };
         let mut counter = Counter::default();
-        execute(Calls(calls.into_iter(), status), &self.client, &context, &mut counter).await;
+        execute(Calls(calls.into_iter(), status), &self.client, &context, &mut counter, &mut Alone).await;
         (counter.0, counter.1)
     }
 }
