@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue::{self, Keys};
+use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::expr::Name;
 use crate::mapping::{Body, Each, Flow, Phase, Slot, Step};
 
-use super::calls::{CallSpec, call, call_keys, call_table, phases};
+use super::calls::{CallSpec, call, call_table, phases};
 use super::context::{Context, KnownStep};
 use super::slots::SlotScope;
 
@@ -21,35 +22,23 @@ pub(super) struct FlowSpec<'s> {
     pub(super) fallback: Option<&'s Node>,
 }
 
-/// The keys of a write slot besides those of its call.
-macro_rules! flow_keys {
-    ($($more:literal),*) => {
-        call_keys!["steps", "for", "as", "max", "parallel", "undo", $($more),*]
-    };
-}
-pub(super) use flow_keys;
-
-const STEP: Keys =
-    Keys { what: "a step", known: call_keys!["id", "when", "undo", "for", "as", "max", "parallel"], later: &[] };
-const UNDO: Keys = Keys { what: "`undo`", known: call_keys![], later: &[] };
-
 /// Keys that only a call has.
 const OWN_CALL: [&str; 9] = ["call", "query", "headers", "body", "ok", "also_ok", "envelope", "save", "idempotent"];
 
 /// What stands in a write slot.
-pub(super) fn flow(cx: &mut Context, node: &Node, keys: &Keys, spec: &FlowSpec<'_>) -> Option<Flow> {
+pub(super) fn flow(cx: &mut Context, node: &Node, keys: &'static Keys, spec: &FlowSpec<'_>) -> Option<Flow> {
     if node.as_text().is_some() {
         return call(cx, node, keys, &spec.call, None).map(Flow::of);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
-    let when = fields.get("when").map(|node| cx.expr(node, &spec.call.scope));
+    let when = fields.if_known("when").map(|node| cx.expr(node, &spec.call.scope));
     let mut flow = flow_table(cx, node, &fields, spec)?;
     if let Some(when) = when {
         let when = when?;
         match flow.steps.first_mut().filter(|_| flow.has_own_call) {
             Some(step) => step.when = Some(when),
             None => {
-                let place = fields.get("when").map_or(&node.place, |node| &node.place);
+                let place = fields.if_known("when").map_or(&node.place, |node| &node.place);
                 cx.report.error("E004", place, "`when` is about a call, and this table has only `steps`");
             }
         }
@@ -59,7 +48,7 @@ pub(super) fn flow(cx: &mut Context, node: &Node, keys: &Keys, spec: &FlowSpec<'
 
 /// The same for a table whose keys have been checked, and whose `when` means something else.
 pub(super) fn flow_table(cx: &mut Context, node: &Node, fields: &Fields<'_>, spec: &FlowSpec<'_>) -> Option<Flow> {
-    let steps = fields.get("steps");
+    let steps = fields.if_known("steps");
     let own = steps.is_none() || OWN_CALL.iter().any(|key| fields.get(key).is_some());
     let mut found = Vec::new();
     let mut fine = true;
@@ -68,7 +57,9 @@ pub(super) fn flow_table(cx: &mut Context, node: &Node, fields: &Fields<'_>, spe
             Some(step) => found.push(step),
             None => fine = false,
         }
-    } else if let Some(entry) = ["for", "as", "max", "parallel", "undo"].iter().find_map(|key| fields.entry(key)) {
+    } else if let Some(entry) =
+        ["for", "as", "max", "parallel", "undo"].iter().find_map(|key| fields.entry_if_known(key))
+    {
         let message = format!("`{}` is about a call, and this table has only `steps`", entry.name);
         cx.report.error("E004", &entry.key, message);
     }
@@ -78,11 +69,11 @@ pub(super) fn flow_table(cx: &mut Context, node: &Node, fields: &Fields<'_>, spe
             None => fine = false,
         }
     }
-    let then = fields.get("then").map_or(Vec::new(), |node| phases(cx, node));
+    let then = fields.if_known("then").map_or(Vec::new(), |node| phases(cx, node));
     let slot = spec.call.slot;
     if slot != Slot::Create && then.iter().any(|phase| *phase != Phase::Get) {
         let message = "only `then = \"get\"` can follow here; the others are phases of a create";
-        cx.report.error("E004", fields.get("then").map_or(&node.place, |node| &node.place), message);
+        cx.report.error("E004", fields.if_known("then").map_or(&node.place, |node| &node.place), message);
     }
     let origin = cx.origin(&node.place);
     fine.then_some(Flow { steps: found, has_own_call: own, then, slot, origin })
@@ -122,7 +113,7 @@ fn steps(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Vec<Step>
 }
 
 fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
-    let fields = Fields::of(&mut cx.report, node, &STEP)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::STEP)?;
     let mut names = spec.names.to_vec();
     names.push(("steps", Name::Steps));
     let outer = SlotScope { names: &names, ..spec.call.scope };
@@ -130,7 +121,7 @@ fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
     let names = with_local(&names, local.as_deref());
     let scope = SlotScope { names: &names, ..spec.call.scope };
     let each = each(cx, &fields, &outer, local.is_some());
-    let when = fields.get("when").map_or(Some(None), |node| cx.expr(node, &scope).map(Some));
+    let when = fields.if_known("when").map_or(Some(None), |node| cx.expr(node, &scope).map(Some));
     let inner = CallSpec { scope, body: Body::None, ..spec.call };
     let call = call_table(cx, node, &fields, &inner, None);
     let id = fields.get("id").and_then(|node| step_id(cx, node));
@@ -140,7 +131,7 @@ fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
     }
     // Known even if it is faulty, so that to refer to it is no further mistake; its own `undo` sees it too.
     if let Some(id) = &id {
-        let looped = fields.get("for").is_some();
+        let looped = fields.if_known("for").is_some();
         cx.known_steps.push(KnownStep { id: id.to_string(), saved, looped });
     }
     let undo = undo(cx, &fields, &scope, &inner);
@@ -167,7 +158,7 @@ fn step_id(cx: &mut Context, node: &Node) -> Option<Arc<str>> {
 
 /// `as`: the name of an element. It must not hide another name of its slot.
 fn element_name(cx: &mut Context, fields: &Fields<'_>, scope: &SlotScope<'_>) -> Option<String> {
-    let node = fields.get("as")?;
+    let node = fields.if_known("as")?;
     let name = cx.report.word(node)?;
     let taken =
         scope.names.iter().any(|(known, _)| *known == name) || cx.variables.iter().any(|known| **known == *name);
@@ -193,17 +184,17 @@ fn with_local<'n>(names: &[(&'n str, Name)], local: Option<&'n str>) -> Vec<(&'n
 /// `for`, `max`, `parallel`. The outer `None` is a mistake.
 #[expect(clippy::option_option, reason = "a mistake and an absent key are different")]
 fn each(cx: &mut Context, fields: &Fields<'_>, scope: &SlotScope<'_>, named: bool) -> Option<Option<Each>> {
-    let Some(node) = fields.get("for") else {
-        for entry in ["as", "max", "parallel"].iter().filter_map(|key| fields.entry(key)) {
+    let Some(node) = fields.if_known("for") else {
+        for entry in ["as", "max", "parallel"].iter().filter_map(|key| fields.entry_if_known(key)) {
             cx.report.error("E004", &entry.key, format!("`{}` belongs to `for`, which is missing", entry.name));
         }
         return Some(None);
     };
-    if fields.get("as").is_none() {
+    if fields.if_known("as").is_none() {
         cx.report.error("E006", fields.place, "`as` is missing: the name of an element of `for`");
     }
     let number = |cx: &mut Context, key: &str, default: u64, max: u64| {
-        let number = fields.get(key).and_then(|node| cx.report.integer(node, 1..=max)).unwrap_or(default);
+        let number = fields.if_known(key).and_then(|node| cx.report.integer(node, 1..=max)).unwrap_or(default);
         usize::try_from(number).unwrap_or(1)
     };
     let (max, parallel) = (number(cx, "max", EACH_MAX, 10_000), number(cx, "parallel", 1, 64));
@@ -223,14 +214,14 @@ fn undo(
     scope: &SlotScope<'_>,
     spec: &CallSpec<'_>,
 ) -> Option<Option<crate::mapping::Call>> {
-    let Some(entry) = fields.entry("undo") else { return Some(None) };
+    let Some(entry) = fields.entry_if_known("undo") else { return Some(None) };
     if spec.slot != Slot::Create {
         let message = "only a create is undone: an update that fails half-way is completed by the client's retry";
         cx.report.error("E100", &entry.key, message);
         return None;
     }
     let spec = CallSpec { scope: *scope, body: Body::None, ..*spec };
-    call(cx, &entry.value, &UNDO, &spec, None).map(Some)
+    call(cx, &entry.value, &catalogue::UNDO, &spec, None).map(Some)
 }
 
 /// Elements that `for` takes unless `max` says otherwise.

@@ -1,22 +1,16 @@
 //! `[resource.T.ops]`, with what presets say about the operations it leaves out.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Node, Table};
 use crate::mapping::{Body, Call, Flow, IdRule, ListCall, Operations, Paging, Slot};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call, call_keys, paging, unpaged};
+use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
-use super::flow::{FlowSpec, flow, flow_keys};
+use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
-
-const OPS: Keys = Keys { what: "`ops`", known: &["list", "get", "create", "replace", "update", "delete"], later: &[] };
-const LIST: Keys = Keys { what: "`ops.list`", known: call_keys!["paging"], later: &["lacks", "parallel"] };
-const READ: Keys = Keys { what: "a call", known: call_keys![], later: &[] };
-const CREATE_KEYS: Keys = Keys { what: "`ops.create`", known: call_keys!["steps", "then", "undo"], later: &[] };
-const WRITE: Keys = Keys { what: "a call", known: flow_keys!["when", "then"], later: &[] };
-const DELETE: Keys = Keys { what: "`ops.delete`", known: flow_keys!["when"], later: &["set"] };
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -26,7 +20,7 @@ pub(super) fn operations(
     id: &IdRule,
     inherited: &Inherited<'_>,
 ) -> Operations {
-    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPS));
+    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::OPERATIONS));
     let slots = Slots { own, defaults: defaults.and_then(Node::as_table), of, id, inherited };
     let list = slots.node(Slot::List).and_then(|node| slots.list(cx, node));
     Operations {
@@ -71,7 +65,7 @@ impl<'s> Slots<'s> {
 
     fn list(&self, cx: &mut Context, node: &Node) -> Option<ListCall> {
         let spec = self.inherited.spec(Slot::List, self.of, REQUEST);
-        let list = call(cx, node, &LIST, &spec, self.fallback(Slot::List));
+        let list = call(cx, node, &catalogue::LIST_CALL, &spec, self.fallback(Slot::List));
         cx.call_missing |= list.is_none();
         let own = self.own.as_ref().and_then(|fields| fields.get("list"));
         list.map(|call| list_call(cx, call, own, self.inherited))
@@ -79,7 +73,7 @@ impl<'s> Slots<'s> {
 
     fn get(&self, cx: &mut Context, node: &Node) -> Option<Call> {
         let spec = self.inherited.spec(Slot::Get, self.of, BY_ID);
-        let get = call(cx, node, &READ, &spec, self.fallback(Slot::Get));
+        let get = call(cx, node, &catalogue::READ_CALL, &spec, self.fallback(Slot::Get));
         cx.call_missing |= get.is_none();
         get
     }
@@ -95,11 +89,11 @@ impl<'s> Slots<'s> {
         // A create that consists of steps alone does not know the id, unless the adapter computes it.
         let is_made = table.is_none_or(|table| table.get("steps").is_none() || table.get("call").is_some());
         let (keys, names, after) = match slot {
-            Slot::Create if has_key => (&CREATE_KEYS, CREATE_BY_ID, CREATE_BY_ID),
-            Slot::Create if is_made => (&CREATE_KEYS, CREATE, CREATE_BY_ID),
-            Slot::Create => (&CREATE_KEYS, CREATE, CREATE),
-            Slot::Delete => (&DELETE, REMOVAL, REMOVAL),
-            _ => (&WRITE, WRITE_CALL, WRITE_CALL),
+            Slot::Create if has_key => (&catalogue::CREATE_CALL, CREATE_BY_ID, CREATE_BY_ID),
+            Slot::Create if is_made => (&catalogue::CREATE_CALL, CREATE, CREATE_BY_ID),
+            Slot::Create => (&catalogue::CREATE_CALL, CREATE, CREATE),
+            Slot::Delete => (&catalogue::DELETE_CALL, REMOVAL, REMOVAL),
+            _ => (&catalogue::WRITE_CALL, WRITE_CALL, WRITE_CALL),
         };
         let body = if slot == Slot::Delete { Body::None } else { Body::Rows };
         let call = CallSpec { body, ..self.inherited.spec(slot, self.of, names) };
