@@ -18,8 +18,12 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
     let (rules_create, rules_update) = (by_rules(|rule| rule.on_create), by_rules(|rule| rule.on_update));
     for (index, draft) in drafts.iter().enumerate() {
         let bit: RowSet = 1 << index;
-        one_way(cx, draft, rules_update & bit != 0);
         both_values(cx, mapping, draft, bit);
+        let before = cx.report.count();
+        one_way(cx, draft, rules_update & bit != 0);
+        if cx.report.count() != before {
+            continue;
+        }
         let (row, target) = (&draft.row, &draft.row.target);
         let sent_on_update = rules_update & bit != 0 || updates_send(mapping, row);
         if row.updatable() && row.on_update && !sent_on_update && !cx.call_missing {

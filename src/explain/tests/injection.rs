@@ -125,9 +125,13 @@ fn first_call(user: &Value) -> Result<NativeCall, u16> {
         if_match: None,
         if_none_match: None,
     };
-    match Plan::begin(context, request).next(Vec::new()) {
-        Step::Calls { mut calls, .. } => Ok(calls.pop().unwrap()),
-        Step::Reply(response) => Err(response.status),
+    let mut plan = Plan::begin(context, request);
+    loop {
+        match plan.next(Vec::new()) {
+            Step::Turn(_) => {}
+            Step::Calls { mut calls, .. } => return Ok(calls.pop().unwrap()),
+            Step::Reply(response) => return Err(response.status),
+        }
     }
 }
 
