@@ -81,14 +81,11 @@ proptest! {
             headers: vec![("X-Name".into(), text.clone())],
             ..post(json!({ "name": text }))
         };
-        let request = match build(&envelope, &call, &Forwarded::default(), &secrets()) {
-            Ok(request) => request,
+        let Ok(request) = build(&envelope, &call, &Forwarded::default(), &secrets()) else {
             // What cannot be a header value, or would be another path once decoded, is not sent at all.
-            Err(_) => {
-                let sendable = text.chars().all(|c| c == '\t' || (!c.is_control() && c != '\u{7f}'));
-                prop_assert!(!sendable || text.contains(['/', '\\']) || text.contains(".."), "{:?}", text);
-                return Ok(());
-            }
+            let sendable = text.chars().all(|c| c == '\t' || (!c.is_control() && c != '\u{7f}'));
+            prop_assert!(!sendable || text.contains(['/', '\\']) || text.contains(".."), "{:?}", text);
+            return Ok(());
         };
         prop_assert_eq!(request.uri().authority().unwrap().as_str(), "127.0.0.1:3000");
         prop_assert_eq!(request.uri().path().split('/').count(), 4, "{}", request.uri());
