@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use crate::config::tree::Place;
-use crate::expr::{Env, Expr, Name, Template};
-use crate::mapping::{Access, Body, BodyNode, Call, IdRule, Mapping, Phase, Row, RowSet, Source, Target, WriteRule};
+use crate::expr::{Env, Expr, Name};
+use crate::mapping::{
+    Access, Body, BodyNode, Call, Flow, IdRule, Mapping, Phase, Row, RowSet, Source, Target, WriteRule,
+};
 use crate::scim::{AttributeType, Resource};
 
 use super::context::Context;
@@ -68,11 +70,11 @@ fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
 }
 
 fn updates_send(mapping: &Mapping, row: &Row) -> bool {
-    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|call| sends(call, mapping, row))
+    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|flow| sends(flow, mapping, row))
 }
 
-fn create_sends(create: &Call, mapping: &Mapping, row: &Row) -> bool {
-    let by_key = call_uses(create, Name::Id) && derives_from(&mapping.id, mapping, &row.target);
+fn create_sends(create: &Flow, mapping: &Mapping, row: &Row) -> bool {
+    let by_key = create.uses(Name::Id) && derives_from(&mapping.id, mapping, &row.target);
     sends(create, mapping, row) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, row))
 }
 
@@ -101,7 +103,11 @@ fn both_values(cx: &mut Context, mapping: &Mapping, draft: &RowDraft, bit: RowSe
         };
         if !rules.iter().any(may_send) {
             let message = format!("no call sends `{target}` when it becomes {value}");
-            let help = format!("add a write rule with `when = \"scim.{target} == {value}\"`, or let `update` send it");
+            let attribute = match &target.path.extension {
+                None => format!("scim.{target}"),
+                Some(urn) => format!("scim['{urn}'].{}", target.path.attribute),
+            };
+            let help = format!("add a write rule with `when = \"{attribute} == {value}\"`, or let `update` send it");
             cx.report.warn("W181", &draft.place, message, help);
         }
     }
@@ -120,15 +126,20 @@ fn derives_from(id: &IdRule, mapping: &Mapping, target: &Target) -> bool {
     mentions(&paths, mapping, target)
 }
 
-/// Whether a call carries a row: with all the rows, or by name.
-fn sends(call: &Call, mapping: &Mapping, row: &Row) -> bool {
-    let with_rows = matches!(call.body, Body::Rows)
-        || matches!(&call.body, Body::Built(node) if spreads(node))
-        || call_uses(call, Name::Mapped)
-        || call_uses(call, Name::Changed);
+/// Whether a call of a flow carries a row: with all the rows, or by name.
+fn sends(flow: &Flow, mapping: &Mapping, row: &Row) -> bool {
+    let with_rows = flow.calls().any(carries_rows) || flow.uses(Name::Mapped) || flow.uses(Name::Changed);
     // A row without a `write` has no native form of its own.
     let has_form = !matches!(row.source, Source::Computed { write: None, .. });
-    (with_rows && has_form) || mentions(&call_paths(call, Name::Scim), mapping, &row.target)
+    (with_rows && has_form) || mentions(&flow.paths(Name::Scim), mapping, &row.target)
+}
+
+fn carries_rows(call: &Call) -> bool {
+    match &call.body {
+        Body::None => false,
+        Body::Rows => true,
+        Body::Built(node) => spreads(node),
+    }
 }
 
 fn mentions(paths: &[Vec<String>], mapping: &Mapping, target: &Target) -> bool {
@@ -171,38 +182,13 @@ fn required(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Pl
 /// Whether any part of a call reads a name.
 pub(super) fn call_uses(call: &Call, name: Name) -> bool {
     let mut used = false;
-    each_template(call, &mut |template| used |= template.uses(name));
+    call.each_template(&mut |template| used |= template.uses(name));
     used
 }
 
 /// Every selection from a name that a call makes.
 pub(super) fn call_paths(call: &Call, name: Name) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
-    each_template(call, &mut |template| paths.extend(template.field_paths(name)));
+    call.each_template(&mut |template| paths.extend(template.field_paths(name)));
     paths
-}
-
-fn each_template(call: &Call, visit: &mut impl FnMut(&Template)) {
-    let named = call.query.iter().chain(&call.headers).map(|(_, template)| template);
-    call.segments.iter().chain(named).for_each(&mut *visit);
-    if let Body::Built(node) = &call.body {
-        each_leaf(node, visit);
-    }
-}
-
-fn each_leaf(node: &BodyNode, visit: &mut impl FnMut(&Template)) {
-    match node {
-        BodyNode::Leaf(template) => visit(template),
-        BodyNode::Object { fields, .. } => {
-            for (_, node) in fields {
-                each_leaf(node, visit);
-            }
-        }
-        BodyNode::Array(items) => {
-            for item in items {
-                each_leaf(item, visit);
-            }
-        }
-        BodyNode::Literal(_) | BodyNode::Secret(_) => {}
-    }
 }
