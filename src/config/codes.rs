@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 62] = [
+pub const CODES: [(&str, &str); 63] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -64,4 +64,5 @@ pub const CODES: [(&str, &str); 62] = [
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
     ("W180", "`lossy` on a row that loses nothing"),
+    ("W181", "write rules leave one value of a boolean to nobody"),
 ];
