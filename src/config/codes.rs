@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 58] = [
+pub const CODES: [(&str, &str); 64] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -51,6 +51,11 @@ pub const CODES: [(&str, &str); 58] = [
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E160", "a total that does not go with its style of paging"),
     ("E060", "a secret that is no reference"),
+    ("E100", "`undo` where nothing is made"),
+    ("E101", "no such step"),
+    ("E102", "a step that has not run yet"),
+    ("E103", "a step does not save this"),
+    ("E104", "a name that is taken, or is no name"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
@@ -60,4 +65,5 @@ pub const CODES: [(&str, &str); 58] = [
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
     ("W180", "`lossy` on a row that loses nothing"),
+    ("W181", "write rules leave one value of a boolean to nobody"),
 ];

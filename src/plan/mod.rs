@@ -24,6 +24,7 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod steps;
 mod trace;
 mod turn;
 mod update;

@@ -1,6 +1,7 @@
 //! Native calls against a scripted server on loopback.
 
 mod bounds;
+mod injection;
 mod kept;
 mod requests;
 mod retries;
