@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::trace::Trace;
 use super::turn::TurnRequest;
 
 /// What passes between the plan and its driver.
@@ -26,6 +27,8 @@ struct Exchange {
     /// Whether a turn was given and not given back.
     has_turn: bool,
     report: Report,
+    /// Filled only if somebody asked for it.
+    trace: Option<Box<Trace>>,
 }
 
 /// What a plan waits for.
@@ -102,6 +105,17 @@ impl Native {
         change(&mut self.lock().report)
     }
 
+    /// Adds to the trace, if there is one.
+    pub(super) fn trace(&self, add: impl FnOnce(&mut Trace)) {
+        if let Some(trace) = &mut self.lock().trace {
+            add(trace);
+        }
+    }
+
+    pub(super) fn start_trace(&self) {
+        self.lock().trace = Some(Box::default());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Exchange> {
         lock(&self.exchange)
     }
@@ -159,6 +173,15 @@ impl<T> Coroutine<T> {
                 Resumed::Asked(asked.unwrap_or(Asked::Calls(Vec::new(), 1)))
             }
         }
+    }
+
+    pub(super) fn start_trace(&self) {
+        self.native.start_trace();
+    }
+
+    /// A copy of the trace gathered so far; empty if none was asked for.
+    pub(super) fn trace(&self) -> Trace {
+        self.native.lock().trace.as_deref().cloned().unwrap_or_default()
     }
 
     /// A copy of the report gathered so far.
