@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 59] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -48,6 +48,10 @@ pub const CODES: [(&str, &str); 54] = [
     ("E051", "`item` and `items` of one filter plan"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E121", "nobody can be told apart from the others"),
+    ("E122", "`exclusive` without `inverse`"),
+    ("E123", "members cannot be created"),
+    ("E124", "members cannot be read one by one"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
@@ -56,4 +60,5 @@ pub const CODES: [(&str, &str); 54] = [
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W120", "membership can be changed in one direction only"),
 ];

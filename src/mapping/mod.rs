@@ -22,7 +22,7 @@ pub use call::{
     AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total,
 };
 pub use codec::Codec;
-pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 

@@ -68,11 +68,7 @@ impl Native {
         {
             let mut exchange = self.lock();
             if exchange.calls_made + expected > self.calls_max {
-                let made = exchange.calls_made;
-                return Err(ScimError::too_many(format!(
-                    "this request needs more than {} native calls (made so far: {made}); ask for less at once",
-                    self.calls_max
-                )));
+                return Err(self.too_many(exchange.calls_made));
             }
             exchange.calls_made += expected;
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
@@ -83,6 +79,22 @@ impl Native {
         } else {
             Err(ScimError::internal("the executor returned a wrong number of outcomes"))
         }
+    }
+
+    /// Whether so many more calls may be made, before the first of them.
+    ///
+    /// # Errors
+    /// 400 `tooMany`, as [`Native::together`].
+    pub(super) fn ensure_room(&self, calls: usize) -> Result<(), ScimError> {
+        let made = self.lock().calls_made;
+        if made + calls > self.calls_max { Err(self.too_many(made)) } else { Ok(()) }
+    }
+
+    fn too_many(&self, made: usize) -> ScimError {
+        ScimError::too_many(format!(
+            "this request needs more than {} native calls (made so far: {made}); ask for less at once",
+            self.calls_max
+        ))
     }
 
     /// Waits for a turn; false when it did not come in time. What was held before is given back.

@@ -39,7 +39,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         })?;
     let derived = derived_key(run, &resource)?;
     let made = match held(run, derived.as_ref(), &resource).await? {
-        Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder) },
+        Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), is_new: false },
         None => make(run, call, &resource, derived).await?,
     };
     run.record_id(&made.id);
@@ -54,6 +54,8 @@ struct Made {
     id: String,
     key: Value,
     object: Option<Object>,
+    /// Made by this request, rather than found.
+    is_new: bool,
 }
 
 /// Members that cannot be ids of their type are refused before anything is made.
@@ -127,7 +129,7 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
         )
     })?;
     let id = id_text(&key).unwrap_or_default();
-    Ok(Made { id, key, object })
+    Ok(Made { id, key, object, is_new: true })
 }
 
 /// A key that the adapter computed travels in the document, unless the call carries it in its path.
@@ -169,7 +171,7 @@ async fn follow_up(
         }
     }
     if !members.is_empty() && run.mapping.members.is_some() {
-        let group = Group { run, id: &made.id, key: &made.key, known: object.clone() };
+        let group = Group { run, id: &made.id, key: &made.key, known: object.clone(), is_new: made.is_new };
         members::apply(group, MemberChange::Delta { add: members, remove: Vec::new() }, &[]).await?;
         object = object.filter(|_| members::outlasts_members(run));
     }

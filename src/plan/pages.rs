@@ -164,14 +164,14 @@ impl Most {
         }
     }
 
-    fn exceeded(self, run: &Run<'_>) -> ScimError {
+    pub(super) fn exceeded(self, run: &Run<'_>) -> ScimError {
         let name = run.type_name();
         ScimError::too_many(match self {
             Self::Objects(max) => format!(
                 "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
             ),
             Self::Members(max) => format!(
-                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max"
+                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max or members.max"
             ),
         })
     }
