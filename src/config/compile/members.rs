@@ -189,7 +189,7 @@ fn change(
     check_member_scim(cx, node, &paths, member_type);
     let whole = paths.iter().any(Vec::is_empty);
     let reads = |field: &str| whole || paths.iter().any(|path| path.first().is_some_and(|first| first == field));
-    let row = slot == Slot::MembersRemove && reads("native");
+    let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
     let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
     Some(MemberCall { call, batch, reads })
 }
@@ -217,8 +217,10 @@ fn names_the_member(cx: &mut Context, node: &Node, call: &Call, slot: Slot, batc
     }
     if slot == Slot::MembersAdd {
         let paths = super::coverage::call_paths(call, Name::Member);
-        if paths.iter().any(|path| path.first().is_some_and(|first| first == "native")) {
-            let message = "`member.native` is the membership as it was read, so it is there in `remove` only";
+        let known_later = |field: &&str| paths.iter().any(|path| path.first().is_some_and(|first| first == field));
+        for field in ["native", "display"].iter().filter(|field| known_later(field)) {
+            let message =
+                format!("`member.{field}` is of the membership as it was read, so it is there in `remove` only");
             cx.report.error("E024", &node.place, message);
         }
     }

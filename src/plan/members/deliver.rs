@@ -2,7 +2,6 @@
 //!
 //! All of them are tried. A batch that meets an unknown member is halved until it is known who that is.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -28,8 +27,6 @@ pub(super) struct Target<'a> {
     pub(super) key: &'a Value,
     /// Whether this request has read the group or made it, so that it is known to be there.
     pub(super) seen: bool,
-    /// Names of members as the request gives them.
-    displays: HashMap<String, Value>,
     /// Whether the group was looked for because of a reply, and is there.
     looked: AtomicBool,
 }
@@ -62,14 +59,8 @@ impl Delivery {
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn new(
-        run: &'a Run<'a>,
-        members: &'a Members,
-        key: &'a Value,
-        seen: bool,
-        displays: HashMap<String, Value>,
-    ) -> Self {
-        Self { run, members, key, seen, displays, looked: AtomicBool::new(false) }
+    pub(super) fn new(run: &'a Run<'a>, members: &'a Members, key: &'a Value, seen: bool) -> Self {
+        Self { run, members, key, seen, looked: AtomicBool::new(false) }
     }
 
     /// The same after the group was read.
@@ -114,7 +105,9 @@ impl<'a> Target<'a> {
         if let Some(exclusive) = self.members.exclusive {
             let group = id_text(self.key).unwrap_or_default();
             let (joining, refused) = known::leave_others(self.run, self.members, exclusive, &group, people).await?;
-            refused.into_iter().for_each(|error| failures.add(error, 1));
+            for error in refused {
+                failures.add(error, 1);
+            }
             people = joining;
         }
         let mut pending = self.deliveries(call, people, None);
@@ -188,7 +181,7 @@ impl<'a> Target<'a> {
                 let people: Vec<Person> = people.by_ref().take(size.max(1)).collect();
                 let batch = people.iter().map(|person| person.key.clone()).collect();
                 let member = match people.as_slice() {
-                    [person] => Some(known::member(self.run, self.members, call, person, None, None)),
+                    [person] => Some(known::member(self.run, self.members, call, person, None)),
                     _ => None,
                 };
                 found.push(Delivery { people, member, batch: Some(batch) });
@@ -196,9 +189,8 @@ impl<'a> Target<'a> {
             return found;
         }
         for person in people {
-            let display = self.displays.get(&person.value);
             let rows = rows.and_then(|current| current.shown_by.get(&person.value));
-            let member = |row| Some(known::member(self.run, self.members, call, &person, display, row));
+            let member = |row| Some(known::member(self.run, self.members, call, &person, row));
             let members: Vec<Option<Value>> = match rows {
                 Some(rows) => rows.iter().map(|row| member(Some(row))).collect(),
                 None => vec![member(None)],
@@ -275,14 +267,16 @@ impl<'a> Target<'a> {
             self.refuse_unknown(&person.value, failures);
             return Ok(None);
         };
-        let member = known::member(self.run, self.members, call, &person, None, None);
+        let member = known::member(self.run, self.members, call, &person, None);
         let value = person.value.clone();
         if let Err(error) = self.create_member(attributes, &value, &member).await {
             failures.add(error, 1);
             return Ok(None);
         }
         let (mut found, unknown) = known::read_people(self.run, self.members, call, vec![person], true).await?;
-        unknown.iter().for_each(|person| failures.add(unknown_member(self.members, &person.value), 1));
+        for person in unknown {
+            failures.add(unknown_member(self.members, &person.value), 1);
+        }
         Ok(found.pop())
     }
 

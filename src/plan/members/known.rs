@@ -86,15 +86,14 @@ pub(super) fn member(
     members: &Members,
     call: &MemberCall,
     person: &Person,
-    display: Option<&Value>,
     row: Option<&Value>,
 ) -> Value {
     let mut member = json!({ "id": person.key, "value": person.value });
-    if let Some(display) = display {
-        member["display"] = display.clone();
-    }
     if let Some(row) = row {
         member["native"] = row.clone();
+        if let Some(display) = members.display.as_ref().and_then(|extract| read::read(extract, row)) {
+            member["display"] = display;
+        }
     }
     if let (Some(object), Some(of)) = (&person.object, run.of_type(&members.of)) {
         if call.reads.scim {

@@ -8,7 +8,6 @@ mod create;
 mod deliver;
 mod known;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -184,7 +183,7 @@ pub(super) struct Applied {
 pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp]) -> Result<Applied, ScimError> {
     let Group { run, id, key, known, is_new } = group;
     let Some(members) = &run.mapping.members else { return Ok(Applied::default()) };
-    let target = Target::new(run, members, key, known.is_some() || is_new, displays(&change));
+    let target = Target::new(run, members, key, known.is_some() || is_new);
     let change = match change {
         MemberChange::None => return Ok(Applied::default()),
         MemberChange::Set(elements) | MemberChange::Delta { add: elements, .. } if is_new => {
@@ -216,9 +215,9 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
             let asked = Difference { add: values(&add), remove };
             let current = known::current(run, members, &object).await?;
             let wanted = asked.applied_to(&current.values);
-            let real = Difference::between(&current.values, &wanted);
-            if real.add.len() + real.remove.len() < asked.add.len() + asked.remove.len() {
-                run.note(format!("members {real} (asked: {asked})"));
+            let left = Difference::between(&current.values, &wanted);
+            if left.add.len() + left.remove.len() < asked.add.len() + asked.remove.len() {
+                run.note(format!("members {left} (asked: {asked})"));
             }
             (current, Prefer::Deltas, wanted)
         }
@@ -239,15 +238,6 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
 /// Whether a difference can go out as it is.
 fn can_send<A, R>(members: &Members, add: &[A], remove: &[R]) -> bool {
     (add.is_empty() || members.add.is_some()) && (remove.is_empty() || members.remove.is_some())
-}
-
-/// Names of members as the request gives them.
-fn displays(change: &MemberChange) -> HashMap<String, Value> {
-    let (MemberChange::Delta { add: elements, .. } | MemberChange::Set(elements)) = change else {
-        return HashMap::new();
-    };
-    let display = |element: &Value| Some((value_of(element)?, element.get("display")?.clone()));
-    elements.iter().filter_map(display).collect()
 }
 
 /// Which form is used where the application has both.
