@@ -3,6 +3,7 @@
 use crate::expr::{Expr, Template};
 
 use super::call::{Call, ListCall};
+use super::flow::Flow;
 use super::{Extract, NativePath, Origin};
 
 /// How a group's members are read and written.
@@ -59,12 +60,22 @@ pub enum Exclusive {
 /// One call per member, or per batch of members.
 #[derive(Clone, Debug)]
 pub struct MemberCall {
-    /// The call; sees `member`, or `batch`.
-    pub call: Call,
+    /// The calls; they see `member`, or `batch`.
+    pub flow: Flow,
     /// Members per call; `None` is one call per member.
     pub batch: Option<usize>,
     /// What it needs to know about the member.
     pub reads: MemberReads,
+}
+
+impl MemberCall {
+    /// The call, where it is one and no more: such calls can be under way together.
+    pub fn single(&self) -> Option<&Call> {
+        match self.flow.steps.as_slice() {
+            [step] if step.when.is_none() && step.each.is_none() => Some(&step.call),
+            _ => None,
+        }
+    }
 }
 
 /// What has to be read before a member call can be made.

@@ -1,6 +1,6 @@
 //! Membership.
 
-use super::resource::{CALL, EXTRACTED};
+use super::resource::{AS, CALL, EACH_MAX, EACH_PARALLEL, EXTRACTED, FOR, STEPS, WHEN};
 use super::{Keys, Kind, PAGING, key};
 
 pub(crate) static MEMBERS: Keys = Keys {
@@ -45,9 +45,17 @@ pub(crate) static CHANGE: Keys = Keys {
     title: "`members.add` and `members.remove`",
     what: "a member call",
     about: "A call that changes membership.",
-    own: &[key("batch", Kind::Int(1, 10_000), "Members in one call, as `{batch}`; without it one member a call.")],
+    own: &[
+        key("batch", Kind::Int(1, 10_000), "Members in one call, as `{batch}`; without it one member a call."),
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+    ],
     shared: CALL,
-    later: &["steps", "for", "as", "when", "in"],
+    later: &["in"],
 };
 
 pub(crate) static SET: Keys = Keys {

@@ -123,10 +123,10 @@ pub(crate) static OPERATIONS: Keys = Keys {
     own: &[
         key("list", operation!(LIST_CALL), "All objects."),
         key("get", operation!(READ_CALL), "One object."),
-        key("create", operation!(WRITE_CALL), "A new object."),
+        key("create", operation!(CREATE_CALL), "A new object."),
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
-        key("delete", operation!(READ_CALL), "An object removed."),
+        key("delete", operation!(DELETE_CALL), "An object removed."),
     ],
     shared: &[],
     later: &[],
@@ -142,25 +142,90 @@ pub(crate) static LIST_CALL: Keys = Keys {
 };
 
 pub(crate) static READ_CALL: Keys = Keys {
-    title: "`ops.get` and `ops.delete`",
-    what: "a call",
-    about: "A call about one object.",
+    title: "`ops.get`",
+    what: "`ops.get`",
+    about: "The call that reads one object.",
     own: &[],
     shared: CALL,
-    later: &["undo", "steps"],
+    later: &[],
+};
+
+pub(crate) static CREATE_CALL: Keys = Keys {
+    title: "`ops.create`",
+    what: "`ops.create`",
+    about: "The call that makes an object, and what follows it.",
+    own: &[
+        STEPS,
+        UNDO_KEY,
+        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "The order of the phases that follow: rows that were not sent, members, a last read."),
+    ],
+    shared: CALL,
+    later: &[],
 };
 
 pub(crate) static WRITE_CALL: Keys = Keys {
-    title: "`ops.create`, `ops.replace` and `ops.update`",
+    title: "`ops.replace` and `ops.update`",
     what: "a call",
-    about: "A call that writes an object.",
+    about: "A call that writes an object, and what follows it.",
     own: &[
-        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "Phases that follow, in order, where one call is not enough."),
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
+        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "`get`: read the object, whatever the reply shows."),
     ],
     shared: CALL,
-    later: &["undo", "steps", "set"],
+    later: &[],
 };
 
+pub(crate) static DELETE_CALL: Keys = Keys {
+    title: "`ops.delete`",
+    what: "`ops.delete`",
+    about: "The call that removes an object, and what follows it.",
+    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL, UNDO_KEY],
+    shared: CALL,
+    later: &["set"],
+};
+
+pub(crate) static STEP: Keys = Keys {
+    title: "A step of `steps`",
+    what: "a step",
+    about: "A call that may depend on a condition, be made for every element of a list, and use what earlier steps saved.",
+    own: &[
+        key("id", Kind::Word, "The name by which later steps find what it saves: `steps.<id>.<name>`."),
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
+    ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static UNDO: Keys = Keys {
+    title: "`undo`",
+    what: "`undo`",
+    about: "A call that takes another one back.",
+    own: &[],
+    shared: CALL,
+    later: &[],
+};
+
+// What slots for more than one call have in common.
+static STEP_TABLE: Kind = Kind::Table(&STEP);
+static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
+pub(super) const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
+pub(super) const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
+pub(super) const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
+pub(super) const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
+pub(super) const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
+pub(super) const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
+const UNDO_KEY: Key = key("undo", Kind::Either(&UNDO_FORMS), "On a create: takes the call back when something behind it fails.");
 const PHASE: Kind = Kind::Words(&["update", "members", "get"]);
 
 pub(crate) static WRITE_RULE: Keys = Keys {
@@ -172,10 +237,16 @@ pub(crate) static WRITE_RULE: Keys = Keys {
         key("when", Kind::Expression, "When it applies, over `scim`, `old`, `native`, `id`, `changed`, `mapped` and `req`."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "On which occasions.").default("[\"update\"]"),
         key("claims", Kind::Bool, "Whether the attributes are not sent by `update` as well.").default("true"),
-        key("order", Kind::Words(&["before", "after"]), "Before or after `update`.").default("\"after\""),
+        key("order", Kind::Words(&["before", "after"]), "Before or after `update`; without it after, but before if the rule claims nothing."),
+        STEPS,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
     ],
     shared: CALL,
-    later: &["steps", "then", "undo"],
+    later: &[],
 };
 
 pub(crate) static PLAN: Keys = Keys {

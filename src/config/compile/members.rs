@@ -6,13 +6,14 @@ use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{
-    Body, Call, Exclusive, Extract, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
+    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
     NativePath, Paging, Slot,
 };
 use crate::scim::{AttrPath, ResourceType};
 
 use super::calls::{CallSpec, call, call_table, extract, paging, unpaged};
 use super::context::Context;
+use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
 use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
@@ -50,6 +51,9 @@ pub(super) fn members(
     let exclusive = exclusive(cx, &fields);
     let inverse = fields.get("inverse").and_then(|node| inverse(cx, node, of, member_type, &base, parallel));
     check_ways(cx, &fields, missing.as_ref());
+    if let Some(add) = add.as_ref().filter(|add| add.single().is_none()) {
+        check_one_reply(cx, &fields, add);
+    }
     let (source, value, display) = source?;
     let members = Members {
         of: member_type?.name.to_string(),
@@ -98,6 +102,19 @@ fn check_ways(cx: &mut Context, fields: &Fields<'_>, missing: Option<&Missing>) 
         let message =
             format!("members can be {can} but not {cannot}: a request for that is refused with 400 `mutability`");
         cx.report.warn("W120", fields.place, message, format!("add `{key}`, or `set`"));
+    }
+}
+
+/// `missing.when` is about the reply of `add`, so there has to be one.
+fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, add: &MemberCall) {
+    let when = fields.get("missing").and_then(Node::as_table).and_then(|table| table.get("when"));
+    if let Some(when) = when {
+        let message = "`when` looks at the reply of one call, and `add` makes it depend on conditions or makes several";
+        let help = format!(
+            "leave `when` out: what the error rules make 404 is a missing member (`add` in line {})",
+            add.flow.origin.line
+        );
+        cx.report.error_help("E125", &when.key, message, help);
     }
 }
 
@@ -180,18 +197,18 @@ fn change(
     let batch = node.as_table().and_then(|table| table.get("batch"));
     let names = if batch.is_some() { BATCH } else { MEMBER };
     let spec = CallSpec { body: Body::None, ..inherited.spec(slot, of, names) };
-    let call = call(cx, node, &catalogue::CHANGE, &spec, None);
+    let flow = flow(cx, node, &catalogue::CHANGE, &FlowSpec { call: spec, names, fallback: None });
     let batch = batch.map(|entry| cx.report.integer(&entry.value, 1..=10_000));
     let batch = batch.map_or(Some(None), |batch| batch.map(Some))?.and_then(|batch| usize::try_from(batch).ok());
-    let call = call?;
-    names_the_member(cx, node, &call, slot, batch.is_some());
-    let paths = super::coverage::call_paths(&call, Name::Member);
+    let flow = flow?;
+    names_the_member(cx, node, &flow, slot, batch.is_some());
+    let paths = flow.paths(Name::Member);
     check_member_scim(cx, node, &paths, member_type);
     let whole = paths.iter().any(Vec::is_empty);
     let reads = |field: &str| whole || paths.iter().any(|path| path.first().is_some_and(|first| first == field));
     let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
     let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
-    Some(MemberCall { call, batch, reads })
+    Some(MemberCall { flow, batch, reads })
 }
 
 /// `member.scim` has the attributes of the members' type.
@@ -208,15 +225,15 @@ fn check_member_scim(cx: &mut Context, node: &Node, paths: &[Vec<String>], membe
     }
 }
 
-fn names_the_member(cx: &mut Context, node: &Node, call: &Call, slot: Slot, batched: bool) {
+fn names_the_member(cx: &mut Context, node: &Node, flow: &Flow, slot: Slot, batched: bool) {
     let wanted = if batched { Name::Batch } else { Name::Member };
-    if !super::coverage::call_uses(call, wanted) {
+    if !flow.uses(wanted) {
         let name = if batched { "{batch}" } else { "{member.id}" };
         let message = format!("the call does not say which member it is about: `{name}` is used nowhere");
         cx.report.error("E050", &node.place, message);
     }
     if slot == Slot::MembersAdd {
-        let paths = super::coverage::call_paths(call, Name::Member);
+        let paths = flow.paths(Name::Member);
         let known_later = |field: &&str| paths.iter().any(|path| path.first().is_some_and(|first| first == field));
         for field in ["native", "display"].iter().filter(|field| known_later(field)) {
             let message =

@@ -9,7 +9,7 @@ use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::deliver::Target;
 use crate::plan::render::Rows;
-use crate::plan::{answer, create};
+use crate::plan::{answer, create, steps};
 
 impl Target<'_> {
     /// Creates an unknown member.
@@ -32,7 +32,7 @@ impl Target<'_> {
     /// Through the type's own `create`.
     async fn create_from(&self, attributes: &[(AttrPath, Template)], member: &Value) -> Result<(), ScimError> {
         let of = self.run.of_type(&self.members.of);
-        let (of, call) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call))).ok_or_else(|| {
+        let (of, flow) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|flow| (of, flow))).ok_or_else(|| {
             ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of))
         })?;
         let env = Env { id: Some(self.key), member: Some(member), ..self.run.env() };
@@ -56,7 +56,8 @@ impl Target<'_> {
         let purpose = to_native::Purpose::Create;
         let mut document = to_native::document(of.mapping, rows, &normalised.resource, None, purpose, &env)?;
         let derived = key.as_ref().filter(|_| of.mapping.id.derive.is_some());
-        create::with_key(&of, call, derived, &mut document);
-        of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
+        create::with_key(&of, flow, derived, &mut document);
+        let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+        steps::carry_out(&of, flow, "the create", &env, rows, &mut steps::Progress::default()).await.map(drop)
     }
 }

@@ -19,6 +19,7 @@ use crate::plan::judge::{Standing, assess, reply_matches, says_absent};
 use crate::plan::read;
 use crate::plan::render::Rows;
 use crate::plan::run::{Run, id_text};
+use crate::plan::steps::{self, Progress};
 
 /// Where membership calls go.
 pub(super) struct Target<'a> {
@@ -205,7 +206,13 @@ impl<'a> Target<'a> {
     }
 
     async fn send_all(&self, call: &MemberCall, deliveries: &[Delivery]) -> Result<Vec<Settled>, ScimError> {
-        let single = &call.call;
+        let Some(single) = call.single() else {
+            let mut settled = Vec::with_capacity(deliveries.len());
+            for delivery in deliveries {
+                settled.push(self.by_steps(call, delivery).await);
+            }
+            return Ok(settled);
+        };
         let requests: Result<Vec<NativeCall>, ScimError> =
             deliveries.iter().map(|delivery| self.run.render(single, &delivery.env(self), Rows::default())).collect();
         let outcomes = self.run.native.together(requests?, self.members.parallel).await?;
@@ -214,6 +221,26 @@ impl<'a> Target<'a> {
             settled.push(self.settle(single, delivery, &outcome).await?);
         }
         Ok(settled)
+    }
+
+    /// Several calls for one member, or one that depends on a condition. Their errors are judged by the error rules; 404
+    /// to the first of them is how an unknown member shows.
+    async fn by_steps(&self, call: &MemberCall, delivery: &Delivery) -> Settled {
+        let (env, mut progress) = (delivery.env(self), Progress::default());
+        let outcome = steps::carry_out(self.run, &call.flow, "the call", &env, Rows::default(), &mut progress).await;
+        match outcome {
+            Ok(_) => Settled::Done,
+            Err(error) if says_absent(&error) && progress.done.is_empty() && call.flow.slot == Slot::MembersAdd => {
+                Settled::Missing
+            }
+            Err(mut error) => {
+                if !progress.done.is_empty() {
+                    let (who, done) = (delivery.who(), progress.done.join(", "));
+                    error.detail = format!("{} (done for '{who}' before this failed: {done})", error.detail);
+                }
+                Settled::Failed(error)
+            }
+        }
     }
 
     async fn settle(&self, call: &Call, delivery: &Delivery, outcome: &NativeOutcome) -> Result<Settled, ScimError> {
@@ -289,6 +316,9 @@ impl<'a> Target<'a> {
 
     /// A call said that this one member is unknown.
     async fn missing(&self, call: &MemberCall, delivery: Delivery, failures: &mut Failures) -> Result<(), ScimError> {
+        if call.single().is_none() {
+            self.look_for_group().await?;
+        }
         let who = delivery.who();
         let (MissingPolicy::Create(attributes), Some(member)) = (&self.members.missing.policy, &delivery.member) else {
             self.refuse_unknown(&who, failures);
