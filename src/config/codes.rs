@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 68] = [
+pub const CODES: [(&str, &str); 69] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -70,4 +70,5 @@ pub const CODES: [(&str, &str); 68] = [
     ("W060", "a secret stands in the file itself"),
     ("W120", "membership can be changed in one direction only"),
     ("W180", "`lossy` on a row that loses nothing"),
+    ("W181", "write rules leave one value of a boolean to nobody"),
 ];

@@ -31,6 +31,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
+    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =

@@ -278,6 +278,7 @@ pub(super) async fn send(
     if changed == 0 {
         return Ok(None);
     }
+    change::note_collapsed(run, changed, state);
     let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);

@@ -6,7 +6,7 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
-use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Paging, PutOmitted, Slot};
+use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
@@ -15,7 +15,7 @@ use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments}
 use super::context::Context;
 use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
-use super::rows::{RowDraft, rows};
+use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
 use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
 
@@ -114,7 +114,9 @@ fn resource(
     if fields.get("attrs").is_none() {
         cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
     }
-    let rows = rows(cx, fields.get("attrs"), of, changes_sent);
+    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
+    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
+    let rows = rows(cx, fields.get("attrs"), of, omit);
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
