@@ -25,7 +25,7 @@ pub use call::{
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
-pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 

@@ -116,7 +116,6 @@ impl Plan {
         self.coroutine.trace()
     }
 
-    /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
     /// Takes the outcomes of the calls asked for last (none at first, and none for a turn that was given) and says what
     /// is next.
     pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {

@@ -220,12 +220,12 @@ pub(crate) static UNDO: Keys = Keys {
 // What slots for more than one call have in common.
 static STEP_TABLE: Kind = Kind::Table(&STEP);
 static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
-const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
-const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
-const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
-const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
-const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
-const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
+pub(super) const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
+pub(super) const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
+pub(super) const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
+pub(super) const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
+pub(super) const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
+pub(super) const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
 const UNDO_KEY: Key = key("undo", Kind::Either(&UNDO_FORMS), "On a create: takes the call back when something behind it fails.");
 const PHASE: Kind = Kind::Words(&["update", "members", "get"]);
 

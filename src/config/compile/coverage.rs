@@ -185,10 +185,3 @@ pub(super) fn call_uses(call: &Call, name: Name) -> bool {
     call.each_template(&mut |template| used |= template.uses(name));
     used
 }
-
-/// Every selection from a name that a call makes.
-pub(super) fn call_paths(call: &Call, name: Name) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    call.each_template(&mut |template| paths.extend(template.field_paths(name)));
-    paths
-}

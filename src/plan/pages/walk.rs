@@ -112,7 +112,7 @@ pub(in crate::plan) enum Most {
 impl Most {
     /// # Errors
     /// 400 `tooMany` when that many are too many.
-    pub(super) fn check(self, run: &Run<'_>, items: usize) -> Result<(), ScimError> {
+    pub(in crate::plan) fn check(self, run: &Run<'_>, items: usize) -> Result<(), ScimError> {
         let name = run.type_name();
         let (Self::Objects(max) | Self::Members(max)) = self;
         if items <= max {
@@ -123,7 +123,7 @@ impl Most {
                 "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
             ),
             Self::Members(max) => format!(
-                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max"
+                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max or members.max"
             ),
         }))
     }
