@@ -116,6 +116,7 @@ fn first_call(user: &Value) -> Result<NativeCall, u16> {
         now: 0,
         cursor_key: [0; 32],
         seed: None,
+        marks: Arc::default(),
     };
     let request = ScimRequest {
         method: "POST".to_owned(),
