@@ -117,7 +117,6 @@ fn first_call(user: &Value) -> Result<NativeCall, u16> {
         marks: Arc::default(),
         cursor_key: [0; 32],
         seed: None,
-        marks: Arc::default(),
     };
     let request = ScimRequest {
         method: "POST".to_owned(),
