@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::credential::Attached;
 use super::forward::Forwarded;
+use super::kept::Keeping;
 use super::request::Unsendable;
 use super::upstream::Upstream;
 use super::{request, retry};
@@ -42,6 +43,8 @@ pub struct CallContext<'a> {
     pub forwarded: &'a Forwarded,
     /// Route variables by `Snapshot::variables` index: a login may read them.
     pub variables: &'a [Option<serde_json::Value>],
+    /// Replies that may be used again; without them every call is carried out.
+    pub keeping: Option<Keeping<'a>>,
 }
 
 /// A call that has been carried out, or not.
@@ -53,6 +56,8 @@ pub struct Completed {
     pub duration: Duration,
     /// How often it was tried.
     pub attempts: u32,
+    /// Answered from a reply that was kept: nothing was sent.
+    pub kept: bool,
 }
 
 /// Why no client can be made of a snapshot.
@@ -123,7 +128,7 @@ impl NativeClient {
             tracing::error!(origin = %call.origin, slot = call.slot.as_str(), %reason, "native call not sent");
             NativeOutcome::Failed(NativeFailure::Unsendable)
         });
-        Completed { outcome, duration: begun.elapsed(), attempts }
+        Completed { outcome, duration: begun.elapsed(), attempts, kept: false }
     }
 
     async fn carry_out(

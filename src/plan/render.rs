@@ -79,6 +79,7 @@ pub(super) fn of_backend(
             let (ok, also_ok) = (call.ok.clone(), call.also_ok.clone());
             Arc::new(Success { ok, also_ok })
         }),
+        keep: None,
     })
 }
 

@@ -359,7 +359,7 @@ fn calls(mapping: &Mapping) -> Vec<&Call> {
     });
     let list = ops.list.iter().map(|list| &list.call);
     let inverse = mapping.inverse.iter().filter_map(|inverse| match &inverse.source {
-        InverseSource::Call(call, _) => Some(&**call),
+        InverseSource::Call(list) => Some(&list.call),
         InverseSource::Native(_) => None,
     });
     let members = mapping.members.iter().flat_map(|members| {
@@ -367,7 +367,7 @@ fn calls(mapping: &Mapping) -> Vec<&Call> {
             MemberSource::List(list) => Some(&list.call),
             MemberSource::Native(_) => None,
         };
-        let single = [&members.add, &members.remove].into_iter().flatten().map(|member| &member.call);
+        let single = [&members.add, &members.remove].into_iter().flatten().flat_map(|member| member.flow.calls());
         listed.into_iter().chain(single).chain(&members.set)
     });
     list.chain(&ops.get).chain(written).chain(plans).chain(members).chain(inverse).collect()

@@ -1,6 +1,8 @@
 //! Native calls against a scripted server on loopback.
 
 mod bounds;
+mod injection;
+mod kept;
 mod requests;
 mod retries;
 mod steps;
@@ -84,6 +86,7 @@ pub(super) fn try_client(backend: &Backend) -> Result<NativeClient, NativeClient
 
 pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
     NativeCall {
+        keep: None,
         method: Arc::from(method),
         target: "/users?page=1".to_owned(),
         headers: Vec::new(),
@@ -111,7 +114,13 @@ pub(super) async fn send(client: &NativeClient, call: &NativeCall) -> Completed 
 
 pub(super) async fn send_within(client: &NativeClient, call: &NativeCall, time: Duration) -> Completed {
     let forwarded = Forwarded::default();
-    let context = CallContext { backend: 0, deadline: Instant::now() + time, forwarded: &forwarded, variables: &[] };
+    let context = CallContext {
+        backend: 0,
+        deadline: Instant::now() + time,
+        forwarded: &forwarded,
+        variables: &[],
+        keeping: None,
+    };
     client.call(call, &context).await
 }
 
