@@ -157,7 +157,7 @@ pub struct CredentialRefused<'a> {
 impl CredentialRefused<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.native_credential_refusals.with_label_values(&[self.backend]).inc();
+        metrics.backends.credential_refusals.with_label_values(&[self.backend]).inc();
         let (backend, slot) = (self.backend, self.slot.as_str());
         tracing::error!(backend, slot, origin = %self.origin, "the adapter's own credential was refused; renew it");
     }
@@ -175,7 +175,7 @@ pub struct LoggedIn<'a> {
 impl LoggedIn<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.native_logins.with_label_values(&[self.backend, self.outcome]).inc();
+        metrics.backends.logins.with_label_values(&[self.backend, self.outcome]).inc();
         tracing::info!(backend = self.backend, outcome = self.outcome, "logged in to the application, or not");
     }
 }
@@ -192,7 +192,7 @@ pub struct BreakerChanged<'a> {
 impl BreakerChanged<'_> {
     /// Logs and sets the gauge.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.native_breaker_state.with_label_values(&[self.backend]).set(self.state.level());
+        metrics.backends.breaker_state.with_label_values(&[self.backend]).set(self.state.level());
         let (backend, state) = (self.backend, self.state.as_str());
         match self.state {
             BreakerState::Open => tracing::warn!(backend, state, "the application keeps failing and is left alone"),
