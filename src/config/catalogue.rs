@@ -23,7 +23,7 @@ mod tests;
 
 pub(crate) use backend::{BACKEND, CREDENTIAL, ENVELOPE, ERROR_ANSWER, ERROR_RULE, PAGING};
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS};
-pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, ROUTE, SCHEMA, SERVER};
+pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, ROUTE, SCHEMA, SERVER};
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MISSING, SET};
 pub(crate) use resource::{
     ELSE, EXTRACT, ID, LIST_CALL, OPERATIONS, PLAN, READ_CALL, RESOURCE, REST, ROW, SCAN, WRITE_CALL, WRITE_RULE,
@@ -83,6 +83,8 @@ pub(crate) enum Kind {
     Address,
     /// An address or a range of addresses.
     AddressRange,
+    /// Versions of the program.
+    Requirement,
     /// Scheme, host, port and perhaps a path.
     Url,
     /// A URN.

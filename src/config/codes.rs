@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 60] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -48,6 +48,11 @@ pub const CODES: [(&str, &str); 54] = [
     ("E051", "`item` and `items` of one filter plan"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E200", "what `extends` names leads back to itself, or to too much"),
+    ("E201", "a file that `extends` names cannot be read"),
+    ("E202", "nothing to unset"),
+    ("E203", "the file is for other versions of the program"),
+    ("E204", "no warning that could be allowed"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
@@ -56,4 +61,5 @@ pub const CODES: [(&str, &str); 54] = [
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W205", "a warning is allowed that nothing gives"),
 ];

@@ -71,7 +71,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::OneOf(numbers) => json!({ "enum": numbers }),
         Kind::Words(words) => json!({ "enum": words }),
         Kind::Text | Kind::Path => json!({ "type": "string" }),
-        Kind::Word | Kind::Name(_) | Kind::Pattern | Kind::Expression => json!({ "type": "string", "minLength": 1 }),
+        Kind::Word | Kind::Requirement | Kind::Name(_) | Kind::Pattern | Kind::Expression => {
+            json!({ "type": "string", "minLength": 1 })
+        }
         Kind::Duration => pattern("^[0-9]+(ms|s|m|h)$"),
         Kind::Size => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, pattern("^[0-9]+(B|KiB|MiB)?$")] }),
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),

@@ -6,6 +6,7 @@
 //! | `catalogue` | every table and key of the language |
 //! | `read` | values -> typed values, and findings |
 //! | `preset` | the built-in presets |
+//! | `layers` | a file and what it extends -> one tree |
 //! | `secret` | references to secrets |
 //! | `compile` | the tree -> compiled mappings, checked |
 //! | `snapshot` | what comes out |
@@ -19,6 +20,7 @@ mod codes;
 mod compile;
 mod diagnostic;
 mod json_schema;
+mod layers;
 mod preset;
 mod read;
 mod reference;
@@ -30,9 +32,10 @@ mod tree;
 mod units;
 
 pub use codes::CODES;
-pub use compile::{TEXT_MAX_BYTES, compile};
+pub use compile::{TEXT_MAX_BYTES, compile, compile_with};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use json_schema::json_schema;
+pub use layers::Fetch;
 pub use reference::reference;
 pub use snapshot::{
     Backend, BaseUrl, Cidr, ErrorRule, Format, Limits, OutboundAuth, ResolvedSecrets, Route, Server, Snapshot,

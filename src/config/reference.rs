@@ -67,6 +67,7 @@ fn value(kind: &Kind) -> String {
         Kind::Size => "size".to_owned(),
         Kind::Address => "address and port".to_owned(),
         Kind::AddressRange => "address range".to_owned(),
+        Kind::Requirement => "versions".to_owned(),
         Kind::Url => "URL".to_owned(),
         Kind::Urn => "URN".to_owned(),
         Kind::Pattern => "pattern".to_owned(),
