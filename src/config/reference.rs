@@ -77,6 +77,7 @@ fn value(kind: &Kind) -> String {
         Kind::Call => "call".to_owned(),
         Kind::Plan => "plan".to_owned(),
         Kind::Codec => "[codec](#codecs)".to_owned(),
+        Kind::TimeFormat => "form of a time".to_owned(),
         Kind::Secret => "secret".to_owned(),
         Kind::Token => "secret, or `\"sha256:HEX\"`".to_owned(),
         Kind::Literal => "text, number or boolean".to_owned(),
