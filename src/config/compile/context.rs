@@ -48,7 +48,7 @@ impl Context {
         }
     }
 
-    pub(super) fn origin(&self, place: &Place) -> Origin {
+    pub(crate) fn origin(&self, place: &Place) -> Origin {
         self.report.sources.origin(place)
     }
 
