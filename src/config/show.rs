@@ -166,3 +166,67 @@ fn quoted(text: &str) -> String {
 
 /// Deeper than any table with a heading.
 const INLINE_BELOW: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use regex::Regex;
+
+    use super::*;
+    use crate::config::compile::compile;
+
+    fn source(text: &str) -> Source {
+        Source { name: "config.toml".into(), text: text.to_owned() }
+    }
+
+    /// A snapshot without the places that its parts come from.
+    fn plan(text: &str) -> String {
+        let mut snapshot =
+            compile(source(text)).unwrap_or_else(|findings| panic!("{}", super::super::render(&findings)));
+        snapshot.hash.clear();
+        snapshot.warnings.clear();
+        let places = Regex::new(r#"Origin \{ source: "[^"]*", line: \d+ \}"#).unwrap();
+        places.replace_all(&format!("{snapshot:?}"), "_").into_owned()
+    }
+
+    /// What is shown is the same configuration, whatever it was made of.
+    #[test]
+    fn what_is_shown_loads_again_to_the_same_plan() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut paths = vec![root.join("config.toml"), root.join("deploy/examples/jupyterhub/config.toml")];
+        for folder in ["tests/config/good", "tests/plans/config"] {
+            paths.extend(std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let mut seen = 0;
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
+            let text = std::fs::read_to_string(path).unwrap();
+            for origins in [Origins::Hidden, Origins::Shown] {
+                let shown = show(source(&text), &|_| Err(String::new()), origins).unwrap();
+                assert!(!shown.contains("extends = ["), "{shown}");
+                let (before, after) = (plan(&text), plan(&shown));
+                let same = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
+                let around =
+                    |text: &str| text.get(same.saturating_sub(60)..(same + 60).min(text.len())).map(str::to_owned);
+                assert!(before == after, "{}\n{:?}\n{:?}", path.display(), around(&before), around(&after));
+                seen += 1;
+            }
+        }
+        assert!(seen > 10);
+    }
+
+    #[test]
+    fn origins_and_secrets() {
+        let text = "version = 1\nextends = ['preset:rest@1', 'base.toml']\n[auth.idp]\nkind = 'bearer'\ntokens = ['plain:hush']\n\
+                    [[route]]\npath = '/scim'\nauth = 'idp'\n[resource.User]\npath = '/u'\nattrs = { userName = 'mail' }\n";
+        let base = "[backend.app]\nurl = 'http://127.0.0.1:3000'\n";
+        let fetch = |path: &str| if path == "base.toml" { Ok(base.to_owned()) } else { Err("not there".to_owned()) };
+        let shown = show(source(text), &fetch, Origins::Shown).unwrap();
+        let line = |start: &str| shown.lines().find(|line| line.starts_with(start)).unwrap().to_owned();
+        assert!(line("url").ends_with("# base.toml:2"), "{shown}");
+        assert!(line("update").ends_with("# preset:rest@1:7"), "{shown}");
+        assert!(line("path = \"/u\"").ends_with("# config.toml:10"), "{shown}");
+        assert!(!shown.contains("hush") && shown.contains("plain:***"), "{shown}");
+        assert!(show(source(text), &|_| Err("not there".to_owned()), Origins::Hidden).is_err());
+    }
+}
