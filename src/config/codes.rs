@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 60] = [
+pub const CODES: &[(&str, &str)] = &[
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -46,8 +46,15 @@ pub const CODES: [(&str, &str); 60] = [
     ("E046", "a codec that can only be read"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
+    ("E053", "a generated password where it would be seen, or is not needed"),
+    ("E054", "a generated password for a row that new objects do not get"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E100", "`undo` where nothing is made"),
+    ("E101", "no such step"),
+    ("E102", "a step that has not run yet"),
+    ("E103", "a step does not save this"),
+    ("E104", "a name that is taken, or is no name"),
     ("E200", "what `extends` names leads back to itself, or to too much"),
     ("E201", "a file that `extends` names cannot be read"),
     ("E202", "nothing to unset"),
@@ -61,5 +68,7 @@ pub const CODES: [(&str, &str); 60] = [
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W180", "`lossy` on a row that loses nothing"),
+    ("W181", "write rules leave one value of a boolean to nobody"),
     ("W205", "a warning is allowed that nothing gives"),
 ];

@@ -62,8 +62,15 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E046", "Make the row `access = \"read\"`."),
     ("E050", "Use the placeholder that the message names."),
     ("E051", "Keep the one that the reply has."),
+    ("E053", "Use `password(n)` as the `default` of a row with `access = \"write\"`, or in the body of a create."),
+    ("E054", "Let the row be sent on create: `on` names \"create\"."),
     ("E056", "Name a row that is no mirror itself."),
     ("E060", "Write `\"env:NAME\"` or `\"file:PATH\"`; a secret does not belong in the file."),
+    ("E100", "Put `undo` on a create, or on a step that makes something."),
+    ("E101", "Name a step that has an `id`."),
+    ("E102", "Put the step that saves the value before the one that reads it."),
+    ("E103", "Name it in `save` of that step."),
+    ("E104", "Choose a name of letters, digits and `_` that nothing else has."),
     ("E200", "Break the circle: let both extend a third file."),
     ("E201", "Correct the path; it is relative to the file that names it. Presets are called `preset:NAME`."),
     ("E202", "Correct the path of the key, or delete the entry: what is extended has no such key."),
@@ -77,6 +84,8 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W053", "Add the type to the `resources` of a route, or delete it."),
     ("W054", "Correct the name, or delete the variable."),
     ("W060", "Write `\"env:NAME\"` or `\"file:PATH\"` outside tests."),
+    ("W180", "Delete `lossy`: the row keeps every value."),
+    ("W181", "Add a rule for the other value, or leave `when` out of one."),
     ("W205", "Delete the line."),
 ];
 
@@ -109,7 +118,7 @@ mod tests {
     fn pages() -> String {
         let examples = examples();
         let mut text = String::from(INTRODUCTION);
-        for (code, meaning) in CODES {
+        for &(code, meaning) in CODES {
             let fix = FIXES.iter().find(|(known, _)| *known == code);
             let (_, fix) = fix.unwrap_or_else(|| panic!("{code} has no line in FIXES"));
             let example = examples.iter().find(|finding| finding.code == code);

@@ -57,6 +57,9 @@ pub(crate) static CODECS: &[CodecEntry] = &[
     codec("lower", Argument::None, "canon", "Lower case."),
     codec("upper", Argument::None, "canon", "Upper case."),
     codec("trim", Argument::None, "canon", "Without white space at both ends."),
+    codec("nfc", Argument::None, "canon", "Unicode normalization form C."),
+    codec("phone", Argument::Optional(Kind::Word), "canon", "A telephone number as E.164; the argument is the calling code of numbers without one, `\"+47\"`."),
+    codec("regex", Argument::Required(Kind::Table(&REWRITE)), "partial", "The text of the one group of a pattern; `back` makes the whole again."),
     codec("int", Argument::None, "partial", "Text with an integer as a number."),
     codec("float", Argument::None, "partial", "Text with a number as a number."),
     codec("string", Argument::None, "canon", "A value as text."),
@@ -70,9 +73,6 @@ pub(crate) static CODECS: &[CodecEntry] = &[
     codec("wrap", Argument::Required(Kind::Word), "iso", "`x` as `{ key: x }`; of a complex attribute only that sub-attribute, plain."),
     codec("truncate", Argument::Required(Kind::Int(1, 65_536)), "lossy", "Text cut after so many characters."),
     CodecEntry { beside: ZONE, ..codec("datetime", Argument::Required(Kind::TimeFormat), "canon", "A time as `rfc3339`, `epoch`, `epoch_ms` or in a format with `%`; `zone` beside it for a format without an offset.") },
-    codec("phone", Argument::Optional(Kind::Word), "canon", "A telephone number as `+` and digits; the argument is the calling code of numbers that have none."),
-    codec("regex", Argument::Required(Kind::Table(&REWRITE)), "partial", "A part of the text."),
-    codec("nfc", Argument::None, "canon", "Text in Unicode normalisation form C."),
     codec("bool", Argument::Required(Kind::List(&Kind::Literal)), "iso", "`true` and `false` as these two values."),
 ];
 

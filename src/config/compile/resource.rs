@@ -6,7 +6,7 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
-use crate::mapping::{Body, Inverse, Mapping, NativePath, Paging, PutOmitted, Slot};
+use crate::mapping::{Body, Inverse, Mapping, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
@@ -15,7 +15,7 @@ use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments}
 use super::context::Context;
 use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
-use super::rows::{RowDraft, rows};
+use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
 use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
 
@@ -31,12 +31,7 @@ pub(super) struct Inherited<'i> {
 }
 
 impl Inherited<'_> {
-    pub(super) fn spec<'s>(
-        &'s self,
-        slot: Slot,
-        of: &'s ResourceType,
-        names: &'static [(&'static str, Name)],
-    ) -> CallSpec<'s> {
+    pub(super) fn spec<'s>(&'s self, slot: Slot, of: &'s ResourceType, names: &'s [(&'s str, Name)]) -> CallSpec<'s> {
         CallSpec {
             slot,
             scope: SlotScope::of(names, of),
@@ -118,7 +113,9 @@ fn resource(
     if fields.get("attrs").is_none() {
         cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
     }
-    let rows = rows(cx, fields.get("attrs"), of, changes_sent);
+    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
+    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
+    let rows = rows(cx, fields.get("attrs"), of, omit);
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
@@ -141,7 +138,7 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
-        gone: fields.get("gone").and_then(|node| cx.expr(node, &read_scope)),
+        gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
@@ -150,8 +147,7 @@ fn resource(
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
     let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
-    let said = laws::check(cx, &draft.rows);
-    overlap::check(cx, &draft.rows);
+    let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)

@@ -5,7 +5,7 @@ use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node, Place};
 use crate::expr::{Name, Template};
 use crate::mapping::codec::ValueMap;
-use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source};
+use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source, Target};
 use crate::scim::schema::Mutability;
 use crate::scim::{AttributeType, ResourceType};
 
@@ -13,6 +13,7 @@ use super::codecs;
 use super::context::Context;
 use super::slots::{READ, SCIM, SlotScope, WRITE};
 use super::target::{KeyedTarget, target};
+use super::types;
 
 /// A row and what the checks and discovery want to know besides.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub(super) struct RowDraft {
 }
 
 /// All rows; faulty ones are left out and reported.
-pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, changes_sent: bool) -> Vec<RowDraft> {
+pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, omit: Omit) -> Vec<RowDraft> {
     let table = node.and_then(|node| cx.report.table(node));
     let entries = table.map_or(&[][..], |table| &table.entries);
     let mut drafts = Vec::with_capacity(entries.len());
@@ -50,7 +51,7 @@ pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, cha
         drafts.truncate(crate::mapping::MAX_ROWS);
     }
     for draft in drafts.iter_mut().filter(|draft| !draft.omit_given) {
-        draft.row.omit = default_omit(&draft.row, changes_sent);
+        draft.row.omit = default_omit(&draft.row, omit);
     }
     resolve_mirrors(cx, &mut drafts, of);
     drafts
@@ -136,20 +137,29 @@ fn characteristics(
         row.target.case_exact = exact.unwrap_or(row.target.case_exact);
     }
     if let Some(node) = fields.get("omit") {
-        let choices = [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
         draft.omit_given = true;
-        row.omit = cx.report.choice(node, &choices).unwrap_or(row.omit);
+        row.omit = cx.report.choice(node, &OMIT).unwrap_or(row.omit);
         if row.access == Access::Read {
             cx.report.error("E004", &node.place, "`omit` is about writing, and this row is only read");
         }
     }
     row.lossy = fields.get("lossy").and_then(|node| cx.report.word(node)).map(str::to_owned);
+    cx.may_generate = row.access == Access::Write;
     row.default = fields.get("default").and_then(|node| default(cx, node, &row.target, of));
+    cx.may_generate = false;
+    if let (Some(node), true, false) = (fields.get("default"), draft_generates(row), row.on_create) {
+        let message = "a password is generated for new objects, and this row is not sent when one is made";
+        cx.report.error_help("E054", &node.place, message, "say `on = [\"create\"]`".to_owned());
+    }
+}
+
+fn draft_generates(row: &Row) -> bool {
+    row.default.as_ref().is_some_and(Template::generates)
 }
 
 /// A value for what the client leaves out; text is typed by its attribute.
-fn default(cx: &mut Context, node: &Node, target: &crate::mapping::Target, of: &ResourceType) -> Option<Template> {
-    let template = cx.template(node, &SlotScope::of(SCIM, of))?;
+fn default(cx: &mut Context, node: &Node, target: &Target, of: &ResourceType) -> Option<Template> {
+    let template = cx.template_for(node, &SlotScope::of(SCIM, of), types::wanted(target))?;
     let own =
         template.field_paths(Name::Scim).iter().any(|path| path.first() == Some(&target.path.attribute.to_string()));
     if own && target.path.extension.is_none() && target.selector.is_empty() && target.path.sub.is_none() {
@@ -189,7 +199,7 @@ fn source(
     }
     let codec = codec(cx, fields, draft, of);
     if fields.get("read").is_some() || fields.get("write").is_some() {
-        return computed(cx, fields, of);
+        return computed(cx, fields, &draft.row.target, of);
     }
     let Some(native) = fields.get("native") else {
         cx.report.error("E006", &entry.key, "`native` is missing: where the value lives in a native document");
@@ -230,7 +240,7 @@ fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft, of: &Resou
     Some(chain)
 }
 
-fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<Source> {
+fn computed(cx: &mut Context, fields: &Fields<'_>, target: &Target, of: &ResourceType) -> Option<Source> {
     for key in ["codec", "map"] {
         if let Some(entry) = fields.entry(key) {
             cx.report.error("E004", &entry.key, format!("`{key}` does not go with `read` and `write`"));
@@ -239,7 +249,8 @@ fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     // A part that was given and is faulty makes the row unusable, but all three are looked at first.
     let path = fields.get("native").map(|node| cx.native_path(node).ok_or(Faulty)).transpose();
-    let read = fields.get("read").map(|node| cx.expr(node, &read_scope).ok_or(Faulty)).transpose();
+    let read =
+        fields.get("read").map(|node| cx.expr_for(node, &read_scope, types::wanted(target)).ok_or(Faulty)).transpose();
     let write_scope = SlotScope::of(WRITE, of);
     let write = fields.get("write").map(|node| cx.expr(node, &write_scope).ok_or(Faulty)).transpose();
     if let (Some(entry), None) = (fields.entry("write"), fields.get("native")) {
@@ -275,8 +286,8 @@ fn fitting_access(cx: &mut Context, node: &Node, access: Access, keyed: &KeyedTa
     access
 }
 
-/// `keep` where the column has no unassigned state; else what the application most likely understands.
-fn default_omit(row: &Row, changes_sent: bool) -> Omit {
+/// `keep` where the column has no unassigned state; else what the resource says.
+fn default_omit(row: &Row, otherwise: Omit) -> Omit {
     let stateless = match &row.source {
         Source::Native { codec, .. } => codec.iter().any(|codec| match codec {
             Codec::Bool { .. } => true,
@@ -285,13 +296,7 @@ fn default_omit(row: &Row, changes_sent: bool) -> Omit {
         }),
         _ => false,
     };
-    if row.default.is_some() || row.required || stateless {
-        Omit::Keep
-    } else if changes_sent {
-        Omit::Null
-    } else {
-        Omit::Absent
-    }
+    if row.default.is_some() || row.required || stateless { Omit::Keep } else { otherwise }
 }
 
 /// Turns names into row numbers. `access = "mirror"` without `mirror` means the row with the same native path.
@@ -355,6 +360,10 @@ fn same_column(drafts: &[RowDraft], index: usize, path: &NativePath, codec: &[Co
         other != index && same && draft.row.access != Access::Mirror
     })
 }
+
+/// How "unassigned" looks natively.
+pub(super) const OMIT: [(&str, Omit); 4] =
+    [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
 
 const ACCESS: [(&str, Access); 5] = [
     ("both", Access::Both),

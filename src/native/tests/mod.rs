@@ -1,6 +1,7 @@
 //! Native calls against a scripted server on loopback.
 
 mod bounds;
+mod injection;
 mod requests;
 mod retries;
 mod steps;

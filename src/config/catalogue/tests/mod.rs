@@ -50,8 +50,7 @@ fn entries_are_whole() {
 fn the_compiler_reads_no_other_keys() {
     let known: BTreeSet<&str> = tables().iter().flat_map(|keys| keys.names()).collect();
     let mut asked = BTreeSet::new();
-    let compiler = std::fs::read_dir(root().join("src/config/compile")).unwrap();
-    for path in compiler.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+    for path in sources(&root().join("src/config/compile")) {
         let text = std::fs::read_to_string(path).unwrap();
         for call in ["get(\"", "entry(\"", "require(&mut cx.report, \""] {
             asked.extend(
@@ -62,6 +61,12 @@ fn the_compiler_reads_no_other_keys() {
     assert!(asked.len() > 60, "the sources were not found");
     let strange: Vec<&String> = asked.iter().filter(|name| !known.contains(name.as_str())).collect();
     assert!(strange.is_empty(), "read, and not in the catalogue: {strange:?}");
+}
+
+/// The files of a folder and of those in it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 /// `BLESS=1` rewrites the file.
