@@ -4,7 +4,7 @@
 //! and no secret is resolved.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
@@ -155,7 +155,7 @@ fn cannot_be_used(path: &Path) -> Failure {
     format!("{} cannot be used", path.display()).into()
 }
 
-fn source(path: &PathBuf) -> Result<Source, Failure> {
+fn source(path: &Path) -> Result<Source, Failure> {
     Ok(Source { name: path.display().to_string().into(), text: read(path)? })
 }
 
