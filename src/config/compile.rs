@@ -32,6 +32,7 @@ mod server;
 mod slots;
 mod target;
 mod top;
+mod types;
 mod writes;
 
 use sha2::{Digest, Sha256};

@@ -21,6 +21,7 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
         )
     })?;
+    run.turn_on(id).await?;
     let needs_state = flow.uses(Name::Old) || flow.uses(Name::Native);
     let mut before = None;
     if request.if_match.is_some() || run.mapping.gone.is_some() || needs_state {

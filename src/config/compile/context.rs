@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::read::Report;
 use crate::config::secret::{SecretError, SecretKind, SecretRef};
 use crate::config::tree::{Node, Place};
+use crate::expr::Type;
 use crate::mapping::{NativePath, Origin};
 use crate::pattern::{Pattern, Shared};
 
@@ -32,6 +33,10 @@ pub(crate) struct Context {
     pub(super) known_steps: Vec<KnownStep>,
     /// Ids of the other steps, the one at hand included.
     pub(super) later_steps: Vec<String>,
+    /// What is known of the resources of each type.
+    pub(super) scim_types: BTreeMap<String, Type>,
+    /// Whether the template at hand may generate a password: it goes into a new object.
+    pub(super) may_generate: bool,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
 }
@@ -59,6 +64,8 @@ impl Context {
             faulty_rows: Vec::new(),
             known_steps: Vec::new(),
             later_steps: Vec::new(),
+            scim_types: BTreeMap::new(),
+            may_generate: false,
             regexes: Shared::default(),
         }
     }
