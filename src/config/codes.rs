@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 62] = [
+pub const CODES: [(&str, &str); 64] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -55,6 +55,8 @@ pub const CODES: [(&str, &str); 62] = [
     ("E102", "a step that has not run yet"),
     ("E103", "a step does not save this"),
     ("E104", "a name that is taken, or is no name"),
+    ("E105", "an account would be adopted by a value that others can choose"),
+    ("E106", "nothing finds what has to be looked for"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),

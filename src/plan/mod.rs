@@ -14,6 +14,7 @@ mod create;
 mod cursor;
 mod delete;
 mod discovery;
+mod exists;
 mod judge;
 mod members;
 mod pages;

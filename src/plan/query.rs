@@ -210,7 +210,7 @@ fn scan_max(run: &Run<'_>) -> usize {
 }
 
 /// A superset of the objects that satisfy the filter.
-async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+pub(super) async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
     let Some(branches) = branches(run, filter) else {
         return scan(run, filter).await;
     };
