@@ -35,7 +35,7 @@ const CODEC_CHAIN: Kind = Kind::Either(&[Kind::Codec, Kind::List(&Kind::Codec)])
 pub(crate) static EXISTS: Keys = Keys {
     title: "`[resource.<Type>.exists]`",
     what: "`exists`",
-    about: "A look before every create: is the object there already?",
+    about: "A look before every create, whether the object is there already.",
     own: &[
         key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it.").required(),
         key("policy", Kind::Words(&["conflict", "adopt"]), "409, or bring the existing object to the state that is asked for; adopting takes `userName` or `externalId`.").default("\"conflict\""),
