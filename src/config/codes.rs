@@ -55,6 +55,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E102", "a step that has not run yet"),
     ("E103", "a step does not save this"),
     ("E104", "a name that is taken, or is no name"),
+    ("E105", "an account would be adopted by a value that others can choose"),
+    ("E106", "nothing finds what has to be looked for"),
     ("E121", "nobody can be told apart from the others"),
     ("E122", "`exclusive` without `inverse`"),
     ("E123", "members cannot be created"),

@@ -17,7 +17,7 @@ use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
+use super::{announce, coverage, exists, id, laws, members, ops, overlap, probe, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -120,6 +120,7 @@ fn resource(
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
+    let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
@@ -135,6 +136,7 @@ fn resource(
         scan,
         members,
         inverse: None,
+        exists,
         put_omitted: fields
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
