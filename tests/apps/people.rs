@@ -32,7 +32,14 @@ pub(crate) struct People {
 impl People {
     /// `Authorization: Bearer`, and documents that are written inside `{"user": ..}`.
     pub(crate) fn alone() -> People {
-        People { teams_too: false, last_id: 0, users: BTreeMap::new(), teams: BTreeMap::new(), members: Vec::new(), suspensions: 0 }
+        People {
+            teams_too: false,
+            last_id: 0,
+            users: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            members: Vec::new(),
+            suspensions: 0,
+        }
     }
 
     /// `X-Api-Key`, and documents that are written as they are.

@@ -64,7 +64,11 @@ async fn users_only_makes_one_call_of_a_change() {
 #[tokio::test]
 async fn users_only_pages_through_many() {
     let example = users_only().await;
-    example.app.with(|app| (0..230).for_each(|number| drop(app.seed(&format!("u{number}@acme.example")))));
+    example.app.with(|app| {
+        for number in 0..230 {
+            app.seed(&format!("u{number}@acme.example"));
+        }
+    });
     let page = example.get("/Users?startIndex=101&count=50").await;
     assert_eq!((&page["totalResults"], &page["Resources"][0]["id"]), (&json!(230), &json!("101")));
     assert_eq!(example.app.take_calls(), ["GET /api/users?page=3&per_page=50 -> 200"]);
