@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::config::catalogue::{self, Keys};
 use crate::config::diagnostic::listed;
-use crate::config::read::{Fields, Keys};
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Node};
 use crate::expr::{Expr, Template};
 use crate::mapping::{AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Total};
@@ -25,19 +26,11 @@ pub(super) struct CallSpec<'s> {
     pub(super) body: Body,
 }
 
-/// Keys that every call table has.
-macro_rules! call_keys {
-    ($($more:literal),*) => {
-        &["call", "query", "headers", "body", "ok", "also_ok", "envelope", "save", "idempotent", $($more),*]
-    };
-}
-pub(super) use call_keys;
-
 /// A call slot: a call string, or a table. `fallback` is the call string where the table has none.
 pub(super) fn call(
     cx: &mut Context,
     node: &Node,
-    keys: &Keys,
+    keys: &'static Keys,
     spec: &CallSpec<'_>,
     fallback: Option<&Node>,
 ) -> Option<Call> {
@@ -95,7 +88,7 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(explicit) = fields.get("idempotent").and_then(|node| cx.report.boolean(node)) {
         call.idempotent = explicit;
     }
-    if let Some(node) = fields.get("then") {
+    if let Some(node) = fields.if_known("then") {
         call.then = phases(cx, node);
     }
     if let Some(body) = body {
@@ -319,14 +312,12 @@ fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
     }
 }
 
-const EXTRACT: Keys = Keys { what: "a value to read", known: &["native", "codec"], later: &[] };
-
 /// A path, or `{ native, codec }`; reading only.
 pub(super) fn extract(cx: &mut Context, node: &Node) -> Option<Extract> {
     if node.as_text().is_some() {
         return Some(Extract { native: cx.native_path(node)?, codec: Vec::new() });
     }
-    let fields = Fields::of(&mut cx.report, node, &EXTRACT)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::EXTRACT)?;
     let native = fields.require(&mut cx.report, "native", "where the value is").and_then(|node| cx.native_path(node));
     let codec = fields.get("codec").map_or(Some(Vec::new()), |node| codecs::codecs(cx, node, None));
     Some(Extract { native: native?, codec: codec? })
@@ -376,10 +367,8 @@ impl EnvelopeParts {
     }
 }
 
-const ENVELOPE: Keys = Keys { what: "an envelope", known: &["items", "item", "wrap", "total"], later: &[] };
-
 pub(super) fn envelope(cx: &mut Context, node: &Node) -> EnvelopeParts {
-    let Some(fields) = Fields::of(&mut cx.report, node, &ENVELOPE) else { return EnvelopeParts::default() };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ENVELOPE) else { return EnvelopeParts::default() };
     EnvelopeParts {
         items: fields.get("items").and_then(|node| cx.native_path(node)),
         item: fields.get("item").and_then(|node| cx.native_path(node)),
@@ -399,12 +388,6 @@ fn total(cx: &mut Context, node: &Node) -> Option<Total> {
     }
 }
 
-const PAGING: Keys = Keys {
-    what: "`paging`",
-    known: &["style", "page", "offset", "cursor", "next", "size", "first", "max", "total"],
-    later: &[],
-};
-
 #[derive(Clone, Copy)]
 enum Style {
     None,
@@ -415,7 +398,7 @@ enum Style {
 }
 
 pub(super) fn paging(cx: &mut Context, node: &Node) -> Option<(Paging, Option<Total>)> {
-    let fields = Fields::of(&mut cx.report, node, &PAGING)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::PAGING)?;
     let styles = [
         ("none", Style::None),
         ("page", Style::Page),
@@ -462,7 +445,7 @@ fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, style: &PagingStyle) {
         PagingStyle::Cursor { .. } => &["style", "cursor", "next", "size", "max", "total"],
         PagingStyle::Link { .. } => &["style", "next", "size", "max", "total"],
     };
-    for key in PAGING.known.iter().filter(|key| !wanted.contains(key)) {
+    for key in catalogue::PAGING.names().filter(|key| !wanted.contains(key)) {
         if let Some(entry) = fields.entry(key) {
             cx.report.error("E004", &entry.key, format!("`{key}` does not belong to this style of paging"));
         }

@@ -1,19 +1,15 @@
 //! `[resource.T.ops]`, with what presets say about the operations it leaves out.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue::{self, Keys};
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Node};
 use crate::mapping::{Body, IdRule, ListCall, Operations, Paging, Slot};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call, call_keys, paging, unpaged};
+use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
-
-const OPS: Keys = Keys { what: "`ops`", known: &["list", "get", "create", "replace", "update", "delete"], later: &[] };
-const LIST: Keys = Keys { what: "`ops.list`", known: call_keys!["paging"], later: &["lacks", "parallel"] };
-const READ: Keys = Keys { what: "a call", known: call_keys![], later: &["undo", "steps"] };
-const WRITE: Keys = Keys { what: "a call", known: call_keys!["then"], later: &["undo", "steps", "set"] };
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -23,7 +19,7 @@ pub(super) fn operations(
     id: &IdRule,
     inherited: &Inherited<'_>,
 ) -> Operations {
-    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPS));
+    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::OPERATIONS));
     let default =
         |name: &str| defaults.and_then(Node::as_table).and_then(|table| table.get(name)).map(|entry| &entry.value);
     let mut slot = |name: &str, slot: Slot| -> Option<crate::mapping::Call> {
@@ -35,9 +31,9 @@ pub(super) fn operations(
         let default = default(name).filter(|_| inherited.path.is_some());
         let node = own.or(default)?;
         let keys = match slot {
-            Slot::List => &LIST,
-            Slot::Create | Slot::Update | Slot::Replace => &WRITE,
-            _ => &READ,
+            Slot::List => &catalogue::LIST_CALL,
+            Slot::Create | Slot::Update | Slot::Replace => &catalogue::WRITE_CALL,
+            _ => &catalogue::READ_CALL,
         };
         let call = operation(cx, node, keys, default, of, id, inherited, slot);
         cx.call_missing |= call.is_none();
@@ -61,7 +57,7 @@ pub(super) fn operations(
 fn operation(
     cx: &mut Context,
     node: &Node,
-    keys: &Keys,
+    keys: &'static Keys,
     default: Option<&Node>,
     of: &ResourceType,
     id: &IdRule,

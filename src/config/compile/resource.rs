@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
 use crate::mapping::{Body, Inverse, Mapping, NativePath, Paging, PutOmitted, Slot};
@@ -17,31 +18,6 @@ use super::route::RouteParts;
 use super::rows::{RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
 use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
-
-const KEYS: Keys = Keys {
-    what: "a resource",
-    known: &[
-        "path",
-        "schema",
-        "endpoint",
-        "id",
-        "envelope",
-        "paging",
-        "attrs",
-        "ops",
-        "write",
-        "filter",
-        "members",
-        "put_omitted",
-        "gone",
-        "strip",
-        "version",
-        "whole",
-    ],
-    later: &["exists", "deactivate", "off", "unmapped", "guard", "part", "lock"],
-};
-const DEFAULTS: Keys =
-    Keys { what: "`defaults`", known: &["id", "list", "get", "create", "replace", "update", "delete"], later: &[] };
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -90,7 +66,7 @@ pub(super) fn mappings(
     routes: &[RouteParts],
 ) -> Vec<Arc<Mapping>> {
     if let Some(node) = defaults {
-        Fields::of(&mut cx.report, node, &DEFAULTS);
+        Fields::of(&mut cx.report, node, &catalogue::DEFAULTS);
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     let mut drafts = Vec::new();
@@ -118,7 +94,7 @@ fn resource(
     types: &[ResourceType],
     backend: &BackendParts,
 ) -> Option<Draft> {
-    let fields = Fields::of(&mut cx.report, &entry.value, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, &entry.value, &catalogue::RESOURCE)?;
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());

@@ -1,6 +1,7 @@
 //! `[resource.T.attrs]`: the attribute table.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node, Place};
 use crate::expr::{Name, Template};
 use crate::mapping::codec::ValueMap;
@@ -12,15 +13,6 @@ use super::codecs;
 use super::context::Context;
 use super::slots::{READ, SCIM, SlotScope, WRITE};
 use super::target::{KeyedTarget, target};
-
-const KEYS: Keys = Keys {
-    what: "a row",
-    known: &[
-        "native", "codec", "map", "else", "read", "write", "access", "on", "default", "omit", "required", "unique",
-        "case", "lossy", "mirror",
-    ],
-    later: &["store"],
-};
 
 /// A row and what the checks and discovery want to know besides.
 #[derive(Clone, Debug)]
@@ -67,7 +59,7 @@ pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, cha
 fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
     let keyed = target(cx, entry, of);
     let path_only = matches!(entry.value.data, Data::Text(_));
-    let fields = if path_only { None } else { Some(Fields::of(&mut cx.report, &entry.value, &KEYS)?) };
+    let fields = if path_only { None } else { Some(Fields::of(&mut cx.report, &entry.value, &catalogue::ROW)?) };
     // The key is checked first, but a wrong key does not hide mistakes in the value.
     let Some(keyed) = keyed else {
         if path_only {

@@ -1,21 +1,16 @@
 //! `[[resource.T.write]]`: calls of their own for some attributes.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::mapping::{Body, Order, RowSet, Slot, WriteRule};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call_keys, call_table};
+use super::calls::{CallSpec, call_table};
 use super::context::Context;
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, WRITE_CALL};
-
-const KEYS: Keys = Keys {
-    what: "a write rule",
-    known: call_keys!["attrs", "when", "on", "claims", "order"],
-    later: &["steps", "then", "undo"],
-};
 
 pub(super) fn writes(
     cx: &mut Context,
@@ -37,7 +32,7 @@ fn write(
     rows: &[RowDraft],
     inherited: &Inherited<'_>,
 ) -> Option<WriteRule> {
-    let fields = Fields::of(&mut cx.report, node, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::WRITE_RULE)?;
     let scope = SlotScope::of(WRITE_CALL, of);
     let attrs = fields.require(&mut cx.report, "attrs", "the attributes the rule is about");
     let set = attrs.map_or(0, |node| row_set(cx, node, of, rows));
