@@ -86,6 +86,8 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
                     None => return page.finish(End::ReplyMissing),
                 }
             }
+            // Nobody else is there.
+            Step::Turn(_) => outcomes = Vec::new(),
             Step::Reply(response) => {
                 page.report(&response.report);
                 page.trace(plan.trace());

@@ -18,6 +18,7 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
         )
     })?;
+    run.turn_on(id).await?;
     if request.if_match.is_some() || run.mapping.gone.is_some() {
         let object = read::fetch(run, id).await?;
         let resource = read::one(run, object, &Projection::All).await?;

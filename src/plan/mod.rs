@@ -23,6 +23,7 @@ mod render;
 mod run;
 mod search;
 mod trace;
+mod turn;
 mod update;
 
 use std::future::Future;
@@ -39,8 +40,9 @@ use crate::scim::ScimError;
 
 pub use render::SECRET_MARKER;
 pub use trace::{RowsUsed, Trace};
+pub use turn::{Share, TurnRequest};
 
-use coroutine::{Coroutine, Native, Resumed};
+use coroutine::{Asked, Coroutine, Native, Resumed};
 use run::Run;
 
 /// A SCIM request after routing and authentication, as sent.
@@ -105,9 +107,12 @@ impl Plan {
     }
 
     /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
+    /// Takes the outcomes of the calls asked for last (none at first, and none for a turn that was given) and says what
+    /// is next.
     pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {
         match self.coroutine.resume(outcomes) {
-            Resumed::Calls(calls, parallel) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Calls(calls, parallel)) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Turn(request)) => Step::Turn(request),
             Resumed::Done(result) => {
                 let mut response = result.unwrap_or_else(|error| answer::error(&error));
                 let gathered = self.coroutine.take_report();
@@ -178,7 +183,7 @@ async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<
 }
 
 /// The resource that `/Me` names on a route, where its credential belongs to a user.
-pub fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
+fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
     let route = snapshot.routes.get(route)?;
     let id = snapshot.authenticators.get(route.auth?)?.user.clone()?;
     let type_index = route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User")?;

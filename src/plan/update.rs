@@ -19,6 +19,7 @@ use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
+use super::turn::TurnRequest;
 use super::{ScimRequest, answer, change, members};
 
 /// `PATCH /Type/{id}`.
@@ -35,6 +36,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
 
     let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
@@ -97,6 +100,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
     sent.set(&MEMBERS, None);
 
+    run.turn_on(id).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;

@@ -11,10 +11,8 @@
 //! | `check` | what a body may hold | |
 //! | `people` | people, with or without teams, behind pages and envelopes | `users-only`, `typical` |
 //! | `seats` | people and groups that are only ever replaced whole | `configcat` |
-//! | `permit` | an authorization service: tenants, roles and who has them | `permit` |
 
 pub(crate) mod check;
 pub(crate) mod people;
-pub(crate) mod permit;
 pub(crate) mod seats;
 pub(crate) mod serve;

@@ -14,7 +14,7 @@ mod cycles;
 mod examples_bench;
 mod examples_configcat;
 mod examples_people;
-mod examples_permit;
+mod members;
 mod operator;
 mod proxy_binary;
 mod proxy_connection;
