@@ -232,6 +232,12 @@ impl Exchange for Admitted {
     }
 }
 
+/// Random bytes for a request that writes; what needs them fails where the system has none.
+fn seed(method: &http::Method) -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    (!method.is_safe() && getrandom::fill(&mut seed).is_ok()).then_some(seed)
+}
+
 async fn carry_out(
     core: &Core,
     matched: &Matched,
@@ -248,6 +254,7 @@ async fn carry_out(
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
         cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
+        seed: seed(&request.method),
     };
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let scim = ScimRequest {

@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 57] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -46,6 +46,8 @@ pub const CODES: [(&str, &str); 54] = [
     ("E046", "a codec that can only be read"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
+    ("E053", "a generated password where it would be seen, or is not needed"),
+    ("E054", "a generated password for a row that new objects do not get"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
     ("W011", "an unusual value in a value filter"),
@@ -56,4 +58,5 @@ pub const CODES: [(&str, &str); 54] = [
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W180", "`lossy` on a row that loses nothing"),
 ];

@@ -31,6 +31,7 @@ mod server;
 mod slots;
 mod target;
 mod top;
+mod types;
 mod writes;
 
 use sha2::{Digest, Sha256};

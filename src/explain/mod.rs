@@ -145,6 +145,7 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         request: json!({ "id": REQUEST_ID }),
         now: NOW,
         cursor_key: CURSOR_KEY,
+        seed: Some(SEED),
     }
 }
 
@@ -164,3 +165,4 @@ const ORIGIN: &str = "https://scim.example";
 const REQUEST_ID: &str = "explain";
 const NOW: u64 = 1_700_000_000;
 const CURSOR_KEY: [u8; 32] = [0; 32];
+const SEED: [u8; 32] = [0; 32];

@@ -38,7 +38,7 @@ use crate::config::Snapshot;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
-pub use render::SECRET_MARKER;
+pub use crate::mapping::to_native::SECRET_MARKER;
 pub use trace::{RowsUsed, Trace};
 pub use turn::{Share, TurnRequest};
 
@@ -79,6 +79,8 @@ pub struct Context {
     pub now: u64,
     /// Signs cursors; the same on every replica.
     pub cursor_key: [u8; 32],
+    /// New and random for every request that writes: what generated passwords are drawn from.
+    pub seed: Option<[u8; 32]>,
 }
 
 /// A resumable plan.

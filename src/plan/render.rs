@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::expr::{Encode, Env, EvalError, Template};
+use crate::mapping::to_native::{self, SECRET_MARKER};
 use crate::mapping::{Body, BodyNode, Call, Slot, Spread};
 use crate::scim::ScimError;
 
@@ -140,6 +141,7 @@ fn build(node: &BodyNode, env: &Env<'_>, rows: Rows<'_>) -> Result<Option<Value>
     Ok(match node {
         BodyNode::Literal(value) => Some(value.clone()),
         BodyNode::Leaf(template) => match template.eval(env)? {
+            Value::String(text) if template.generates() => Some(to_native::generated(text)),
             Value::Null if !template.is_literal_null() => None,
             value => Some(value),
         },
@@ -172,9 +174,6 @@ fn spread_rows(spread: Spread, rows: Rows<'_>) -> Option<&Value> {
         Spread::Changed => rows.changed.or(rows.mapped),
     }
 }
-
-/// Key of the object that stands for a secret in a rendered body until the shell fills it in.
-pub const SECRET_MARKER: &str = "\u{0}secret";
 
 fn secret_marker(index: usize) -> Value {
     let mut marker = Map::new();

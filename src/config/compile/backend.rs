@@ -66,14 +66,14 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     backend.concurrency = concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.concurrency);
     let formats = [("json", Format::Json), ("form", Format::Form)];
     backend.format = fields.get("format").and_then(|node| cx.report.choice(node, &formats)).unwrap_or(Format::Json);
-    backend.expired = fields.get("expired").and_then(|node| cx.expr(node, &REPLY));
+    backend.expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     backend.errors = fields.get("error").map_or(Vec::new(), |node| error_rules(cx, node, types));
     inherited.envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
     if let Some((paging, total)) = fields.get("paging").and_then(|node| paging(cx, node)) {
         inherited.paging = Some(paging);
         inherited.envelope.total = inherited.envelope.total.take().or(total);
     }
-    inherited.ok = fields.get("ok").and_then(|node| cx.expr(node, &REPLY));
+    inherited.ok = fields.get("ok").and_then(|node| cx.condition(node, &REPLY));
     (backend, inherited)
 }
 
@@ -198,7 +198,7 @@ fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<E
     let fields = Fields::of(&mut cx.report, node, &catalogue::ERROR_RULE)?;
     let on = fields.get("on").map_or(Vec::new(), |node| slots(cx, node, types));
     let when = fields.require(&mut cx.report, "when", "an expression over `status`, `headers` and `body`");
-    let when = when.and_then(|node| cx.expr(node, &REPLY));
+    let when = when.and_then(|node| cx.condition(node, &REPLY));
     let scim = fields.require(&mut cx.report, "scim", "what the client reads: `{ status, type, detail }`");
     let (status, scim_type, detail) = scim.map_or((None, None, None), |node| answer(cx, node));
     let when = when?;

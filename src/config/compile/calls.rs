@@ -74,7 +74,7 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     }
     let body = fields.get("body").map(|node| body::body(cx, node, scope, call.slot));
     if let Some(node) = fields.get("ok") {
-        call.ok = cx.expr(node, &REPLY);
+        call.ok = cx.condition(node, &REPLY);
     }
     if let Some(node) = fields.get("also_ok") {
         call.also_ok = also_ok(cx, node);
@@ -258,7 +258,7 @@ fn pairs(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> Vec<(Arc<str>,
         // As part of a URL where it is text, so that literals are encoded like those of a call string.
         let template = match entry.value.as_text() {
             Some(text) => cx.url_part(&entry.value, 0..text.len(), scope),
-            None => cx.template(&entry.value, scope),
+            None => cx.text_template(&entry.value, scope),
         };
         Some((Arc::from(entry.name.as_str()), template?))
     };
@@ -271,7 +271,7 @@ pub(super) fn headers(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> V
         if !is_header_name(&entry.name) {
             let message = format!("`{}` cannot be a header of a native call", entry.name);
             cx.report.error("E004", &entry.key, message);
-        } else if let Some(template) = cx.template(&entry.value, scope) {
+        } else if let Some(template) = cx.text_template(&entry.value, scope) {
             found.push((Arc::from(entry.name.as_str()), template));
         }
     }
@@ -292,7 +292,7 @@ fn also_ok(cx: &mut Context, node: &Node) -> Vec<AlsoOk> {
                 let status = cx.report.integer(item, 100..=599).and_then(|status| u16::try_from(status).ok());
                 found.extend(status.map(AlsoOk::Status));
             }
-            _ => found.extend(cx.expr(item, &REPLY).map(AlsoOk::When)),
+            _ => found.extend(cx.condition(item, &REPLY).map(AlsoOk::When)),
         }
     }
     found

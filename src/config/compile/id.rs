@@ -27,7 +27,7 @@ pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> Id
     rule.native = fields.get("native").and_then(|node| cx.native_path(node)).unwrap_or(rule.native);
     let kinds = [("string", IdKind::String), ("int", IdKind::Int)];
     rule.kind = fields.get("kind").and_then(|node| cx.report.choice(node, &kinds)).unwrap_or(rule.kind);
-    rule.derive = fields.get("derive").and_then(|node| cx.template(node, &SlotScope::of(SCIM, of)));
+    rule.derive = fields.get("derive").and_then(|node| cx.text_template(node, &SlotScope::of(SCIM, of)));
     if let Some(node) = fields.get("collision") {
         rule.collision = collision(cx, node).unwrap_or(rule.collision);
         if fields.get("derive").is_none() {

@@ -178,7 +178,7 @@ fn missing(cx: &mut Context, node: &Node, member_type: Option<&ResourceType>) ->
         return Some(Missing { when: not_found(), policy });
     }
     let fields = Fields::of(&mut cx.report, node, &catalogue::MISSING)?;
-    let when = fields.get("when").map_or_else(|| Some(not_found()), |node| cx.expr(node, &REPLY).map(Some))?;
+    let when = fields.get("when").map_or_else(|| Some(not_found()), |node| cx.condition(node, &REPLY).map(Some))?;
     let policies = [("reject", Policy::Reject), ("ignore", Policy::Ignore), ("create", Policy::Create)];
     let policy = match (fields.get("policy"), fields.get("create")) {
         (Some(node), _) => cx.report.choice(node, &policies)?,

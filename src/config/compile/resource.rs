@@ -144,7 +144,7 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
-        gone: fields.get("gone").and_then(|node| cx.expr(node, &read_scope)),
+        gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
@@ -153,8 +153,7 @@ fn resource(
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
     let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
-    let said = laws::check(cx, &draft.rows);
-    overlap::check(cx, &draft.rows);
+    let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)

@@ -36,7 +36,7 @@ fn write(
     let scope = SlotScope::of(WRITE_CALL, of);
     let attrs = fields.require(&mut cx.report, "attrs", "the attributes the rule is about");
     let set = attrs.map_or(0, |node| row_set(cx, node, of, rows));
-    let when = fields.get("when").map(|node| cx.expr(node, &scope));
+    let when = fields.get("when").map(|node| cx.condition(node, &scope));
     let (on_create, on_update) = fields.get("on").map_or((false, true), |node| occasions(cx, node));
     let claims = fields.get("claims").and_then(|node| cx.report.boolean(node)).unwrap_or(true);
     let orders = [("before", Order::Before), ("after", Order::After)];
