@@ -14,6 +14,7 @@ mod cycles;
 mod examples_bench;
 mod examples_configcat;
 mod examples_people;
+mod mapping_guide;
 mod members;
 mod operator;
 mod proxy_binary;
