@@ -17,6 +17,7 @@ mod codecs;
 mod context;
 mod coverage;
 mod filter;
+mod flow;
 mod id;
 mod laws;
 mod members;

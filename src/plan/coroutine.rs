@@ -68,11 +68,7 @@ impl Native {
         {
             let mut exchange = self.lock();
             if exchange.calls_made + expected > self.calls_max {
-                let made = exchange.calls_made;
-                return Err(ScimError::too_many(format!(
-                    "this request needs more than {} native calls (made so far: {made}); ask for less at once",
-                    self.calls_max
-                )));
+                return Err(self.too_many(exchange.calls_made));
             }
             exchange.calls_made += expected;
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
@@ -98,6 +94,22 @@ impl Native {
         let refusals = Answer { exchange: &self.exchange }.await;
         self.lock().has_turn &= refusals.is_empty();
         refusals.is_empty()
+    }
+
+    /// Whether so many more calls may be made, before the first of them.
+    ///
+    /// # Errors
+    /// 400 `tooMany`, as [`Native::together`].
+    pub(super) fn ensure_room(&self, calls: usize) -> Result<(), ScimError> {
+        let made = self.lock().calls_made;
+        if made + calls > self.calls_max { Err(self.too_many(made)) } else { Ok(()) }
+    }
+
+    fn too_many(&self, made: usize) -> ScimError {
+        ScimError::too_many(format!(
+            "this request needs more than {} native calls (made so far: {made}); ask for less at once",
+            self.calls_max
+        ))
     }
 
     /// Changes the report of this request.

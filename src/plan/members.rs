@@ -18,7 +18,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
 use super::turn::Share;
-use super::{ScimRequest, answer, create};
+use super::{ScimRequest, answer, create, steps};
 
 /// What operations on `members` ask for.
 ///
@@ -347,7 +347,7 @@ impl Target<'_> {
         env: &Env<'_>,
     ) -> Result<(), ScimError> {
         let of = self.run.of_type(&self.members.of);
-        let (of, call) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call))).ok_or_else(|| {
+        let (of, flow) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|flow| (of, flow))).ok_or_else(|| {
             ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of))
         })?;
         let mut sent = Resource::default();
@@ -370,8 +370,9 @@ impl Target<'_> {
         let purpose = to_native::Purpose::Create;
         let mut document = to_native::document(of.mapping, rows, &normalised.resource, None, purpose, &env)?;
         let derived = key.as_ref().filter(|_| of.mapping.id.derive.is_some());
-        create::with_key(&of, call, derived, &mut document);
-        of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
+        create::with_key(&of, flow, derived, &mut document);
+        let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+        steps::carry_out(&of, flow, "the create", &env, rows, &mut steps::Progress::default()).await.map(drop)
     }
 }
 

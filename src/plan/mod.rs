@@ -22,6 +22,7 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod steps;
 mod trace;
 mod turn;
 mod update;

@@ -185,7 +185,7 @@ pub(super) fn mapping_error(call: &Call, error: &EvalError) -> ScimError {
     mapping_fault(call, &error.to_string())
 }
 
-fn mapping_fault(call: &Call, what: &str) -> ScimError {
+pub(super) fn mapping_fault(call: &Call, what: &str) -> ScimError {
     ScimError::internal(format!("mapping error at {}: {what}", call.origin))
 }
 

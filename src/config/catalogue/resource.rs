@@ -110,6 +110,18 @@ pub(super) const CALL: &[Key] = &[
     key("idempotent", Kind::Bool, "Whether it may be repeated; by default reads, PUT and DELETE."),
 ];
 
+// A constant cannot refer to a static, so these are written out where they stand.
+macro_rules! steps {
+    () => {
+        key("steps", Kind::List(&Kind::Table(&STEP)), "Calls after this one, in order.")
+    };
+}
+macro_rules! undo {
+    () => {
+        key("undo", Kind::Either(&[Kind::Call, Kind::Table(&UNDO)]), "Takes back what this call of a create has made, if a later one fails.")
+    };
+}
+
 /// A call, a table, or the word that an operation is not offered.
 macro_rules! operation {
     ($table:ident) => {
@@ -124,10 +136,10 @@ pub(crate) static OPERATIONS: Keys = Keys {
     own: &[
         key("list", operation!(LIST_CALL), "All objects."),
         key("get", operation!(READ_CALL), "One object."),
-        key("create", operation!(WRITE_CALL), "A new object."),
+        key("create", operation!(CREATE_CALL), "A new object."),
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
-        key("delete", operation!(READ_CALL), "An object removed."),
+        key("delete", operation!(DELETE_CALL), "An object removed."),
     ],
     shared: &[],
     later: &[],
@@ -143,25 +155,68 @@ pub(crate) static LIST_CALL: Keys = Keys {
 };
 
 pub(crate) static READ_CALL: Keys = Keys {
-    title: "`ops.get` and `ops.delete`",
+    title: "`ops.get`",
     what: "a call",
-    about: "A call about one object.",
+    about: "The call that reads one object.",
     own: &[],
     shared: CALL,
-    later: &["undo", "steps"],
+    later: &[],
+};
+
+pub(crate) static CREATE_CALL: Keys = Keys {
+    title: "`ops.create`",
+    what: "`ops.create`",
+    about: "The calls that make a new object: `call`, then `steps`, then the phases of `then`.",
+    own: &[steps!(), THEN, undo!()],
+    shared: CALL,
+    later: &[],
 };
 
 pub(crate) static WRITE_CALL: Keys = Keys {
-    title: "`ops.create`, `ops.replace` and `ops.update`",
+    title: "`ops.update` and `ops.replace`",
     what: "a call",
-    about: "A call that writes an object.",
-    own: &[
-        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "Phases that follow, in order, where one call is not enough."),
-    ],
+    about: "The calls that change an object: `call`, then `steps`.",
+    own: &[WHEN, steps!(), FOR, AS, MAX, PARALLEL, THEN, undo!()],
     shared: CALL,
-    later: &["undo", "steps", "set"],
+    later: &[],
 };
 
+pub(crate) static DELETE_CALL: Keys = Keys {
+    title: "`ops.delete`",
+    what: "`ops.delete`",
+    about: "The calls that remove an object: `call`, then `steps`.",
+    own: &[WHEN, steps!(), FOR, AS, MAX, PARALLEL, undo!()],
+    shared: CALL,
+    later: &["set"],
+};
+
+pub(crate) static STEP: Keys = Keys {
+    title: "A step",
+    what: "a step",
+    about: "One of several calls that belong together. It sees what the steps before it saved, as `steps.<id>.<name>`.",
+    own: &[
+        key("id", Kind::Word, "The name by which later steps find what this one saved."),
+        WHEN, FOR, AS, MAX, PARALLEL, undo!(),
+    ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static UNDO: Keys = Keys {
+    title: "`undo`",
+    what: "`undo`",
+    about: "The call that takes back what a call of a create has made, if a later one fails.",
+    own: &[],
+    shared: CALL,
+    later: &[],
+};
+
+const WHEN: Key = key("when", Kind::Expression, "Only then is the call made.");
+const FOR: Key = key("for", Kind::Expression, "A list; the call is made once for each element of it.");
+const AS: Key = key("as", Kind::Word, "The name of an element of `for`.");
+const MAX: Key = key("max", Kind::Int(1, 10_000), "Elements of `for` at the most; beyond it no call is made.").default("1000");
+const PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
+const THEN: Key = key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "Phases that follow, in order, where one call is not enough.");
 const PHASE: Kind = Kind::Words(&["update", "members", "get"]);
 
 pub(crate) static WRITE_RULE: Keys = Keys {
@@ -174,9 +229,10 @@ pub(crate) static WRITE_RULE: Keys = Keys {
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "On which occasions.").default("[\"update\"]"),
         key("claims", Kind::Bool, "Whether the attributes are not sent by `update` as well.").default("true"),
         key("order", Kind::Words(&["before", "after"]), "Before or after `update`.").default("\"after\""),
+        steps!(), FOR, AS, MAX, PARALLEL, undo!(),
     ],
     shared: CALL,
-    later: &["steps", "then", "undo"],
+    later: &["then"],
 };
 
 pub(crate) static PLAN: Keys = Keys {

@@ -88,9 +88,6 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(explicit) = fields.get("idempotent").and_then(|node| cx.report.boolean(node)) {
         call.idempotent = explicit;
     }
-    if let Some(node) = fields.if_known("then") {
-        call.then = phases(cx, node);
-    }
     if let Some(body) = body {
         call.body = body::merged(std::mem::replace(&mut call.body, Body::None), body?);
     }
@@ -109,7 +106,6 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         also_ok: Vec::new(),
         envelope: spec.envelope.clone().finish(),
         save: Vec::new(),
-        then: Vec::new(),
         idempotent: repeatable,
         slot: spec.slot,
         origin: cx.origin(&node.place),
@@ -304,7 +300,7 @@ fn save(cx: &mut Context, node: &Node) -> Vec<(Arc<str>, Extract)> {
     extracts.filter_map(|(name, extract)| Some((name, extract?))).collect()
 }
 
-fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
+pub(super) fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
     let names = [("update", Phase::Update), ("members", Phase::Members), ("get", Phase::Get)];
     match &node.data {
         Data::List(items) => items.iter().filter_map(|item| cx.report.choice(item, &names)).collect(),

@@ -33,8 +33,21 @@ pub(crate) struct Context {
     pub(super) scim_types: BTreeMap<String, Type>,
     /// Whether the template at hand may generate a password: it goes into a new object.
     pub(super) may_generate: bool,
+    /// Steps before the one at hand, which it may refer to.
+    pub(super) known_steps: Vec<KnownStep>,
+    /// Ids of the other steps, the one at hand included.
+    pub(super) later_steps: Vec<String>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
+}
+
+/// A step as later ones see it.
+#[derive(Debug)]
+pub(super) struct KnownStep {
+    pub(super) id: String,
+    pub(super) saved: Vec<String>,
+    /// It runs for every element of a list, and so saves a list.
+    pub(super) looped: bool,
 }
 
 impl Context {
@@ -51,6 +64,8 @@ impl Context {
             faulty_rows: Vec::new(),
             scim_types: BTreeMap::new(),
             may_generate: false,
+            known_steps: Vec::new(),
+            later_steps: Vec::new(),
             regexes: Shared::default(),
         }
     }

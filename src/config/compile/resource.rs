@@ -31,12 +31,7 @@ pub(super) struct Inherited<'i> {
 }
 
 impl Inherited<'_> {
-    pub(super) fn spec<'s>(
-        &'s self,
-        slot: Slot,
-        of: &'s ResourceType,
-        names: &'static [(&'static str, Name)],
-    ) -> CallSpec<'s> {
+    pub(super) fn spec<'s>(&'s self, slot: Slot, of: &'s ResourceType, names: &'s [(&'s str, Name)]) -> CallSpec<'s> {
         CallSpec {
             slot,
             scope: SlotScope::of(names, of),

@@ -14,7 +14,7 @@ use super::types;
 /// What a slot may read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SlotScope<'t> {
-    pub(super) names: &'static [(&'static str, Name)],
+    pub(super) names: &'t [(&'t str, Name)],
     /// Without them the slot runs before, or apart from, any route.
     pub(super) route_variables: bool,
     /// Gives `scim` and `old` their attributes.
@@ -53,7 +53,7 @@ pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
 pub(super) const NO_NAMES: &[(&str, Name)] = &[];
 
 impl<'t> SlotScope<'t> {
-    pub(super) fn of(names: &'static [(&'static str, Name)], resource_type: &'t ResourceType) -> Self {
+    pub(super) fn of(names: &'t [(&'t str, Name)], resource_type: &'t ResourceType) -> Self {
         Self { names, route_variables: true, resource_type: Some(resource_type) }
     }
 
@@ -261,7 +261,42 @@ impl Context {
                 fine = false;
             }
         }
+        for path in compiled.paths(Name::Steps) {
+            fine &= self.check_step(&path, node, part);
+        }
         fine
+    }
+
+    /// Checks what stands behind `steps.`: an earlier step, and something that it saves.
+    fn check_step(&mut self, path: &[String], node: &Node, part: &Range<usize>) -> bool {
+        let Some(id) = path.first() else {
+            self.report.error("E101", &node.place, "name one of the steps: `steps.<id>.<saved name>`");
+            return false;
+        };
+        let known = self.known_steps.iter().find(|step| step.id == *id);
+        let Some(step) = known else {
+            let place = self.find_in(node, part, id);
+            if self.later_steps.contains(id) {
+                let message = format!("the step `{id}` has not run yet: a step sees the steps before it");
+                self.report.error("E102", &place, message);
+                return false;
+            }
+            let names: Vec<String> = self.known_steps.iter().map(|step| step.id.clone()).collect();
+            let message = format!("no step before this one is called `{id}`");
+            self.report.unknown("E101", &place, message, id, names.iter().map(String::as_str));
+            return false;
+        };
+        let (saved, looped) = (step.saved.clone(), step.looped);
+        let Some(name) = path.get(1).filter(|name| looped || !saved.contains(name)) else { return true };
+        let place = self.find_in(node, part, name);
+        let message = if looped {
+            format!("the step `{id}` runs for every element of a list: `steps.{id}` is a list, and has no `{name}`")
+        } else {
+            format!("the step `{id}` saves no `{name}`")
+        };
+        let candidates = saved.iter().map(String::as_str).filter(|_| !looped);
+        self.report.unknown("E103", &place, message, name, candidates);
+        false
     }
 
     fn check_scim_path(&mut self, path: &[String], node: &Node, part: &Range<usize>, of: &ResourceType) -> bool {

@@ -6,8 +6,9 @@ use crate::config::tree::Node;
 use crate::mapping::{Body, Order, RowSet, Slot, WriteRule};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call_table};
+use super::calls::CallSpec;
 use super::context::Context;
+use super::flow::{FlowSpec, flow_table};
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, WRITE_CALL};
@@ -40,11 +41,16 @@ fn write(
     let (on_create, on_update) = fields.get("on").map_or((false, true), |node| occasions(cx, node));
     let claims = fields.get("claims").and_then(|node| cx.report.boolean(node)).unwrap_or(true);
     let orders = [("before", Order::Before), ("after", Order::After)];
-    let order = fields.get("order").and_then(|node| cx.report.choice(node, &orders)).unwrap_or(Order::After);
+    let order = fields.get("order").and_then(|node| cx.report.choice(node, &orders)).unwrap_or(if claims {
+        Order::After
+    } else {
+        // Its attributes go out last, so that a retry after a failure still finds them different.
+        Order::Before
+    });
     let spec = CallSpec { scope, body: Body::None, ..inherited.spec(Slot::Update, of, WRITE_CALL) };
-    let call = call_table(cx, node, &fields, &spec, None)?;
+    let flow = flow_table(cx, node, &fields, &FlowSpec { call: spec, names: WRITE_CALL, fallback: None })?;
     let when = when.map_or(Some(None), |when| when.map(Some))?;
-    Some(WriteRule { rows: set, on_create, on_update, when, call, claims, order, origin: cx.origin(&node.place) })
+    Some(WriteRule { rows: set, on_create, on_update, when, flow, claims, order, origin: cx.origin(&node.place) })
 }
 
 fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) -> RowSet {
