@@ -1,7 +1,8 @@
 //! `docs/mapping.md`: every block of TOML in it is loaded, and the file that its first part arrives at works.
 //!
-//! Steps are laid over one another as a reader would edit one file: tables are joined, lists of tables get longer, and
-//! everything else is replaced. A recipe is laid over the last step, except that it may bring its own routes.
+//! Steps are laid over one another as a reader would edit one file: tables with a heading are joined, lists of tables
+//! get longer, and every other line replaces the one that is there. A recipe is laid over the last step, except that it
+//! may bring its own routes.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -46,10 +47,11 @@ fn blocks() -> Vec<Block> {
     found
 }
 
-fn lay_over(base: &mut Table, more: Table) {
+fn lay_over(base: &mut Table, more: Table, depth: usize) {
     for (name, value) in more {
+        let has_heading = depth < 2 || (depth == 2 && ["attrs", "filter", "members", "ops"].contains(&name.as_str()));
         match (base.get_mut(&name), value) {
-            (Some(Value::Table(under)), Value::Table(over)) => lay_over(under, over),
+            (Some(Value::Table(under)), Value::Table(over)) if has_heading => lay_over(under, over, depth + 1),
             (Some(Value::Array(under)), Value::Array(over)) if over.iter().all(Value::is_table) => under.extend(over),
             (_, value) => drop(base.insert(name, value)),
         }
@@ -65,7 +67,7 @@ fn steps() -> Vec<Table> {
     let mut file = Table::new();
     let mut found = Vec::new();
     for block in blocks().iter().filter(|block| block.kind == "step") {
-        lay_over(&mut file, parsed(block));
+        lay_over(&mut file, parsed(block), 0);
         found.push(file.clone());
     }
     found
@@ -123,7 +125,7 @@ fn every_recipe_can_be_used() {
         if recipe.contains_key("route") {
             file.remove("route");
         }
-        lay_over(&mut file, recipe);
+        lay_over(&mut file, recipe, 0);
         let warnings = compiled(&file, block.line).warnings;
         assert!(warnings.is_empty(), "docs/mapping.md:{}\n{}", block.line, render(&warnings));
     }
