@@ -227,7 +227,7 @@ impl App for People {
 }
 
 fn one(status: u16, document: Document) -> Reply {
-    Reply::new(status, json!({"data": document}))
+    Reply::new(status, Value::Object(Map::from_iter([("data".to_owned(), Value::Object(document))])))
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Reply {

@@ -186,7 +186,7 @@ mod tests {
     use super::Profile;
 
     fn script(steps: Value) -> Script {
-        serde_json::from_value(json!({"title": "t", "steps": steps})).unwrap()
+        Script { title: "t".to_owned(), steps: serde_json::from_value(steps).unwrap() }
     }
 
     fn profile(text: Value) -> Profile {

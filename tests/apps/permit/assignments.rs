@@ -67,9 +67,10 @@ impl Permit {
             self.assignments.push(grant);
             return Reply::new(201, answer);
         }
-        match self.behaviour.assigning_twice_is_fine {
-            true => Reply::new(200, answer),
-            false => error(409, "DUPLICATE_ENTITY", "The role is assigned already."),
+        if self.behaviour.assigning_twice_is_fine {
+            Reply::new(200, answer)
+        } else {
+            error(409, "DUPLICATE_ENTITY", "The role is assigned already.")
         }
     }
 

@@ -56,7 +56,7 @@ impl Permit {
         }
         role.extend(changes);
         if let Some(stored) = self.roles.iter_mut().find(|one| named(one, text(&role, "id"))) {
-            *stored = role.clone();
+            stored.clone_from(&role);
         }
         Reply::new(200, Value::Object(role))
     }

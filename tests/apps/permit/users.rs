@@ -80,7 +80,7 @@ impl Permit {
             user.insert("attributes".into(), json!({}));
         }
         if let Some(stored) = self.users.iter_mut().find(|one| named(one, text(&user, "id"))) {
-            *stored = user.clone();
+            stored.clone_from(&user);
         }
         Reply::new(200, self.shown(&user))
     }
