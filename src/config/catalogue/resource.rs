@@ -23,10 +23,11 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
+        key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["deactivate", "off", "unmapped", "guard", "part", "lock", "whole"],
+    later: &["deactivate", "off", "unmapped", "guard", "part", "lock"],
 };
 
 /// A path, or a table with codecs; reading only.
