@@ -81,7 +81,7 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
 /// like an absent object. Null there, an empty list and an empty reply do say that there is none.
 fn says_something_else(item: &NativePath, reply: &NativeReply) -> bool {
     let fields = reply.body.as_object().is_some_and(|fields| !fields.is_empty());
-    fields && item.list_field().is_none() && item.get(&reply.body).is_none()
+    fields && item.whole_field().is_none() && item.get(&reply.body).is_none()
 }
 
 /// Without a `get`, a list restricted to the id serves.

@@ -282,7 +282,7 @@ fn cookie_name(cx: &mut Context, node: &Node) -> Option<String> {
 
 fn field_path(cx: &mut Context, node: &Node) -> Option<crate::mapping::NativePath> {
     let path = cx.writable_path(node)?;
-    if path.is_whole() || path.list_field().is_some() {
+    if path.is_whole() || path.whole_field().is_some() {
         cx.report.error("E045", &node.place, format!("a token goes into one field of the body, and `{path}` is none"));
         return None;
     }
