@@ -20,6 +20,7 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("members", Kind::Table(&MEMBERS), "The membership of a group."),
         key("exists", Kind::Table(&EXISTS), "What is done when the object of a create is there already."),
         key("put_omitted", Kind::Words(&["clear", "keep"]), "What becomes of attributes that a PUT leaves out (RFC 7644 section 3.5.1: `clear`).").default("\"clear\""),
+        key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
@@ -73,7 +74,7 @@ pub(crate) static ROW: Keys = Keys {
         key("write", Kind::Expression, "The native value, computed from `scim` and `native`; goes to `native`."),
         key("access", Kind::Words(&["both", "read", "write", "create", "mirror"]), "Both ways, only read, only written (never returned), set once, or a second attribute over the same value."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "When the row is sent.").default("[\"create\", \"update\"]"),
-        key("default", Kind::Template, "Fills what the client leaves out when it creates."),
+        key("default", Kind::Template, "Fills what the client leaves out when it creates; `{password(24)}` makes up a secret, for `access = \"write\"`."),
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively; `keep`: there is no such state."),
         key("required", Kind::Bool, "Shown in `/Schemas`."),
         key("unique", Kind::Bool, "Shown in `/Schemas`."),
@@ -232,12 +233,12 @@ pub(crate) static UNDO: Keys = Keys {
 // What slots for more than one call have in common.
 static STEP_TABLE: Kind = Kind::Table(&STEP);
 static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
-const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
-const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
-const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
-const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
-const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
-const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
+pub(super) const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
+pub(super) const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
+pub(super) const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
+pub(super) const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
+pub(super) const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
+pub(super) const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
 const UNDO_KEY: Key = key("undo", Kind::Either(&UNDO_FORMS), "On a create: takes the call back when something behind it fails.");
 const PHASE: Kind = Kind::Words(&["update", "members", "get"]);
 
@@ -287,7 +288,8 @@ pub(crate) static SCAN: Keys = Keys {
     title: "`scan`",
     what: "`scan`",
     about: "A filter answered by reading all objects.",
-    own: &[key("max", Kind::Int(1, 10_000_000), "Objects read at the most; beyond it the answer is 400 `tooMany`.").required()],
+    own: &[key("max", Kind::Int(1, 10_000_000), "Objects read at the most; beyond it the answer is 400 `tooMany`.").required(),
+        key("cache", Kind::Duration, "How long what was read may serve again, unless something is written through the adapter.")],
     shared: &[],
-    later: &["cache"],
+    later: &[],
 };

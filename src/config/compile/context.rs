@@ -29,14 +29,14 @@ pub(crate) struct Context {
     pub(super) call_missing: bool,
     /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
     pub(super) faulty_rows: Vec<String>,
-    /// Steps before the one at hand, which it may refer to.
-    pub(super) known_steps: Vec<KnownStep>,
-    /// Ids of the other steps, the one at hand included.
-    pub(super) later_steps: Vec<String>,
     /// What is known of the resources of each type.
     pub(super) scim_types: BTreeMap<String, Type>,
     /// Whether the template at hand may generate a password: it goes into a new object.
     pub(super) may_generate: bool,
+    /// Steps before the one at hand, which it may refer to.
+    pub(super) known_steps: Vec<KnownStep>,
+    /// Ids of the other steps, the one at hand included.
+    pub(super) later_steps: Vec<String>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
 }
@@ -62,10 +62,10 @@ impl Context {
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
-            known_steps: Vec::new(),
-            later_steps: Vec::new(),
             scim_types: BTreeMap::new(),
             may_generate: false,
+            known_steps: Vec::new(),
+            later_steps: Vec::new(),
             regexes: Shared::default(),
         }
     }

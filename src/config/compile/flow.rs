@@ -31,7 +31,7 @@ pub(super) fn flow(cx: &mut Context, node: &Node, keys: &'static Keys, spec: &Fl
         return call(cx, node, keys, &spec.call, None).map(Flow::of);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
-    let when = fields.if_known("when").map(|node| cx.expr(node, &spec.call.scope));
+    let when = fields.if_known("when").map(|node| cx.condition(node, &spec.call.scope));
     let mut flow = flow_table(cx, node, &fields, spec)?;
     if let Some(when) = when {
         let when = when?;
@@ -121,7 +121,7 @@ fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
     let names = with_local(&names, local.as_deref());
     let scope = SlotScope { names: &names, ..spec.call.scope };
     let each = each(cx, &fields, &outer, local.is_some());
-    let when = fields.if_known("when").map_or(Some(None), |node| cx.expr(node, &scope).map(Some));
+    let when = fields.if_known("when").map_or(Some(None), |node| cx.condition(node, &scope).map(Some));
     let inner = CallSpec { scope, body: Body::None, ..spec.call };
     let call = call_table(cx, node, &fields, &inner, None);
     let id = fields.get("id").and_then(|node| step_id(cx, node));
