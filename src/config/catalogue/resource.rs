@@ -247,6 +247,7 @@ pub(crate) static WRITE_RULE: Keys = Keys {
     what: "a write rule",
     about: "A call of its own for some attributes.",
     own: &[
+        key("id", Kind::Word, "A name, by which a file that extends this one replaces or unsets the rule."),
         key("attrs", Kind::List(&Kind::Text), "The attributes it is about.").required(),
         key("when", Kind::Expression, "When it applies, over `scim`, `old`, `native`, `id`, `changed`, `mapped` and `req`."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "On which occasions.").default("[\"update\"]"),
