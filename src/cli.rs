@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::adapter::{ResourceLocks, Shared};
+use crate::cases;
 use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
 use crate::config::{Snapshot, Source, compile, render};
 use crate::demo::command as demo;
@@ -36,6 +37,8 @@ enum Command {
     Check(ConfigArgs),
     /// Print what a SCIM request would become, without doing it.
     Explain(explain::cli::ExplainArgs),
+    /// Run the cases that live beside a configuration.
+    Test(cases::cli::TestArgs),
     /// Print the version.
     Version,
     #[command(flatten)]
@@ -59,6 +62,7 @@ impl Cli {
             Command::Run(args) => run(args.config),
             Command::Check(args) => check(&args.config),
             Command::Explain(args) => return explain::cli::run(&args),
+            Command::Test(args) => return cases::cli::run(&args),
             Command::Demo(command) => return try_out(command),
             Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
         };

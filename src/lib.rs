@@ -3,6 +3,8 @@
 //! The modules are the stages of a request, in order; `ARCHITECTURE.md` tells what passes between them. The first
 //! group is pure: no sockets, no clocks, no files. It builds without the `server` feature.
 
+pub mod pattern;
+
 pub mod route;
 
 pub mod auth;
@@ -19,6 +21,7 @@ pub mod plan;
 
 pub mod config;
 
+pub mod cases;
 pub mod explain;
 
 #[cfg(feature = "server")]

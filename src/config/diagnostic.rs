@@ -66,8 +66,8 @@ impl fmt::Display for Diagnostic {
             writeln!(f, "{:3}| {}", self.line, self.excerpt)?;
             writeln!(f, "   | {}{}", self.padding(), "^".repeat(self.length.max(1) as usize))?;
         }
-        if let Some(help) = &self.help {
-            writeln!(f, "   = {help}")?;
+        for line in self.help.iter().flat_map(|help| help.lines()) {
+            writeln!(f, "   = {line}")?;
         }
         Ok(())
     }

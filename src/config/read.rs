@@ -68,6 +68,11 @@ impl Report {
         }
     }
 
+    /// How many findings there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|(_, _, diagnostic)| diagnostic.severity == Severity::Error)
     }

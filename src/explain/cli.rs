@@ -30,6 +30,9 @@ pub struct ExplainArgs {
     /// transcript ends at the first call, and says which reply would take it further.
     #[arg(long, value_name = "FILE")]
     replies: Option<PathBuf>,
+    /// The transcript as JSON.
+    #[arg(long)]
+    json: bool,
     /// `If-Match` of the request.
     #[arg(long, value_name = "ETAG")]
     if_match: Option<String>,
@@ -40,7 +43,7 @@ pub struct ExplainArgs {
 
 /// Why there is no transcript.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("'{0}' is not a method and a path, such as 'GET /scim/v2/Users'")]
     Request(String),
     #[error("{}: {reason}", path.display())]
@@ -74,7 +77,12 @@ fn transcript(args: &ExplainArgs) -> Result<String, Failure> {
         ..line
     };
     let replies = args.replies.as_deref().map(replies).transpose()?.unwrap_or_default();
-    Ok(explain(&Arc::new(snapshot), &request, replies, Layout::Pretty).text)
+    let transcript = explain(&Arc::new(snapshot), &request, replies);
+    Ok(if args.json {
+        serde_json::to_string_pretty(&transcript).map_err(io::Error::from)? + "\n"
+    } else {
+        transcript.text(Layout::Pretty)
+    })
 }
 
 fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
@@ -87,7 +95,7 @@ fn replies(path: &Path) -> Result<Replies, Failure> {
     Replies::parse(&text(path, REPLIES_MAX_BYTES)?).map_err(unusable)
 }
 
-fn text(path: &Path, max: usize) -> Result<String, Failure> {
+pub(crate) fn text(path: &Path, max: usize) -> Result<String, Failure> {
     let not_text = |_| Failure::File { path: path.to_owned(), reason: "not UTF-8".to_owned() };
     String::from_utf8(read(path, max)?).map_err(not_text)
 }

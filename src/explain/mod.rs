@@ -7,8 +7,11 @@
 
 #[cfg(feature = "server")]
 pub mod cli;
+mod mask;
 mod page;
 mod replies;
+mod text;
+mod transcript;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +26,9 @@ use crate::route::{Matched, Outcome, RouteTable};
 
 use page::Page;
 
-pub use page::Layout;
 pub use replies::{Replies, RepliesError, ReplyEntry};
+pub use text::Layout;
+pub use transcript::{Call, End, Entry, Transcript};
 
 /// A SCIM request as a person writes it down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,41 +65,22 @@ impl Request {
     }
 }
 
-/// A transcript and how it ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// The transcript; every line ends with a line break.
-    pub text: String,
-    /// Its end.
-    pub end: End,
-}
-
-/// How a transcript ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The request is answered with this status.
-    Answered(u16),
-    /// The plan waits for a reply that was not given.
-    ReplyMissing,
-    /// The path belongs to the application; no plan is made.
-    PassedThrough,
-}
-
 /// Drives the plan of a request with canned replies.
-pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies, layout: Layout) -> Explanation {
-    let mut page = Page::new(layout, request);
+pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies) -> Transcript {
+    let mut page = Page::new(request);
     let matched = match route(snapshot, request.path_and_query().0) {
         Ok(matched) => matched,
-        Err((line, end)) => return page.without_plan(&line, end),
+        Err((line, end)) => return page.without_plan(line, end),
     };
     let context = context(snapshot, &matched);
     page.route(&context);
-    let mut plan = Plan::begin(context, scim_request(request, &matched));
+    let mut plan = Plan::begin_traced(context, scim_request(request, &matched));
     let mut outcomes = Vec::new();
     loop {
         match plan.next(outcomes) {
             Step::Calls { calls, parallel } => {
                 page.report(&plan.report());
+                page.trace(plan.trace());
                 match step(&mut page, &calls, parallel, &mut replies) {
                     Some(found) => outcomes = found,
                     None => return page.finish(End::ReplyMissing),
@@ -103,6 +88,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
             }
             Step::Reply(response) => {
                 page.report(&response.report);
+                page.trace(plan.trace());
                 page.answer(&response, &matched.endpoint);
                 page.unused(&replies);
                 return page.finish(End::Answered(response.status));
@@ -112,12 +98,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
 }
 
 /// Shows the calls of one step with their replies; `None` if one has none.
-fn step(
-    page: &mut Page<'_>,
-    calls: &[NativeCall],
-    parallel: usize,
-    replies: &mut Replies,
-) -> Option<Vec<NativeOutcome>> {
+fn step(page: &mut Page, calls: &[NativeCall], parallel: usize, replies: &mut Replies) -> Option<Vec<NativeOutcome>> {
     page.together(calls.len(), parallel);
     let found: Vec<Option<NativeOutcome>> = calls
         .iter()

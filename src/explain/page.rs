@@ -1,35 +1,23 @@
-//! The lines of a transcript.
-//!
-//! In: what happened, in order. Out: text. A line either begins with a word in the margin (`route`, `note`, `answer`)
-//! or with the number of a native call; what belongs to it is indented below.
-
-use std::fmt::Write as _;
+//! Gathers a transcript while a plan runs. In: calls, outcomes, reports, in order. Out: entries with everything secret
+//! hidden.
 
 use serde_json::Value;
 
-use crate::plan::{Context, NativeCall, NativeOutcome, Report, SECRET_MARKER, ScimResponse, allowed};
+use crate::plan::{Context, NativeCall, NativeOutcome, Report, ScimResponse, Trace, allowed};
 use crate::route::Endpoint;
 
-use super::{End, Explanation, Replies, Request};
-
-/// How the body of the answer is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// On one line.
-    Compact,
-    /// Over several lines.
-    Pretty,
-}
+use super::mask::Mask;
+use super::transcript::{Call, End, Entry, Transcript};
+use super::{Replies, Request};
 
 /// A transcript being written.
-pub(super) struct Page<'r> {
-    text: String,
-    layout: Layout,
-    request: &'r Request,
-    /// Passwords in the request, which the application is told and nobody else.
-    hidden: Vec<String>,
+pub(super) struct Page {
+    request: String,
+    entries: Vec<Entry>,
+    mask: Mask,
     calls: usize,
     shown: Shown,
+    used: Trace,
 }
 
 /// How much of the report has been written already.
@@ -40,25 +28,26 @@ struct Shown {
     unmapped: usize,
     unknown: usize,
     notes: usize,
+    changes: usize,
 }
 
-impl<'r> Page<'r> {
-    pub(super) fn new(layout: Layout, request: &'r Request) -> Self {
-        let hidden = serde_json::from_slice(&request.body).map(|body: Value| passwords(&body)).unwrap_or_default();
-        Self { text: String::new(), layout, request, hidden, calls: 0, shown: Shown::default() }
+impl Page {
+    pub(super) fn new(request: &Request) -> Self {
+        let mask = Mask::of_body(&request.body);
+        let request = format!("{} {}", request.method, mask.text(&request.target));
+        Self { request, entries: Vec::new(), mask, calls: 0, shown: Shown::default(), used: Trace::default() }
     }
 
     pub(super) fn route(&mut self, context: &Context) {
         let snapshot = &context.snapshot;
         let Some(route) = snapshot.routes.get(context.route) else { return };
         let backend = snapshot.backends.get(route.backend).map_or("none", |backend| &backend.name);
-        let mut line = format!("{}   backend {backend}", route.origin);
-        for (name, value) in snapshot.variables.iter().zip(&context.variables) {
-            if let Some(Value::String(value)) = value {
-                let _ = write!(line, "   {name}={value}");
-            }
-        }
-        self.margin("route", &line);
+        let variables = snapshot.variables.iter().zip(&context.variables).filter_map(|(name, value)| match value {
+            Some(Value::String(value)) => Some((name.to_string(), self.mask.text(value))),
+            _ => None,
+        });
+        let variables = variables.collect();
+        self.entries.push(Entry::Route { origin: route.origin.to_string(), backend: backend.to_owned(), variables });
     }
 
     /// What is new in the report since it was last shown.
@@ -68,23 +57,23 @@ impl<'r> Page<'r> {
             let known = self.shown.repairs.iter().position(|(shown, _)| *shown == name);
             let before = known.and_then(|index| self.shown.repairs.get(index)).map_or(0, |(_, count)| *count);
             if count > before {
-                let times = count - before;
-                self.margin("repair", &if times == 1 { name.to_owned() } else { format!("{name}   x{times}") });
+                self.entries.push(Entry::Repair { name: name.to_owned(), times: count - before });
                 self.shown.repairs.retain(|(shown, _)| *shown != name);
                 self.shown.repairs.push((name, count));
             }
         }
         for name in report.filter_repairs.iter().skip(self.shown.filter_repairs) {
-            self.margin("repair", &format!("filter: {name}"));
+            self.entries.push(Entry::Repair { name: format!("filter: {name}"), times: 1 });
         }
+        let ignored = |mask: &Mask, name: &str, reason| Entry::Ignored { name: mask.text(name), reason };
         for name in report.unmapped.iter().skip(self.shown.unmapped) {
-            self.margin("ignored", &format!("{name}   (not mapped)"));
+            self.entries.push(ignored(&self.mask, name, "not mapped"));
         }
         for name in report.unknown.iter().skip(self.shown.unknown) {
-            self.margin("ignored", &format!("{name}   (in no schema)"));
+            self.entries.push(ignored(&self.mask, name, "in no schema"));
         }
         for note in report.notes.iter().skip(self.shown.notes) {
-            self.margin("note", note);
+            self.entries.push(Entry::Note { text: self.mask.text(note) });
         }
         self.shown.filter_repairs = report.filter_repairs.len();
         self.shown.unmapped = report.unmapped.len();
@@ -92,169 +81,77 @@ impl<'r> Page<'r> {
         self.shown.notes = report.notes.len();
     }
 
+    /// What the plan has set out to change since it was last asked.
+    pub(super) fn trace(&mut self, trace: Trace) {
+        for what in trace.changes.iter().skip(self.shown.changes) {
+            self.entries.push(Entry::Change { what: self.mask.text(what) });
+        }
+        self.shown.changes = trace.changes.len();
+        self.used = trace;
+    }
+
     /// Marks calls that may be under way together.
     pub(super) fn together(&mut self, calls: usize, parallel: usize) {
         if calls > 1 {
-            let (first, last) = (self.calls + 1, self.calls + calls);
-            let how = match parallel {
-                1 => "one after the other".to_owned(),
-                parallel if parallel >= calls => "together".to_owned(),
-                parallel => format!("{parallel} at a time"),
-            };
-            let _ = writeln!(self.text, "{first}-{last}  {how}");
+            self.entries.push(Entry::Together { first: self.calls + 1, last: self.calls + calls, parallel });
         }
     }
 
     pub(super) fn call(&mut self, call: &NativeCall, outcome: Option<&NativeOutcome>) {
         self.calls += 1;
-        let origin = format!("{} {}, {}", call.resource, call.slot.as_str(), call.origin);
-        let line = format!("{}  {} {}", self.calls, call.method, self.masked_text(&call.target));
-        let _ = writeln!(self.text, "{line:<55} {origin}");
-        for (name, value) in &call.headers {
-            let value = self.masked_text(value);
-            let _ = writeln!(self.text, "   {name}: {value}");
-        }
-        if let Some(body) = &call.body {
-            let _ = writeln!(self.text, "   {}", self.masked(body));
-        }
-        let said = match outcome {
-            Some(NativeOutcome::Reply(reply)) if reply.unreadable => format!("{}   (not JSON)", reply.status),
-            Some(NativeOutcome::Reply(reply)) => reply.status.to_string(),
-            Some(NativeOutcome::Failed(failure)) => failure.as_str().to_owned(),
-            None => "?".to_owned(),
-        };
-        let _ = writeln!(self.text, "   <- {said}");
+        let headers = call.headers.iter().map(|(name, value)| (name.to_string(), self.mask.text(value)));
+        let reply = outcome.map(|outcome| match outcome {
+            NativeOutcome::Reply(reply) if reply.unreadable => format!("{}   (not JSON)", reply.status),
+            NativeOutcome::Reply(reply) => reply.status.to_string(),
+            NativeOutcome::Failed(failure) => failure.as_str().to_owned(),
+        });
+        self.entries.push(Entry::Call(Box::new(Call {
+            number: self.calls,
+            method: call.method.to_string(),
+            target: self.mask.text(&call.target),
+            headers: headers.collect(),
+            body: call.body.as_ref().map(|body| self.mask.value(body)),
+            resource: call.resource.to_string(),
+            slot: call.slot.as_str(),
+            origin: call.origin.to_string(),
+            reply,
+        })));
     }
 
-    /// Says which replies the plan waits for, in the form in which they can be given.
+    /// Says which replies the plan waits for.
     pub(super) fn missing(&mut self, calls: &[&NativeCall]) {
-        if calls.is_empty() {
-            return;
-        }
-        self.margin("stopped", "what follows depends on the reply of the application; add it to the replies:");
-        for call in calls {
-            let line = Value::from(format!("{} {}", call.method, self.masked_text(&call.target)));
-            let _ = writeln!(self.text, "\n[[reply]]\ncall = {line}\nstatus = 200\nbody = '{{}}'");
+        if !calls.is_empty() {
+            let line = |call: &&NativeCall| format!("{} {}", call.method, self.mask.text(&call.target));
+            let calls = calls.iter().map(line).collect();
+            self.entries.push(Entry::Stopped { calls });
         }
     }
 
     pub(super) fn answer(&mut self, response: &ScimResponse, endpoint: &Endpoint) {
-        self.margin("answer", &response.status.to_string());
-        if response.status == 405 {
-            self.below(&format!("Allow: {}", allowed(endpoint)));
-        }
-        for (name, value) in &response.headers {
-            // `meta` shows the others.
-            if response.body.is_none() || *name == "Retry-After" {
-                self.below(&format!("{name}: {value}"));
-            }
-        }
-        if let Some(body) = &response.body {
-            let body = self.masked(body);
-            match self.layout {
-                Layout::Compact => self.below(&body.to_string()),
-                Layout::Pretty => {
-                    let text = format!("{body:#}");
-                    text.lines().for_each(|line| self.below(line));
-                }
-            }
-        }
+        let allow = (response.status == 405).then(|| ("Allow".to_owned(), allowed(endpoint).to_owned()));
+        // `meta` shows the others.
+        let worth = response.headers.iter().filter(|(name, _)| response.body.is_none() || *name == "Retry-After");
+        let headers = worth.map(|(name, value)| ((*name).to_owned(), self.mask.text(value)));
+        let headers = allow.into_iter().chain(headers).collect();
+        let body = response.body.as_ref().map(|body| self.mask.value(body));
+        self.entries.push(Entry::Answer { status: response.status, headers, body });
     }
 
     /// Replies that nothing asked for.
     pub(super) fn unused(&mut self, replies: &Replies) {
-        for call in replies.unused() {
-            self.margin("unused", call);
-        }
+        self.entries.extend(replies.unused().map(|call| Entry::Unused { call: self.mask.text(call) }));
     }
 
     /// A request that never becomes a plan.
-    pub(super) fn without_plan(mut self, route: &str, end: End) -> Explanation {
-        self.margin("route", route);
+    pub(super) fn without_plan(mut self, reason: String, end: End) -> Transcript {
+        self.entries.push(Entry::NoRoute { reason });
         if let End::Answered(status) = end {
-            self.margin("answer", &status.to_string());
+            self.entries.push(Entry::Answer { status, headers: Vec::new(), body: None });
         }
         self.finish(end)
     }
 
-    pub(super) fn finish(self, end: End) -> Explanation {
-        let first = format!("{} {}\n", self.request.method, self.masked_text(&self.request.target));
-        Explanation { text: first + &self.text, end }
-    }
-
-    fn margin(&mut self, word: &str, line: &str) {
-        let line = self.masked_text(line);
-        let _ = writeln!(self.text, "{word:<8} {line}");
-    }
-
-    fn below(&mut self, line: &str) {
-        let _ = writeln!(self.text, "         {line}");
-    }
-
-    /// A body with secrets and passwords as `***`. Its depth was bounded when it was parsed or built.
-    fn masked(&self, value: &Value) -> Value {
-        match value {
-            Value::Object(fields) if fields.contains_key(SECRET_MARKER) => Value::from(MASK),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(key, field)| (key.clone(), self.masked(field)))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-            Value::Array(items) => items.iter().map(|item| self.masked(item)).collect(),
-            Value::String(text) if self.hidden.contains(text) => Value::from(MASK),
-            Value::String(text) => Value::from(self.masked_text(text)),
-            other => other.clone(),
-        }
-    }
-
-    /// Text in which no password stands. A very short one is only hidden where it is a value of its own: letters of
-    /// it are everywhere.
-    fn masked_text(&self, text: &str) -> String {
-        let long = self.hidden.iter().filter(|hidden| hidden.len() >= HIDDEN_INSIDE_MIN);
-        long.fold(text.to_owned(), |text, hidden| text.replace(hidden.as_str(), MASK))
+    pub(super) fn finish(self, end: End) -> Transcript {
+        Transcript { request: self.request, entries: self.entries, end, used: self.used }
     }
 }
-
-/// Every password in a request body: by key, or as the value of an operation on `password`.
-fn passwords(value: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    gather(value, &mut found);
-    // The longest first, so that one which is part of another leaves nothing of it behind.
-    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    found
-}
-
-fn gather(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(item, found)),
-        Value::Object(fields) => {
-            let about_password = fields
-                .iter()
-                .any(|(key, value)| key.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_password));
-            for (key, field) in fields {
-                if is_password(key) || (about_password && key.eq_ignore_ascii_case("value")) {
-                    texts(field, found);
-                }
-                gather(field, found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// `password`, also behind the URN of its schema.
-fn is_password(name: &str) -> bool {
-    name.rsplit(':').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("password"))
-}
-
-fn texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) if !text.is_empty() => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| texts(field, found)),
-        _ => {}
-    }
-}
-
-const MASK: &str = "***";
-const HIDDEN_INSIDE_MIN: usize = 4;

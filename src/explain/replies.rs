@@ -47,6 +47,20 @@ struct File {
     reply: Vec<ReplyEntry>,
 }
 
+impl ReplyEntry {
+    /// 200 without a body, once, for one call.
+    pub fn to(call: String) -> Self {
+        Self {
+            call: Some(call),
+            status: ok(),
+            headers: BTreeMap::new(),
+            body: String::new(),
+            failed: None,
+            times: once(),
+        }
+    }
+}
+
 /// What is wrong with a list of replies.
 #[derive(Debug, thiserror::Error)]
 pub enum RepliesError {

@@ -7,16 +7,14 @@
 use std::ops::Range;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr as Tree, IdedExpr, LiteralValue, MapExpr, SelectExpr, operators};
-use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
+
+use crate::pattern;
 
 use super::functions::{self, Entry, Form, Kind};
 use super::node::{Arithmetic, Comparison, Loop, LoopAction, Node, Pattern, PatternAction};
 use super::parse::Parsed;
 use super::{Env, ExprError, LOOPS_MAX, Scope, eval};
-
-/// The memory one compiled pattern may take.
-const PATTERN_MAX_BYTES: usize = 1024 * 1024;
 
 /// Resolves `parsed` with the names of `scope`.
 pub(super) fn check(parsed: &Parsed<'_>, scope: &Scope) -> Result<Node, Vec<ExprError>> {
@@ -231,25 +229,41 @@ impl Checker<'_> {
                 let args = args.iter().map(|arg| self.node(arg));
                 Node::Call(function, [receiver].into_iter().chain(args).collect())
             }
-            (Kind::Matches, [pattern]) => self.pattern(receiver, pattern, PatternAction::Matches),
-            (Kind::Strip, [pattern]) => self.pattern(receiver, pattern, PatternAction::Strip),
+            (Kind::Matches, [pattern]) => {
+                let found = self.pattern(pattern, |patterns, text| patterns.search_pattern(text));
+                applied(receiver, found.map(PatternAction::Matches))
+            }
+            (Kind::Strip, [pattern]) => {
+                let found = self.pattern(pattern, pattern::Shared::search);
+                applied(receiver, found.map(PatternAction::Strip))
+            }
             (Kind::ReplaceRe, [pattern, replacement]) => {
+                let found = self.pattern(pattern, pattern::Shared::search);
                 let replacement = self.node(replacement);
-                self.pattern(receiver, pattern, PatternAction::Replace(replacement))
+                applied(receiver, found.map(|regex| PatternAction::Replace(regex, replacement)))
             }
             (_, [variable, args @ ..]) => self.each(entry, called, receiver, variable, args),
             _ => self.wrong_arity(entry, called, args.len()),
         }
     }
 
-    fn pattern(&mut self, receiver: Node, pattern: &IdedExpr, action: PatternAction) -> Node {
+    /// A pattern is a literal, so that it is compiled here and not while serving.
+    fn pattern<P>(
+        &mut self,
+        pattern: &IdedExpr,
+        compile: impl FnOnce(&pattern::Shared, &str) -> Result<P, String>,
+    ) -> Option<P> {
         let span = self.parsed.extent(pattern);
         let Tree::Literal(LiteralValue::String(text)) = &pattern.expr else {
-            return self.refuse(span, "the pattern must be a literal text".into(), None);
+            self.refuse(span, "the pattern must be a literal text".into(), None);
+            return None;
         };
-        match compiled(text.inner()) {
-            Ok(regex) => Node::Pattern(Box::new(Pattern { receiver, regex, action })),
-            Err(message) => self.refuse(span, format!("the pattern is not valid: {message}"), None),
+        match compile(&self.scope.patterns, text.inner()) {
+            Ok(compiled) => Some(compiled),
+            Err(message) => {
+                self.refuse(span, format!("the pattern is not valid: {message}"), None);
+                None
+            }
         }
     }
 
@@ -285,6 +299,14 @@ impl Checker<'_> {
     }
 }
 
+/// A faulty pattern was reported, and leaves a literal behind.
+fn applied(receiver: Node, action: Option<PatternAction>) -> Node {
+    match action {
+        Some(action) => Node::Pattern(Box::new(Pattern { receiver, action })),
+        None => Node::Literal(Value::Null),
+    }
+}
+
 /// Computes a node whose parts are all literals. One that fails is kept: it may stand where it is never needed.
 fn folded(node: Node) -> Node {
     if !node.is_constant() {
@@ -292,18 +314,6 @@ fn folded(node: Node) -> Node {
     }
     let value = eval::run(&node, &Env::default()).ok().map(std::borrow::Cow::into_owned);
     value.map_or(node, Node::Literal)
-}
-
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".into(),
-        // The library draws the pattern and a marker over several lines; the last one says what is wrong.
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        }
-    })
 }
 
 enum Binary {

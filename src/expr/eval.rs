@@ -183,9 +183,9 @@ fn contains(item: &Value, container: &Value, context: &Context<'_, '_>) -> Resul
 fn match_pattern<'v>(pattern: &'v Pattern, context: &Context<'v, '_>) -> Result<Val<'v>, EvalError> {
     let receiver = eval(&pattern.receiver, context)?;
     let (operation, replacement) = match &pattern.action {
-        PatternAction::Matches => ("matches", None),
-        PatternAction::Strip => ("strip", None),
-        PatternAction::Replace(node) => ("replaceRe", Some((node, eval(node, context)?))),
+        PatternAction::Matches(_) => ("matches", None),
+        PatternAction::Strip(_) => ("strip", None),
+        PatternAction::Replace(_, node) => ("replaceRe", Some((node, eval(node, context)?))),
     };
     let text = match &*receiver {
         Value::Null => return Ok(NULL),
@@ -193,18 +193,16 @@ fn match_pattern<'v>(pattern: &'v Pattern, context: &Context<'v, '_>) -> Result<
         other => return Err(mistyped(operation, other)),
     };
     library::spend_text(text, context)?;
-    match replacement {
-        None if operation == "matches" => Ok(truth(pattern.regex.is_match(text))),
-        None if !pattern.regex.is_match(text) => Ok(receiver),
-        None => replaced(pattern, text, |_, _| Ok(())),
-        Some((_, value)) if value.is_null() => Ok(NULL),
-        Some((node, value)) => {
+    match (&pattern.action, replacement) {
+        (PatternAction::Matches(pattern), _) => Ok(truth(pattern.is_match(text))),
+        (PatternAction::Strip(regex), _) if regex.is_match(text) => replaced(regex, text, |_, _| Ok(())),
+        (PatternAction::Replace(regex, _), Some((node, value))) if !value.is_null() => {
             let Value::String(with) = &*value else {
                 return Err(mistyped(operation, &value));
             };
             // `$1` is a group only in a literal: a value from a document is never read as a pattern of any kind.
             let expand = matches!(node, Node::Literal(_)) && with.contains('$');
-            replaced(pattern, text, |captures, built| {
+            replaced(regex, text, |captures, built| {
                 if !expand {
                     return built.push(with);
                 }
@@ -213,18 +211,20 @@ fn match_pattern<'v>(pattern: &'v Pattern, context: &Context<'v, '_>) -> Result<
                 built.push(&expanded)
             })
         }
+        (PatternAction::Replace(..), _) => Ok(NULL),
+        (PatternAction::Strip(_), _) => Ok(receiver),
     }
 }
 
 /// `text` with each match written by `write`.
 fn replaced<'v>(
-    pattern: &Pattern,
+    regex: &regex::Regex,
     text: &str,
     write: impl Fn(&regex::Captures<'_>, &mut TextBuilder) -> Result<(), EvalError>,
 ) -> Result<Val<'v>, EvalError> {
     let mut built = TextBuilder::default();
     let mut end = 0;
-    for captures in pattern.regex.captures_iter(text) {
+    for captures in regex.captures_iter(text) {
         let Some(found) = captures.get(0) else {
             continue;
         };

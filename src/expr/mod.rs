@@ -44,6 +44,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::pattern::{Shared, note_compilation};
+
 use node::Node;
 pub use template::{Encode, TEMPLATE_MAX_BYTES, Template};
 
@@ -83,6 +85,7 @@ impl Expr {
     /// All mistakes found, in the order of the source. A text that is not CEL gives its first mistake only, because the
     /// ones behind it are seldom real.
     pub fn compile(source: &str, scope: &Scope) -> Result<Self, Vec<ExprError>> {
+        note_compilation();
         let parsed = parse::parse(source).map_err(|error| vec![error])?;
         let root = check::check(&parsed, scope)?;
         let reads = node::reads(&root);
@@ -188,7 +191,11 @@ pub enum Name {
 
 /// The names a slot may use.
 #[derive(Clone, Default, Debug)]
-pub struct Scope(BTreeMap<Box<str>, Name>);
+pub struct Scope {
+    names: BTreeMap<Box<str>, Name>,
+    /// Where the patterns of its expressions are compiled.
+    patterns: Shared,
+}
 
 impl Scope {
     /// A scope without names.
@@ -203,18 +210,25 @@ impl Scope {
         self
     }
 
+    /// This scope, with patterns compiled once for all who share them.
+    #[must_use]
+    pub fn sharing(mut self, patterns: &Shared) -> Self {
+        self.patterns = patterns.clone();
+        self
+    }
+
     /// Adds a name; a later one of the same text wins.
     pub fn insert(&mut self, text: &str, name: Name) {
-        self.0.insert(text.into(), name);
+        self.names.insert(text.into(), name);
     }
 
     /// The texts of all names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(AsRef::as_ref)
+        self.names.keys().map(AsRef::as_ref)
     }
 
     fn resolve(&self, text: &str) -> Option<Name> {
-        self.0.get(text).copied()
+        self.names.get(text).copied()
     }
 }
 

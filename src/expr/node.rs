@@ -6,6 +6,8 @@
 use regex::Regex;
 use serde_json::Value;
 
+use crate::pattern;
+
 use super::Name;
 use super::functions::Function;
 
@@ -65,18 +67,17 @@ pub(super) enum Arithmetic {
 #[derive(Debug)]
 pub(super) struct Pattern {
     pub(super) receiver: Node,
-    pub(super) regex: Regex,
     pub(super) action: PatternAction,
 }
 
 #[derive(Debug)]
 pub(super) enum PatternAction {
     /// `matches(pattern)`.
-    Matches,
+    Matches(pattern::Pattern),
     /// `strip(pattern)`.
-    Strip,
+    Strip(Regex),
     /// `replaceRe(pattern, replacement)`.
-    Replace(Node),
+    Replace(Regex, Node),
 }
 
 /// A macro over the elements of a list, or the keys of a map.
@@ -118,7 +119,7 @@ impl Node {
             Node::Map(entries) => entries.iter().flatten().for_each(visit),
             Node::Pattern(pattern) => {
                 visit(&pattern.receiver);
-                if let PatternAction::Replace(replacement) = &pattern.action {
+                if let PatternAction::Replace(_, replacement) = &pattern.action {
                     visit(replacement);
                 }
             }

@@ -15,6 +15,8 @@ use std::ops::Range;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::pattern::note_compilation;
+
 use super::build::TextBuilder;
 use super::operators::{number_text, type_name};
 use super::scan::{Kind, pieces};
@@ -60,6 +62,7 @@ impl Template {
     ///
     /// All mistakes of all placeholders, or the first misplaced brace.
     pub fn compile(source: &str, scope: &Scope) -> Result<Self, Vec<ExprError>> {
+        note_compilation();
         let mut parts = Vec::new();
         let mut errors = Vec::new();
         for piece in split(source).map_err(|error| vec![error])? {

@@ -3,18 +3,24 @@
 //! In: a SCIM value ([`Codec::encode`]) or a native one ([`Codec::decode`]). Out: the other, or a refusal that names
 //! what was expected and never the value. Which codecs an attribute may have is decided by `config`.
 
+mod phone;
+mod rewrite;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 
 use std::sync::Arc;
 
 use serde_json::Value;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::scim::AttributeType;
 
+pub use rewrite::{Rewrite, RewriteError};
 pub use table::ValueMap;
+pub use time::TimeFormat;
 
 /// One invertible (or honestly not invertible) conversion.
 ///
@@ -28,6 +34,15 @@ pub enum Codec {
     Upper,
     /// No white space around the native text.
     Trim,
+    /// Natively in Unicode's composed form (NFC).
+    Nfc,
+    /// A telephone number, natively in the form of E.164.
+    Phone {
+        /// Calling code of numbers without one.
+        country: Option<Arc<str>>,
+    },
+    /// Natively the part that a group matches.
+    Regex(Arc<Rewrite>),
     /// SCIM text, native whole number.
     Int,
     /// SCIM text, native number.
@@ -71,7 +86,7 @@ pub enum Codec {
 }
 
 /// Native forms of a point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DateTimeFormat {
     /// RFC 3339 text.
     Rfc3339,
@@ -79,6 +94,8 @@ pub enum DateTimeFormat {
     Epoch,
     /// Milliseconds since 1970.
     EpochMillis,
+    /// A format of the author's.
+    Text(Arc<TimeFormat>),
 }
 
 /// How lawful a codec is, from best to worst: the class of a chain is that of its worst link.
@@ -139,6 +156,9 @@ impl Codec {
             Self::Lower => Ok(Value::from(text::string(value)?.to_lowercase())),
             Self::Upper => Ok(Value::from(text::string(value)?.to_uppercase())),
             Self::Trim => Ok(Value::from(text::string(value)?.trim())),
+            Self::Nfc => Ok(nfc(text::string(value)?)),
+            Self::Phone { country } => phone::to_e164(text::string(value)?, country.as_deref()).map(Value::from),
+            Self::Regex(rewrite) => rewrite.encode(value),
             Self::Int => text::integer(value),
             Self::Float => text::float(value),
             Self::Text(_) => text::to_text(value),
@@ -150,7 +170,7 @@ impl Codec {
             Self::Map(map) => map.encode(value),
             Self::Prefix(prefix) => Ok(Value::from(format!("{prefix}{}", text::string(value)?))),
             Self::Suffix(suffix) => Ok(Value::from(format!("{}{suffix}", text::string(value)?))),
-            Self::DateTime(format) => text::to_native_time(*format, value),
+            Self::DateTime(format) => text::to_native_time(format, value),
             Self::B64 => text::to_base64(value),
             Self::Locale(separator) => text::exchange(value, "-", separator),
             Self::Wrap(key) => Ok(text::object(key, value)),
@@ -164,7 +184,10 @@ impl Codec {
 
     fn decode_one(&self, value: &Value) -> Result<Value, CodecError> {
         match self {
-            Self::Lower | Self::Upper | Self::Trim | Self::Truncate(_) => text::string(value).map(Value::from),
+            Self::Lower | Self::Upper | Self::Trim | Self::Nfc | Self::Phone { .. } | Self::Truncate(_) => {
+                text::string(value).map(Value::from)
+            }
+            Self::Regex(rewrite) => rewrite.decode(value),
             Self::Int => match value {
                 Value::Number(number) if !number.is_f64() => Ok(Value::from(number.to_string())),
                 _ => Err(CodecError::wanted("a whole number")),
@@ -188,7 +211,7 @@ impl Codec {
                 .strip_suffix(&**suffix)
                 .map(Value::from)
                 .ok_or_else(|| CodecError::wanted(format!("a text that ends in `{suffix}`"))),
-            Self::DateTime(format) => text::from_native_time(*format, value),
+            Self::DateTime(format) => text::from_native_time(format, value),
             Self::B64 => text::from_base64(value),
             Self::Locale(separator) => text::exchange(value, separator, "-"),
             Self::Wrap(key) => text::field(key, value),
@@ -203,9 +226,14 @@ impl Codec {
         match self {
             Self::Bool { .. } | Self::Json | Self::Wrap(_) | Self::B64 => Law::Iso,
             Self::Map(map) => map.class(),
-            Self::Text(AttributeType::String) | Self::Lower | Self::Upper | Self::Trim | Self::DateTime(_) => {
-                Law::Canon
-            }
+            Self::DateTime(DateTimeFormat::Text(format)) => format.class(),
+            Self::Text(AttributeType::String)
+            | Self::Lower
+            | Self::Upper
+            | Self::Trim
+            | Self::Nfc
+            | Self::Phone { .. }
+            | Self::DateTime(_) => Law::Canon,
             Self::Segment { .. } | Self::Truncate(_) | Self::Unwrap(_) => Law::Lossy,
             Self::Text(_)
             | Self::Int
@@ -213,6 +241,7 @@ impl Codec {
             | Self::Prefix(_)
             | Self::Suffix(_)
             | Self::Locale(_)
+            | Self::Regex(_)
             | Self::Join(_) => Law::Partial,
         }
     }
@@ -228,6 +257,9 @@ impl Codec {
             Self::Lower => "lower",
             Self::Upper => "upper",
             Self::Trim => "trim",
+            Self::Nfc => "nfc",
+            Self::Phone { .. } => "phone",
+            Self::Regex(_) => "regex",
             Self::Int => "int",
             Self::Float => "float",
             Self::Text(_) => "string",
@@ -251,6 +283,11 @@ impl CodecError {
     fn wanted(wanted: impl Into<String>) -> Self {
         Self { wanted: wanted.into() }
     }
+}
+
+/// Text that is composed already is passed on.
+fn nfc(text: &str) -> Value {
+    if is_nfc(text) { Value::from(text) } else { Value::from(text.nfc().collect::<String>()) }
 }
 
 /// The class of a chain.

@@ -14,9 +14,8 @@ pub mod to_native;
 use std::fmt;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::expr::{Expr, Template};
+use crate::pattern::Pattern;
 use crate::scim::ResourceType;
 
 pub use call::{
@@ -95,7 +94,7 @@ pub struct IdRule {
     /// Whether the key follows a rename.
     pub mutable: IdMutability,
     /// What a key looks like, anchored; a SCIM id that does not match is 404 without a native call.
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Pattern>,
 }
 
 /// Native type of a key.

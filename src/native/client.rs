@@ -10,22 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::forward::Forwarded;
 use super::request::{Envelope, Unsendable};
-use super::{reply, request, retry};
+use super::transport::{Transport, TransportOptions};
+use super::{request, retry};
 use crate::auth::AuthKind;
 use crate::config::secret::Secret;
 use crate::config::{Backend, Limits, OutboundAuth, ResolvedSecrets, Snapshot};
-use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
+use crate::plan::{NativeCall, NativeFailure, NativeOutcome};
 
 /// Sends native calls to the backends of one snapshot.
 #[derive(Debug)]
@@ -33,7 +29,6 @@ pub struct NativeClient {
     upstreams: Vec<Upstream>,
     /// Secrets that bodies may hold.
     body_secrets: ResolvedSecrets,
-    reply_max_bytes: usize,
 }
 
 /// What all calls of one SCIM request share.
@@ -108,7 +103,7 @@ impl NativeClient {
             backends.iter().map(|backend| Upstream::new(backend, secrets, limits)).collect::<Result<_, _>>()?;
         let mut body_secrets: BTreeMap<usize, Secret> = secrets.clone();
         body_secrets.retain(|index, _| !never_in_bodies.contains(index));
-        Ok(Self { upstreams, body_secrets, reply_max_bytes: limits.reply_max_bytes })
+        Ok(Self { upstreams, body_secrets })
     }
 
     /// Carries out one call. It ends by the deadline of the context, with [`NativeFailure::Timeout`] at the latest.
@@ -150,7 +145,7 @@ impl NativeClient {
                 return (NativeOutcome::Failed(NativeFailure::Timeout), attempts);
             }
             attempts += 1;
-            let outcome = self.attempt(upstream, request.clone(), deadline).await;
+            let outcome = Self::attempt(upstream, request.clone(), deadline).await;
             drop(permit);
             let Some(pause) = retry::pause(call, &outcome, attempts, retry::jitter()) else {
                 return (outcome, attempts);
@@ -163,18 +158,9 @@ impl NativeClient {
         }
     }
 
-    async fn attempt(&self, upstream: &Upstream, request: Request<Full<Bytes>>, deadline: Instant) -> NativeOutcome {
+    async fn attempt(upstream: &Upstream, request: Request<Full<Bytes>>, deadline: Instant) -> NativeOutcome {
         let until = deadline.min(Instant::now() + upstream.timeout);
-        let exchange = async {
-            let response = upstream.http.request(request).await.map_err(|error| {
-                tracing::debug!(backend = %upstream.name, cause = &error as &dyn std::error::Error, "native call failed");
-                if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
-            })?;
-            let (head, body) = response.into_parts();
-            let body = read_limited(body, self.reply_max_bytes).await?;
-            Ok::<NativeReply, NativeFailure>(reply::read(&head, &body))
-        };
-        match timeout_at(until, exchange).await {
+        match timeout_at(until, upstream.transport.exchange(request)).await {
             Ok(Ok(reply)) => NativeOutcome::Reply(reply),
             Ok(Err(failure)) => NativeOutcome::Failed(failure),
             Err(_) => NativeOutcome::Failed(NativeFailure::Timeout),
@@ -186,7 +172,7 @@ impl NativeClient {
 #[derive(Debug)]
 struct Upstream {
     name: Arc<str>,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    transport: Transport,
     /// One permit per call under way.
     gate: Semaphore,
     /// Time per attempt.
@@ -196,54 +182,22 @@ struct Upstream {
 
 impl Upstream {
     fn new(backend: &Backend, secrets: &ResolvedSecrets, limits: &Limits) -> Result<Self, NativeClientError> {
-        let connector = connector(backend.url.tls, limits.upstream_connect_timeout)
-            .map_err(|source| NativeClientError::NoRoots { backend: Arc::clone(&backend.name), source })?;
         let concurrency = backend.concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        let http = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(concurrency)
-            .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
-            .build(connector);
+        let transport = Transport::new(TransportOptions {
+            name: Arc::clone(&backend.name),
+            tls: backend.url.tls,
+            connect_timeout: limits.upstream_connect_timeout,
+            idle_max: concurrency,
+            reply_max_bytes: limits.reply_max_bytes,
+        })
+        .map_err(|source| NativeClientError::NoRoots { backend: Arc::clone(&backend.name), source })?;
         Ok(Self {
             name: Arc::clone(&backend.name),
-            http,
+            transport,
             gate: Semaphore::new(concurrency),
             timeout: backend.timeout,
             envelope: Envelope::new(backend, secrets)?,
         })
-    }
-}
-
-fn connector(tls: bool, connect_timeout: Duration) -> io::Result<HttpsConnector<HttpConnector>> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect_timeout));
-    let provider = rustls::crypto::ring::default_provider();
-    if tls {
-        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        return Ok(builder.https_only().enable_all_versions().wrap_connector(tcp));
-    }
-    // A connector that trusts nobody: for a plain backend no certificate is ever read.
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp))
-}
-
-async fn read_limited(body: Incoming, max_bytes: usize) -> Result<Bytes, NativeFailure> {
-    // An honest Content-Length saves reading what would be thrown away.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max_bytes) {
-        return Err(NativeFailure::TooLarge);
-    }
-    match Limited::new(body, max_bytes).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(NativeFailure::TooLarge),
-        Err(_) => Err(NativeFailure::Interrupted),
     }
 }
 
@@ -261,11 +215,3 @@ fn credential_secrets(snapshot: &Snapshot) -> Vec<usize> {
     });
     inbound.chain(outbound).copied().collect()
 }
-
-/// How long an idle connection is kept. Below the five seconds after which common application servers close theirs:
-/// a POST that meets a closing connection has an unknown outcome and may not be repeated.
-const IDLE_MAX: Duration = Duration::from_secs(4);
-
-/// Bytes of a reply's status line and headers. The HTTP library looks at the limit between reads, so that a head may
-/// exceed it by what one read brings.
-pub(super) const REPLY_HEAD_MAX_BYTES: usize = 64 * 1024;

@@ -15,6 +15,7 @@ mod reply;
 mod request;
 mod resolver;
 mod retry;
+mod transport;
 
 #[cfg(test)]
 mod tests;

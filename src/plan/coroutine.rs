@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::trace::Trace;
 
 /// What passes between the plan and its driver.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Exchange {
     answered: Option<Vec<NativeOutcome>>,
     calls_made: usize,
     report: Report,
+    /// Filled only if somebody asked for it.
+    trace: Option<Box<Trace>>,
 }
 
 /// The plan's side of the exchange.
@@ -72,6 +75,17 @@ impl Native {
     /// Changes the report of this request.
     pub(super) fn report<T>(&self, change: impl FnOnce(&mut Report) -> T) -> T {
         change(&mut self.lock().report)
+    }
+
+    /// Adds to the trace, if there is one.
+    pub(super) fn trace(&self, add: impl FnOnce(&mut Trace)) {
+        if let Some(trace) = &mut self.lock().trace {
+            add(trace);
+        }
+    }
+
+    pub(super) fn start_trace(&self) {
+        self.lock().trace = Some(Box::default());
     }
 
     fn lock(&self) -> MutexGuard<'_, Exchange> {
@@ -133,6 +147,15 @@ impl<T> Coroutine<T> {
                 Resumed::Calls(calls, parallel)
             }
         }
+    }
+
+    pub(super) fn start_trace(&self) {
+        self.native.start_trace();
+    }
+
+    /// A copy of the trace gathered so far; empty if none was asked for.
+    pub(super) fn trace(&self) -> Trace {
+        self.native.lock().trace.as_deref().cloned().unwrap_or_default()
     }
 
     /// A copy of the report gathered so far.

@@ -110,6 +110,7 @@ async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<V
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
+    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
     with_key(run, call, derived.as_ref(), &mut document);
     let rows = Rows { mapped: Some(&document), changed: Some(&document) };
     let reply = match run.verdict(call, &env, rows).await? {

@@ -82,6 +82,7 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
         return Standing::Accepted;
     }
     let rule = run.backend.errors.iter().find(|rule| applies(run, call, rule, reply) && conditions.holds(&rule.when));
+    run.native.trace(|trace| rule.iter().for_each(|rule| trace.rule(&rule.origin)));
     Standing::Failed(match rule {
         Some(rule) => by_rule(run, rule, reply, &conditions),
         None => builtin(run, reply),

@@ -182,12 +182,13 @@ impl Target<'_> {
         if have == want {
             return Ok(false);
         }
+        let add: Vec<String> = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
+        let remove: Vec<String> = current.iter().filter(|value| !want.contains(value)).cloned().collect();
         if let Some(set) = &self.members.set {
+            self.run.native.trace(|trace| trace.members(&add, &remove));
             self.send_set(set, &wanted).await?;
             return Ok(true);
         }
-        let add = wanted.iter().filter(|value| !have.contains(value)).cloned().collect();
-        let remove = current.iter().filter(|value| !want.contains(value)).cloned().collect();
         self.send_deltas(add, remove).await?;
         Ok(true)
     }
@@ -203,6 +204,7 @@ impl Target<'_> {
 
     /// Adds before removals, so that a group is never emptier than both its old and its new state.
     async fn send_deltas(&self, add: Vec<String>, remove: Vec<String>) -> Result<(), ScimError> {
+        self.run.native.trace(|trace| trace.members(&add, &remove));
         let mut failures = Failures::default();
         if let (Some(call), false) = (&self.members.add, add.is_empty()) {
             self.deliver(call, add, true, &mut failures).await?;

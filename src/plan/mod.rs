@@ -22,6 +22,7 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod trace;
 mod update;
 
 use std::future::Future;
@@ -37,6 +38,7 @@ use crate::route::Endpoint;
 use crate::scim::ScimError;
 
 pub use render::SECRET_MARKER;
+pub use trace::{RowsUsed, Trace};
 
 use coroutine::{Coroutine, Native, Resumed};
 use run::Run;
@@ -88,6 +90,18 @@ impl Plan {
         let native = Native::new(context.snapshot.limits.calls_max);
         let handle = native.clone();
         Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
+    }
+
+    /// As [`Plan::begin`], gathering a [`Trace`] on the way.
+    pub fn begin_traced(context: Context, request: ScimRequest) -> Self {
+        let plan = Self::begin(context, request);
+        plan.coroutine.start_trace();
+        plan
+    }
+
+    /// What a traced plan has used and changed so far.
+    pub fn trace(&self) -> Trace {
+        self.coroutine.trace()
     }
 
     /// Takes the outcomes of the calls asked for last (none at first) and says what is next.

@@ -284,6 +284,7 @@ async fn ask(run: &Run<'_>, plan: &FilterPlan, comparison: Comparison) -> Result
         return Ok(Vec::new());
     };
     let env = Env { value: Some(&value), ..run.env() };
+    run.native.trace(|trace| trace.rule(&plan.origin));
     match &plan.how {
         FilterCall::Get { key } => {
             let key = match key {

@@ -186,6 +186,7 @@ pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
         run.note(format!("{row}: left out of {}: {}", object.id, fault.reason));
     }
     resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
+    run.native.trace(|trace| trace.read(run.mapping, &resource));
     resource
 }
 

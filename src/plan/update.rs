@@ -280,6 +280,7 @@ pub(super) async fn send(
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);
     let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
+    run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
     let mut rules = Vec::new();
     let mut rest = changed;
@@ -334,6 +335,10 @@ async fn by_rule(
     env: &Env<'_>,
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rule.rows, state, native, to_native::Purpose::Update, env)?;
+    run.native.trace(|trace| {
+        trace.written(run.mapping, rule.rows);
+        trace.rule(&rule.origin);
+    });
     let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
     let reply = run.call(&rule.call, env, rows).await?;
     Ok(shown(run, &rule.call, reply, env))
@@ -347,6 +352,7 @@ async fn ordinary(
     env: &Env<'_>,
 ) -> Result<Option<Object>, ScimError> {
     let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
+    run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(update) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
             return Err(ScimError::invalid_value(format!(

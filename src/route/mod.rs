@@ -10,7 +10,6 @@
 mod canonical;
 mod disguise;
 mod endpoint;
-mod pattern;
 mod template;
 
 #[cfg(test)]
@@ -22,10 +21,12 @@ use std::sync::Arc;
 
 pub use canonical::{CanonicalPath, PATH_MAX_BYTES, PathRefusal, Reason, Segment, canonicalise};
 pub use endpoint::{Endpoint, RESERVED_NAMES};
-pub use pattern::VALUE_MAX_CHARS;
 pub use template::{PathTemplate, TemplateError, TemplateMatch};
 
 use template::Probe;
+
+/// The longest value of a route variable, in characters, whatever its pattern says.
+pub const VALUE_MAX_CHARS: usize = 255;
 
 /// The routes of a snapshot, most specific first.
 #[derive(Clone, Debug)]

@@ -6,9 +6,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::pattern::Pattern;
+
+use super::VALUE_MAX_CHARS;
 use super::canonical::{CanonicalPath, Segment};
 use super::endpoint::RESERVED_NAMES;
-use super::pattern::Pattern;
 
 /// A compiled route path such as `/scim/v2/{project}/{environment}`.
 #[derive(Clone, Debug)]
@@ -169,7 +171,7 @@ impl Part {
     fn accepts(&self, literal: &str) -> bool {
         match self {
             Self::Literal(text) => **text == *literal,
-            Self::Variable { pattern, .. } => pattern.accepts(literal),
+            Self::Variable { pattern, .. } => fits(pattern, literal),
         }
     }
 
@@ -182,7 +184,11 @@ impl Part {
 }
 
 fn accepts(pattern: &Pattern, segment: &Segment<'_>) -> bool {
-    !segment.encoded_slash && pattern.accepts(&segment.decoded)
+    !segment.encoded_slash && fits(pattern, &segment.decoded)
+}
+
+fn fits(pattern: &Pattern, value: &str) -> bool {
+    value.chars().nth(VALUE_MAX_CHARS).is_none() && pattern.is_match(value)
 }
 
 fn compile_part(
@@ -209,7 +215,7 @@ fn compile_part(
             return Err(error("this variable stands twice in the path", None));
         }
         let pattern = patterns.get(name).map_or(Ok(Pattern::any()), |pattern| Pattern::compile(pattern));
-        let pattern = pattern.map_err(|message| error(&message, None))?;
+        let pattern = pattern.map_err(|message| error(&format!("not a regular expression: {message}"), None))?;
         return Ok(Part::Variable { name: Arc::from(name), pattern });
     }
     if piece.contains(['{', '}']) {

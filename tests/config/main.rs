@@ -2,6 +2,7 @@
 
 mod bad;
 mod good;
+mod mutations;
 mod robust;
 
 use std::path::{Path, PathBuf};

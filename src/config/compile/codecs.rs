@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 use crate::config::read::{Fields, Keys};
 use crate::config::tree::{Data, Entry, Node};
 use crate::mapping::Codec;
-use crate::mapping::codec::{DateTimeFormat, ValueMap};
+use crate::mapping::codec::{DateTimeFormat, Rewrite, RewriteError, TimeFormat, ValueMap};
 use crate::scim::AttributeType;
 
 use super::context::Context;
@@ -28,6 +28,9 @@ fn codec(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<C
         Data::Text(name) => plain(cx, node, name, kind),
         Data::Table(table) => match table.entries.as_slice() {
             [entry] => with_argument(cx, entry, kind),
+            [format, zone] | [zone, format] if format.name == "datetime" && zone.name == "zone" => {
+                date_time(cx, &format.value, Some(&zone.value))
+            }
             _ => {
                 let message = "one codec to a table: `[\"trim\", { prefix = \"x\" }]`";
                 cx.report.error("E004", &node.place, message);
@@ -46,6 +49,8 @@ fn plain(cx: &mut Context, node: &Node, name: &str, kind: Option<AttributeType>)
         "lower" => Codec::Lower,
         "upper" => Codec::Upper,
         "trim" => Codec::Trim,
+        "nfc" => Codec::Nfc,
+        "phone" => Codec::Phone { country: None },
         "int" => Codec::Int,
         "float" => Codec::Float,
         "string" => Codec::Text(kind.unwrap_or(AttributeType::String)),
@@ -75,17 +80,69 @@ fn with_argument(cx: &mut Context, entry: &Entry, kind: Option<AttributeType>) -
             let most = cx.report.integer(value, 1..=65_536)?;
             usize::try_from(most).ok().map(Codec::Truncate)
         }
-        "datetime" => {
-            let formats = [
-                ("rfc3339", DateTimeFormat::Rfc3339),
-                ("epoch", DateTimeFormat::Epoch),
-                ("epoch_ms", DateTimeFormat::EpochMillis),
-            ];
-            cx.report.choice(value, &formats).map(Codec::DateTime)
-        }
+        "datetime" => date_time(cx, value, None),
+        "phone" => phone(cx, value),
+        "regex" => rewrite(cx, value),
         "bool" => boolean(cx, value),
         name => {
             unknown(cx, &entry.key, name);
+            None
+        }
+    }
+}
+
+/// `rfc3339`, `epoch`, `epoch_ms`, or a format with `%`.
+fn date_time(cx: &mut Context, format: &Node, zone: Option<&Node>) -> Option<Codec> {
+    let text = cx.report.word(format)?;
+    if text.contains('%') {
+        let zone_name = zone.map_or(Some(None), |zone| cx.report.word(zone).map(Some))?;
+        return match TimeFormat::compile(text, zone_name) {
+            Ok(compiled) => Some(Codec::DateTime(DateTimeFormat::Text(Arc::new(compiled)))),
+            Err(message) => {
+                let about_zone = zone.filter(|_| !message.starts_with(&format!("`{text}`")));
+                cx.report.error("E004", &about_zone.unwrap_or(format).place, message);
+                None
+            }
+        };
+    }
+    if let Some(zone) = zone {
+        cx.report.error("E004", &zone.place, "`zone` belongs to a format with `%`: the others know their offset");
+    }
+    let name = cx.report.choice(format, &["rfc3339", "epoch", "epoch_ms"].map(|name| (name, name)))?;
+    Some(Codec::DateTime(match name {
+        "epoch" => DateTimeFormat::Epoch,
+        "epoch_ms" => DateTimeFormat::EpochMillis,
+        _ => DateTimeFormat::Rfc3339,
+    }))
+}
+
+/// The calling code of numbers that have none: `"+47"`.
+fn phone(cx: &mut Context, node: &Node) -> Option<Codec> {
+    let text = cx.report.word(node)?;
+    let digits = text.strip_prefix('+').unwrap_or("");
+    let code = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !code || digits.starts_with('0') {
+        cx.report.error("E004", &node.place, format!("`{text}` is not a calling code such as \"+47\""));
+        return None;
+    }
+    Some(Codec::Phone { country: Some(Arc::from(digits)) })
+}
+
+const REWRITE: Keys = Keys { what: "`regex`", known: &["pattern", "back"], later: &[] };
+
+fn rewrite(cx: &mut Context, node: &Node) -> Option<Codec> {
+    let fields = Fields::of(&mut cx.report, node, &REWRITE)?;
+    let pattern_node = fields.require(&mut cx.report, "pattern", "what the SCIM value looks like, with one group");
+    let back = fields.require(&mut cx.report, "back", "the SCIM value again, from the group `$1`");
+    let pattern = pattern_node.and_then(|node| cx.pattern(node));
+    let back = back.and_then(|node| cx.report.text(node).map(|text| (node, text)));
+    let (pattern, pattern_node, (back_node, back)) = (pattern?, pattern_node?, back?);
+    let regex = cx.regexes.search(&format!("^(?:{pattern})$")).ok()?;
+    match Rewrite::new(&pattern, regex, back) {
+        Ok(rewrite) => Some(Codec::Regex(Arc::new(rewrite))),
+        Err(error) => {
+            let place = if error == RewriteError::Back { &back_node.place } else { &pattern_node.place };
+            cx.report.error("E004", place, error.to_string());
             None
         }
     }
@@ -172,9 +229,9 @@ pub(super) fn literal(cx: &mut Context, node: &Node) -> Option<Value> {
     }
 }
 
-const CODECS: [&str; 17] = [
-    "lower", "upper", "trim", "int", "float", "string", "json", "b64", "segment", "prefix", "suffix", "locale", "join",
+const CODECS: [&str; 20] = [
+    "lower", "upper", "trim", "nfc", "phone", "regex", "int", "float", "string", "json", "b64", "segment", "prefix", "suffix", "locale", "join",
     "wrap", "truncate", "datetime", "bool",
 ];
-const LATER: [&str; 4] = ["nfc", "phone", "regex", "table"];
+const LATER: [&str; 1] = ["table"];
 const MAX_CHAIN: usize = 8;

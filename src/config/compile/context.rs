@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::config::read::Report;
 use crate::config::secret::{SecretError, SecretKind, SecretRef};
 use crate::config::tree::{Node, Place};
 use crate::mapping::{NativePath, Origin};
+use crate::pattern::{Pattern, Shared};
 
 /// Findings and the lists that the snapshot numbers.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub(crate) struct Context {
     pub(super) call_missing: bool,
     /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
     pub(super) faulty_rows: Vec<String>,
+    /// Regular expressions, each compiled once.
+    pub(super) regexes: Shared,
 }
 
 impl Context {
@@ -43,6 +44,7 @@ impl Context {
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
+            regexes: Shared::default(),
         }
     }
 
@@ -144,25 +146,21 @@ impl Context {
             self.report.unknown("E007", &node.place, message, name, names.iter().map(String::as_str));
             return None;
         }
-        self.regex(node)?;
+        self.whole(node)?;
         Some(text.to_owned())
     }
 
-    /// An anchored regular expression.
-    pub(super) fn anchored(&mut self, node: &Node) -> Option<Regex> {
+    /// A pattern that must match the whole value.
+    pub(super) fn anchored(&mut self, node: &Node) -> Option<Pattern> {
         let text = self.pattern(node)?;
-        regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_MAX_BYTES).build().ok()
+        Pattern::compile(&text).ok()
     }
 
-    fn regex(&mut self, node: &Node) -> Option<Regex> {
+    fn whole(&mut self, node: &Node) -> Option<Pattern> {
         let text = self.report.word(node)?;
-        match regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_MAX_BYTES).build() {
-            Ok(regex) => Some(regex),
-            Err(error) => {
-                // The message draws the pattern over several lines; its last one says what is wrong.
-                let message = error.to_string();
-                let reason =
-                    message.lines().last().unwrap_or("").trim_start_matches("error: ").trim_end_matches('.').to_owned();
+        match Pattern::compile(text) {
+            Ok(pattern) => Some(pattern),
+            Err(reason) => {
                 self.report.error("E008", &node.place, format!("not a regular expression: {reason}"));
                 None
             }
@@ -171,6 +169,3 @@ impl Context {
 }
 
 const SECRET_FORMS: &str = "write \"env:NAME\" or \"file:PATH\", or \"sha256:HEX\" for a token that clients send";
-
-/// The most memory one compiled pattern may take.
-const REGEX_MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -173,10 +173,10 @@ fn resource(
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
     let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
-    laws::check(cx, &draft.rows);
+    let said = laws::check(cx, &draft.rows);
     overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
-    probe::check(cx, &draft.rows);
+    probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)
 }
 

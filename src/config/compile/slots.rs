@@ -56,7 +56,7 @@ impl<'t> SlotScope<'t> {
     }
 
     fn compile(&self, cx: &Context) -> Scope {
-        let mut scope = Scope::new();
+        let mut scope = Scope::new().sharing(&cx.regexes);
         let variables = if self.route_variables { cx.variables.as_slice() } else { &[] };
         for (index, name) in variables.iter().enumerate() {
             scope.insert(name, Name::Var(u16::try_from(index).unwrap_or(u16::MAX)));

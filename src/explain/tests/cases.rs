@@ -70,7 +70,7 @@ fn every_transcript_is_as_written() {
             .iter()
             .map(|case| {
                 let replies = Replies::new(case.replies.clone()).unwrap();
-                explain(&snapshot, &case.request(), replies, Layout::Compact).text
+                explain(&snapshot, &case.request(), replies).text(Layout::Compact)
             })
             .collect();
         count += texts.len();

@@ -5,7 +5,7 @@ use crate::explain::{End, Layout, Replies, Request, explain};
 
 fn text(config: &str, line: &str, body: &str, replies: &str) -> String {
     let request = Request { body: body.as_bytes().to_vec(), ..Request::parse(line).unwrap() };
-    explain(&snapshot(config), &request, Replies::parse(replies).unwrap(), Layout::Pretty).text
+    explain(&snapshot(config), &request, Replies::parse(replies).unwrap()).text(Layout::Pretty)
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_names_of_secrets_in_bodies_do_not_appear_in_any_case() {
         let snapshot = snapshot(&file.config);
         for case in &file.cases {
             let replies = Replies::new(case.replies.clone()).unwrap();
-            let text = explain(&snapshot, &case.request(), replies, Layout::Compact).text;
+            let text = explain(&snapshot, &case.request(), replies).text(Layout::Compact);
             assert!(!text.contains("env:") && !text.contains("\\u0000"), "{}: {}", path.display(), case.name);
             hidden += text.matches("\"***\"").count();
         }
@@ -65,7 +65,7 @@ fn replies_that_are_not_understood() {
 fn the_end_says_what_happened() {
     let end = |line: &str| {
         let request = Request::parse(line).unwrap();
-        explain(&snapshot("paged.toml"), &request, Replies::default(), Layout::Compact).end
+        explain(&snapshot("paged.toml"), &request, Replies::default()).end
     };
     assert_eq!(end("GET /scim/v2/Users/abc"), End::Answered(404));
     assert_eq!(end("GET /scim/v2/Users/7"), End::ReplyMissing);

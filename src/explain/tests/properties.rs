@@ -94,10 +94,10 @@ proptest! {
         if let Some(last) = replies.last_mut() {
             last.times = snapshot.limits.calls_max + 1;
         }
-        let run = || explain(snapshot, request, Replies::new(replies.clone()).unwrap(), Layout::Compact);
+        let run = || explain(snapshot, request, Replies::new(replies.clone()).unwrap());
         let first = run();
-        prop_assert_ne!(first.end, End::ReplyMissing, "{}", first.text);
-        let calls = first.text.lines().filter(|line| line.starts_with("   <- ")).count();
+        prop_assert_ne!(first.end, End::ReplyMissing, "{}", first.text(Layout::Compact));
+        let calls = first.text(Layout::Compact).lines().filter(|line| line.starts_with("   <- ")).count();
         prop_assert!(calls <= snapshot.limits.calls_max, "{} calls", calls);
         prop_assert_eq!(first, run());
     }
@@ -108,11 +108,11 @@ proptest! {
         replies in prop::collection::vec(reply(), 1..12),
     ) {
         let (snapshot, request) = which.get(&CORPUS.requests);
-        let told = explain(snapshot, request, Replies::new(replies).unwrap(), Layout::Compact);
+        let told = explain(snapshot, request, Replies::new(replies).unwrap());
         if let End::Answered(status) = told.end {
-            prop_assert!((200..600).contains(&status), "{}", told.text);
+            prop_assert!((200..600).contains(&status), "{}", told.text(Layout::Compact));
             // The application's refusal of the adapter is never passed on as a refusal of the client.
-            prop_assert_ne!(status, 401, "{}", told.text);
+            prop_assert_ne!(status, 401, "{}", told.text(Layout::Compact));
         }
     }
 }

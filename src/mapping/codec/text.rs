@@ -67,20 +67,22 @@ pub(super) fn from_text(kind: AttributeType, value: &Value) -> Result<Value, Cod
     if fits { Ok(parsed) } else { Err(wanted()) }
 }
 
-pub(super) fn to_native_time(format: DateTimeFormat, value: &Value) -> Result<Value, CodecError> {
+pub(super) fn to_native_time(format: &DateTimeFormat, value: &Value) -> Result<Value, CodecError> {
     let time = timestamp(value)?;
     Ok(match format {
         DateTimeFormat::Rfc3339 => Value::from(time.to_string()),
         DateTimeFormat::Epoch => Value::from(time.as_second()),
         DateTimeFormat::EpochMillis => Value::from(time.as_millisecond()),
+        DateTimeFormat::Text(format) => Value::from(format.print(time).map_err(|_| format.wanted())?),
     })
 }
 
-pub(super) fn from_native_time(format: DateTimeFormat, value: &Value) -> Result<Value, CodecError> {
+pub(super) fn from_native_time(format: &DateTimeFormat, value: &Value) -> Result<Value, CodecError> {
     let time = match format {
         DateTimeFormat::Rfc3339 => timestamp(value)?,
         DateTimeFormat::Epoch => from_number(value, Timestamp::from_second)?,
         DateTimeFormat::EpochMillis => from_number(value, Timestamp::from_millisecond)?,
+        DateTimeFormat::Text(format) => format.read(string(value)?).map_err(|_| format.wanted())?,
     };
     Ok(Value::from(time.to_string()))
 }

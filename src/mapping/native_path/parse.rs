@@ -18,6 +18,7 @@ pub struct NativePathError {
 }
 
 pub(super) fn path(text: &str) -> Result<NativePath, NativePathError> {
+    crate::pattern::note_compilation();
     if text.len() > MAX_BYTES {
         return Err(error(0..text.len(), format!("a native path has at most {MAX_BYTES} bytes")));
     }

@@ -1,16 +1,25 @@
-//! In: the pattern of one route variable. Out: a matcher for decoded path segments.
+//! Patterns of the configuration: the one place where regular expressions are compiled.
 //!
-//! A pattern is a regular expression that must match the whole value. Nearly all of them are one character class with
-//! a length (`[A-Za-z0-9_-]{1,64}`); those become a bit table and two comparisons. The rest stay regular expressions.
+//! In: the text of a pattern. Out: a [`Pattern`] that must match a whole value, or a searching regular expression
+//! ([`search`]). Nearly all patterns are one character class with a length (`[A-Za-z0-9_-]{1,64}`); those become a bit
+//! table and two comparisons. [`compilations`] counts what is compiled from text, here and elsewhere, so that a test can
+//! show that serving a request compiles nothing.
 
+mod samples;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
+use std::sync::{Arc, Mutex};
 
 use regex::{Regex, RegexBuilder};
 
-/// What one variable accepts. Every value is at most [`VALUE_MAX_CHARS`] long, whatever its pattern says.
+pub use samples::samples;
+
+/// What a whole value must look like.
 #[derive(Clone, Debug)]
-pub(super) enum Pattern {
+pub enum Pattern {
     /// One character class with a length.
     Class(Class),
     /// Anything else.
@@ -19,32 +28,32 @@ pub(super) enum Pattern {
 
 impl Pattern {
     /// Compiles a pattern; the message says what is wrong with it.
-    pub(super) fn compile(text: &str) -> Result<Self, String> {
-        if let Some(class) = Class::parse(text) {
-            return Ok(Self::Class(class));
+    ///
+    /// # Errors
+    ///
+    /// The text is no regular expression, or too large when compiled.
+    pub fn compile(text: &str) -> Result<Self, String> {
+        match Class::parse(text) {
+            Some(class) => Ok(Self::Class(class)),
+            None => search(&format!("^(?:{text})$")).map(Self::Regex),
         }
-        RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_MAX_BYTES).build().map(Self::Regex).map_err(
-            |error| match error {
-                regex::Error::CompiledTooBig(_) => "the pattern is too large when compiled".to_owned(),
-                other => format!("the pattern is not a regular expression: {other}"),
-            },
-        )
     }
 
-    /// The pattern of a variable that has none: any characters.
-    pub(super) fn any() -> Self {
-        Self::Class(Class { ascii: u128::MAX, non_ascii: true, min: 1, max: VALUE_MAX_CHARS })
+    /// A pattern of any characters.
+    pub fn any() -> Self {
+        Self::Class(Class { ascii: u128::MAX, non_ascii: true, min: 1, max: usize::MAX })
     }
 
-    pub(super) fn accepts(&self, value: &str) -> bool {
+    /// Whether the whole value matches.
+    pub fn is_match(&self, value: &str) -> bool {
         match self {
             Self::Class(class) => class.accepts(value),
-            Self::Regex(regex) => value.chars().nth(VALUE_MAX_CHARS).is_none() && regex.is_match(value),
+            Self::Regex(regex) => regex.is_match(value),
         }
     }
 
     /// Whether some value may be accepted by both. `true` where that cannot be told.
-    pub(super) fn may_meet(&self, other: &Self) -> bool {
+    pub fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Class(a), Self::Class(b)) => {
                 let common = a.ascii & b.ascii != 0 || (a.non_ascii && b.non_ascii);
@@ -55,9 +64,76 @@ impl Pattern {
     }
 }
 
+/// A regular expression that may match anywhere in a text.
+///
+/// # Errors
+///
+/// The text is no regular expression, or too large when compiled.
+pub fn search(text: &str) -> Result<Regex, String> {
+    note_compilation();
+    RegexBuilder::new(text).size_limit(REGEX_MAX_BYTES).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "it is too large when compiled".to_owned(),
+        // The library draws the pattern and a marker over several lines; the last one says what is wrong.
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
+        }
+    })
+}
+
+/// Regular expressions by their text, so that equal ones are compiled once and shared.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Arc<Mutex<BTreeMap<String, Regex>>>);
+
+impl Shared {
+    /// Like [`search`].
+    ///
+    /// # Errors
+    ///
+    /// As [`search`].
+    pub fn search(&self, text: &str) -> Result<Regex, String> {
+        let Ok(mut known) = self.0.lock() else { return search(text) };
+        if let Some(regex) = known.get(text) {
+            return Ok(regex.clone());
+        }
+        let regex = search(text)?;
+        known.insert(text.to_owned(), regex.clone());
+        Ok(regex)
+    }
+
+    /// A pattern for a search. `^[class]{n,m}$` is a class, anything else a regular expression that may match anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`].
+    pub fn search_pattern(&self, text: &str) -> Result<Pattern, String> {
+        let whole = text.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
+        match whole.and_then(Class::parse) {
+            Some(class) => Ok(Pattern::Class(class)),
+            None => self.search(text).map(Pattern::Regex),
+        }
+    }
+}
+
+thread_local! {
+    static COMPILATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often something was compiled from text on this thread: regular expressions, expressions, templates, native
+/// paths.
+pub fn compilations() -> u64 {
+    COMPILATIONS.get()
+}
+
+/// Counts one compilation from text.
+pub(crate) fn note_compilation() {
+    COMPILATIONS.set(COMPILATIONS.get().wrapping_add(1));
+}
+
 /// A set of characters and how many of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class {
+pub struct Class {
     /// Bit `c` is set if the ASCII character `c` belongs to the class.
     ascii: u128,
     /// Whether every other character does.
@@ -117,7 +193,7 @@ impl Class {
         }
         let (min, max) = quantifier(&chars.collect::<String>())?;
         let ascii = if negated { !ascii } else { ascii };
-        (min <= max).then_some(Self { ascii, non_ascii: negated, min, max: max.min(VALUE_MAX_CHARS) })
+        (min <= max).then_some(Self { ascii, non_ascii: negated, min, max })
     }
 }
 
@@ -155,8 +231,5 @@ fn bit(ascii: char) -> u128 {
     1 << (ascii as u32 & 0x7f)
 }
 
-/// The longest value of a route variable, in characters.
-pub const VALUE_MAX_CHARS: usize = 255;
-
-/// Bound on one compiled pattern.
-const REGEX_MAX_BYTES: usize = 1 << 20;
+/// The most memory one compiled pattern may take.
+const REGEX_MAX_BYTES: usize = 4 << 20;

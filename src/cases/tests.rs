@@ -1,0 +1,95 @@
+//! Case files that cannot be understood, and what a case compares.
+
+use std::sync::Arc;
+
+use super::{CASES_MAX_BYTES, parse};
+use crate::config::{Snapshot, Source, compile, render};
+
+const CONFIG: &str = r#"version = 1
+extends = ["preset:rest@1"]
+[auth.idp]
+kind = "bearer"
+tokens = ["env:T"]
+[backend.app]
+url = "http://127.0.0.1:1"
+[[route]]
+path = "/scim/v2"
+auth = "idp"
+[resource.User]
+path = "/users"
+[resource.User.attrs]
+userName = "login"
+title = "job"
+"#;
+
+fn snapshot() -> Arc<Snapshot> {
+    let source = Source { name: Arc::from("config.toml"), text: CONFIG.to_owned() };
+    Arc::new(compile(source).unwrap_or_else(|findings| panic!("{}", render(&findings))))
+}
+
+/// What differs in the only case of a file.
+fn differences(keys: &str) -> String {
+    let text = format!("[[case]]\nname = \"a\"\n{keys}");
+    let cases = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    cases.first().unwrap().run(&snapshot()).differences.join("\n")
+}
+
+const GET: &str = r#"request = "GET /scim/v2/Users/7"
+replies = { "GET /users/7" = '{"id":"7","login":"ann","job":"CTO"}' }
+"#;
+
+#[test]
+fn what_is_expected_is_compared() {
+    let check = |keys: &str, expected: &str| {
+        let found = differences(&format!("{GET}{keys}"));
+        if expected.is_empty() {
+            assert_eq!(found, "", "{keys}");
+        } else {
+            assert!(found.contains(expected), "{keys}\n{found}");
+        }
+    };
+    check("", "it expects nothing");
+    check("status = 200", "");
+    check("status = 404", "expected: 404\n  found:    200");
+    check("calls = [\"GET /users/7\"]", "");
+    check("calls = []", "expected: none\n  found:    GET /users/7");
+    check("calls = [\"GET /users/7\", \"GET /users/8\"]", "GET /users/8\n  found:    GET /users/7");
+    check("calls = [\"GET /users/7 {}\"]", "expected: GET /users/7 {}");
+    check("answer = { title = \"CTO\", meta = { resourceType = \"User\" } }", "");
+    check("answer = '{\"title\":\"CTO\"}'", "");
+    check("answer = { title = \"CEO\" }", "answer.title\n  expected: \"CEO\"\n  found:    \"CTO\"");
+    check("answer = { nickName = \"a\" }", "answer.nickName\n  expected: \"a\"\n  found:    null");
+    check("answer = { schemas = [] }", "answer.schemas");
+    check("explain = \"GET /scim/v2/Users/7\"", "explain, line 2\n  expected: (the end)\n  found:    route");
+}
+
+#[test]
+fn loose_ends_are_differences() {
+    let found = differences("request = \"GET /scim/v2/Users/7\"\nstatus = 200");
+    assert!(found.contains("no reply is given to\n  GET /users/7") && found.contains("no answer"), "{found}");
+    let more = "replies = [{ call = \"GET /users/8\" }, { body = '{\"id\":\"7\",\"login\":\"a\"}' }]";
+    let found = differences(&format!("request = \"GET /scim/v2/Users/7\"\nstatus = 200\n{more}"));
+    assert_eq!(found, "nothing asked for the reply to\n  GET /users/8");
+}
+
+#[test]
+fn the_detail_of_an_error_is_shown() {
+    let found = differences("request = \"POST /scim/v2/Users\"\nbody = { title = \"x\" }\nstatus = 201");
+    assert!(found.contains("found:    400") && found.contains("userName"), "{found}");
+}
+
+#[test]
+fn what_is_not_understood_is_named() {
+    let refused = |text: &str| parse(text).err().map_or_else(String::new, |error| error.to_string());
+    let case = |keys: &str| format!("[[case]]\nname = \"a\"\n{keys}\n");
+    let get = "request = \"GET /scim/v2/Users\"";
+    assert!(refused("[[cas]]").contains("cas"));
+    assert!(refused(&case("request = \"Users\"")).contains("`Users` is not a method and a path"));
+    assert!(refused(&case(&format!("{get}\nstauts = 1"))).contains("stauts"));
+    assert!(refused(&case(&format!("{get}\nheaders = {{ Accept = \"x\" }}"))).contains("`Accept` has no effect"));
+    assert!(refused(&case(&format!("{get}\nanswer = '{{'"))).contains("`answer` is not JSON"));
+    assert!(refused(&case(&format!("{get}\nbody = {{ a = 2020-01-01 }}"))).contains("write 2020-01-01 in quotes"));
+    assert!(refused(&case(&format!("{get}\nreplies = [{{ failed = \"no\" }}]"))).contains("`failed = \"no\"`"));
+    assert!(refused(&(case(get) + &case(get))).contains("two cases are called 'a'"));
+    assert!(refused(&" ".repeat(CASES_MAX_BYTES + 1)).contains("longer than"));
+}

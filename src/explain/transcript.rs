@@ -1,0 +1,130 @@
+//! What `explain` found, as data: one [`Entry`] after the other. In: what happened, secrets already hidden. Out: JSON,
+//! or the text of the module `text`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::plan::Trace;
+
+/// What a request would become.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Transcript {
+    /// Method and target of the SCIM request.
+    pub request: String,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+    /// How it ends.
+    pub end: End,
+    /// What was used of the configuration.
+    #[serde(skip)]
+    pub used: Trace,
+}
+
+/// How a transcript ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The request is answered with this status.
+    Answered(u16),
+    /// The plan waits for a reply that was not given.
+    ReplyMissing,
+    /// The path belongs to the application; no plan is made.
+    PassedThrough,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// The base URL that serves the request.
+    Route {
+        /// Its place in the configuration.
+        origin: String,
+        /// Where native calls go.
+        backend: String,
+        /// Route variables.
+        variables: Vec<(String, String)>,
+    },
+    /// No plan is made.
+    NoRoute {
+        /// Why.
+        reason: String,
+    },
+    /// A dialect repair.
+    Repair {
+        /// Its name.
+        name: String,
+        /// How often it was made.
+        times: u64,
+    },
+    /// Something sent that has no effect.
+    Ignored {
+        /// The attribute.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// What the request changes, in the words of SCIM.
+    Change {
+        /// Attributes, or members.
+        what: String,
+    },
+    /// A remark of the plan.
+    Note {
+        /// The remark.
+        text: String,
+    },
+    /// The next calls belong to one step.
+    Together {
+        /// Number of the first one.
+        first: usize,
+        /// Number of the last one.
+        last: usize,
+        /// How many may be under way at once.
+        parallel: usize,
+    },
+    /// A native call.
+    Call(Box<Call>),
+    /// The plan waits for replies that were not given.
+    Stopped {
+        /// The calls, as the replies file names them.
+        calls: Vec<String>,
+    },
+    /// The answer.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Headers worth showing.
+        headers: Vec<(String, String)>,
+        /// Body.
+        body: Option<Value>,
+    },
+    /// A reply that nothing asked for.
+    Unused {
+        /// The call it was for.
+        call: String,
+    },
+}
+
+/// A native call and what came back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Call {
+    /// From 1.
+    pub number: usize,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query below the URL of the backend.
+    pub target: String,
+    /// Headers besides those of the transport and the credential.
+    pub headers: Vec<(String, String)>,
+    /// Body, before it is encoded for the backend.
+    pub body: Option<Value>,
+    /// Resource type it is about.
+    pub resource: String,
+    /// Which call slot it was written in.
+    pub slot: &'static str,
+    /// Its place in the configuration.
+    pub origin: String,
+    /// Status, or how it failed; `None` if no reply was given.
+    pub reply: Option<String>,
+}

@@ -1,0 +1,108 @@
+//! In: an HTTP request with an absolute URI. Out: the reply, read whole and bounded, or why there is none.
+//!
+//! Nothing here knows calls, credentials or retries, and nothing here waits for a deadline: who drops the future ends
+//! the exchange. One transport belongs to one origin and keeps its connections.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::reply;
+use crate::plan::{NativeFailure, NativeReply};
+
+/// The connections to one origin.
+#[derive(Debug)]
+pub(super) struct Transport {
+    name: Arc<str>,
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    reply_max_bytes: usize,
+}
+
+/// What a transport is made with.
+#[derive(Clone, Debug)]
+pub(super) struct TransportOptions {
+    /// Name of the backend, for the log.
+    pub(super) name: Arc<str>,
+    /// `https` rather than `http`.
+    pub(super) tls: bool,
+    /// Time to open a connection.
+    pub(super) connect_timeout: Duration,
+    /// Idle connections kept.
+    pub(super) idle_max: usize,
+    /// Bytes of a reply's body.
+    pub(super) reply_max_bytes: usize,
+}
+
+impl Transport {
+    /// Nothing connects before the first exchange; system root certificates are read only for `https`.
+    pub(super) fn new(options: TransportOptions) -> io::Result<Self> {
+        let connector = connector(options.tls, options.connect_timeout)?;
+        let http = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(options.idle_max)
+            .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
+            .build(connector);
+        Ok(Self { name: options.name, http, reply_max_bytes: options.reply_max_bytes })
+    }
+
+    /// Sends one request and reads its reply.
+    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<NativeReply, NativeFailure> {
+        let response = self.http.request(request).await.map_err(|error| {
+            tracing::debug!(backend = %self.name, cause = &error as &dyn std::error::Error, "native call failed");
+            if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
+        })?;
+        let (head, body) = response.into_parts();
+        let body = read_limited(body, self.reply_max_bytes).await?;
+        Ok(reply::read(&head, &body))
+    }
+}
+
+fn connector(tls: bool, connect_timeout: Duration) -> io::Result<HttpsConnector<HttpConnector>> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(connect_timeout));
+    let provider = rustls::crypto::ring::default_provider();
+    if tls {
+        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+        return Ok(builder.https_only().enable_all_versions().wrap_connector(tcp));
+    }
+    // A connector that trusts nobody: for a plain backend no certificate is ever read.
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+async fn read_limited(body: Incoming, max_bytes: usize) -> Result<Bytes, NativeFailure> {
+    // An honest Content-Length saves reading what would be thrown away.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max_bytes) {
+        return Err(NativeFailure::TooLarge);
+    }
+    match Limited::new(body, max_bytes).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(NativeFailure::TooLarge),
+        Err(_) => Err(NativeFailure::Interrupted),
+    }
+}
+
+/// How long an idle connection is kept. Below the five seconds after which common application servers close theirs:
+/// a POST that meets a closing connection has an unknown outcome and may not be repeated.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
+/// Bytes of a reply's status line and headers. The HTTP library looks at the limit between reads, so that a head may
+/// exceed it by what one read brings.
+pub(super) const REPLY_HEAD_MAX_BYTES: usize = 64 * 1024;

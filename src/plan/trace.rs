@@ -1,0 +1,88 @@
+//! What only a transcript shows: gathered when somebody asked for it, so that serving does not pay for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::mapping::row::Access;
+use crate::mapping::{Mapping, Origin, RowSet};
+use crate::scim::Resource;
+
+/// What a plan used of its configuration, and what it set out to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Changes of attributes and members, one line each.
+    pub changes: Vec<String>,
+    /// Rows by resource type.
+    pub rows: BTreeMap<Arc<str>, RowsUsed>,
+    /// Places of the rules that decided something: write rules, error rules, guards.
+    pub rules: BTreeSet<(Arc<str>, u32)>,
+}
+
+/// Rows of one resource type that were used, as sets of row indices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowsUsed {
+    /// Gave a value of an answer.
+    pub read: RowSet,
+    /// Were part of a native document.
+    pub written: RowSet,
+}
+
+impl Trace {
+    pub(super) fn rule(&mut self, origin: &Origin) {
+        self.rules.insert((Arc::clone(&origin.source), origin.line));
+    }
+
+    pub(super) fn written(&mut self, mapping: &Mapping, rows: RowSet) {
+        self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().written |= rows;
+    }
+
+    /// The rows that gave a resource a value.
+    pub(super) fn read(&mut self, mapping: &Mapping, resource: &Resource) {
+        let with_value = mapping.rows.iter().enumerate().filter(|(_, row)| row.target.read(resource, false).is_some());
+        let set = with_value.fold(0, |set, (index, _)| set | 1 << index);
+        self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().read |= set;
+    }
+
+    /// One line for each row that changes.
+    pub(super) fn changed(&mut self, mapping: &Mapping, rows: RowSet, old: Option<&Resource>, new: &Resource) {
+        for (_, row) in mapping.rows_in(rows) {
+            let shown = |resource: &Resource| {
+                let value = row.target.read(resource, mapping.sole_on_attribute(row))?;
+                Some(if row.access == Access::Write { "***".to_owned() } else { short(&value) })
+            };
+            let (before, after) = (old.and_then(shown), shown(new));
+            let after = after.unwrap_or_else(|| "unassigned".to_owned());
+            self.changes.push(match before {
+                Some(before) => format!("{}: {before} -> {after}", row.target),
+                None => format!("{}: {after}", row.target),
+            });
+        }
+    }
+
+    /// One line for the members that join and leave.
+    pub(super) fn members(&mut self, add: &[String], remove: &[String]) {
+        let signed = |sign: char, ids: &[String]| ids.iter().map(|id| format!(" {sign}{id}")).collect::<Vec<_>>();
+        let mut words = signed('+', add);
+        words.extend(signed('-', remove));
+        let more = words.len().saturating_sub(MEMBERS_SHOWN);
+        words.truncate(MEMBERS_SHOWN);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if !words.is_empty() {
+            self.changes.push(format!("members{}{rest}", words.concat()));
+        }
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(VALUE_MAX) {
+        Some((cut, _)) => format!("{}...", text.get(..cut).unwrap_or_default()),
+        None => text,
+    }
+}
+
+const MEMBERS_SHOWN: usize = 20;
+/// Characters of a value that a line shows.
+const VALUE_MAX: usize = 80;
