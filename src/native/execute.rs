@@ -46,8 +46,14 @@ pub async fn execute(
             Step::Reply(response) => return response,
             Step::Calls { calls, parallel } => (calls, parallel.max(1)),
         };
-        let under_way: Vec<_> = calls.iter().map(|call| client.call(call, context)).collect();
-        let completed: Vec<_> = stream::iter(under_way).buffered(parallel).collect().await;
+        let completed = match calls.as_slice() {
+            // The most common step by far needs no queue.
+            [call] => vec![client.call(call, context).await],
+            calls => {
+                let under_way: Vec<_> = calls.iter().map(|call| client.call(call, context)).collect();
+                stream::iter(under_way).buffered(parallel).collect().await
+            }
+        };
         for (call, done) in calls.iter().zip(&completed) {
             let (duration, attempts) = (done.duration, done.attempts);
             observer.native_call(CallRecord { call, outcome: &done.outcome, duration, attempts });

@@ -8,9 +8,11 @@
 //! One [`NativeClient`] belongs to one snapshot; its connections go with it.
 
 mod client;
+mod connection;
 mod execute;
 mod form;
 mod forward;
+mod plain;
 mod reply;
 mod request;
 mod resolver;

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn samples_match_their_pattern() {
-        for pattern in ["^(?:(.+)@acme\\.example)$", "[a-z]{2}(-[A-Z]{2})?", "0*(\\d+)", "x|y|\\p{Greek}+", "a{3}", ""] {
+        for pattern in ["^(?:(.+)@acme\\.example)$", "[a-z]{2}(-[A-Z]{2})?", "0*(\\d+)", "x|y|\\p{Greek}+", "a{3}", ""]
+        {
             let regex = regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
             let found = samples(pattern);
             assert!(found.iter().any(|text| regex.is_match(text)), "{pattern}: {found:?}");

@@ -230,8 +230,8 @@ pub(super) fn literal(cx: &mut Context, node: &Node) -> Option<Value> {
 }
 
 const CODECS: [&str; 20] = [
-    "lower", "upper", "trim", "nfc", "phone", "regex", "int", "float", "string", "json", "b64", "segment", "prefix", "suffix", "locale", "join",
-    "wrap", "truncate", "datetime", "bool",
+    "lower", "upper", "trim", "nfc", "phone", "regex", "int", "float", "string", "json", "b64", "segment", "prefix",
+    "suffix", "locale", "join", "wrap", "truncate", "datetime", "bool",
 ];
 const LATER: [&str; 1] = ["table"];
 const MAX_CHAIN: usize = 8;

@@ -142,7 +142,9 @@ fn times_in_the_words_of_the_application() {
     assert_eq!(format("%Y-%m-%d", None).decode(&json!("2026-01-02")), Ok(json!("2026-01-02T00:00:00Z")));
     assert_eq!(format("%Y-%m-%dT%H:%M:%S%z", Some("Europe/Oslo")).class(), Law::Canon, "the offset is written");
     assert!(fixed.decode(&json!("yesterday")).is_err());
-    for (wrong, zone) in [("%Y-%m-%d", Some("Mars/Base")), ("%Q!", None), ("%H:%M", None), ("%", None), ("%Y", Some("+99:00"))] {
+    for (wrong, zone) in
+        [("%Y-%m-%d", Some("Mars/Base")), ("%Q!", None), ("%H:%M", None), ("%", None), ("%Y", Some("+99:00"))]
+    {
         assert!(TimeFormat::compile(wrong, zone).is_err(), "{wrong} {zone:?}");
     }
 }

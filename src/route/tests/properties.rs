@@ -4,9 +4,9 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use proptest::prelude::*;
 use regex::Regex;
 
-use crate::pattern::Pattern;
 use super::super::*;
 use super::table;
+use crate::pattern::Pattern;
 
 /// Paths from the vocabulary of SCIM bases and of attempts to hide them.
 fn hostile_path() -> impl Strategy<Value = String> {
