@@ -22,9 +22,10 @@ fn parse(body: &[u8]) -> (Value, bool) {
     if text.iter().all(u8::is_ascii_whitespace) {
         return (Value::Null, false);
     }
-    match serde_json::from_slice(text) {
-        Ok(value) => (value, false),
-        Err(_) => (Value::Null, true),
+    // Text is looked through once, and not string by string.
+    match std::str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok()) {
+        Some(value) => (value, false),
+        None => (Value::Null, true),
     }
 }
 

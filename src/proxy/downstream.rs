@@ -56,6 +56,8 @@ pub struct Downstream {
     digest: Arc<SocketDigest>,
     /// Read but not yet handed on: an inspected head, or what came with it.
     inbox: BytesMut,
+    /// Where in the inbox the path of an inspected head stands.
+    path: std::ops::Range<usize>,
     /// How many more bytes belong to the request that was handed on; `None` when only the library can tell.
     owed: Option<u64>,
     /// Whether a request was served on it.
@@ -79,6 +81,7 @@ impl Downstream {
             socket,
             digest: Arc::new(digest),
             inbox: BytesMut::new(),
+            path: 0..0,
             owed: Some(0),
             used: false,
             write_timeout,
@@ -98,9 +101,16 @@ impl Downstream {
             Framing::Chunked | Framing::Upgrade => None,
         };
         self.inbox = BytesMut::from(head.bytes.as_slice());
+        self.path = head.path;
         self.inbox.unsplit(rest);
         self.used = true;
         Ok(())
+    }
+
+    /// The path of the head that was made readable, as long as nobody has read it.
+    pub fn path(&self) -> &str {
+        // A head in origin form is ASCII.
+        self.inbox.get(self.path.clone()).and_then(|path| std::str::from_utf8(path).ok()).unwrap_or_default()
     }
 
     async fn read_head(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<usize, HeadEnd> {
