@@ -4,8 +4,8 @@
 //! pure functions called here in order; native calls go through the snapshot's own client. No type of the proxy
 //! library appears here.
 
-mod locks;
 mod transcript;
+mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,8 +29,10 @@ use crate::scim::ScimError;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{NativeCalled, ScimPlanned};
 
-pub use locks::ResourceLocks;
 pub use transcript::{ExchangeRecord, ExchangeSink, NativeRecord};
+pub use turns::ResourceLocks;
+
+use turns::RequestTurns;
 
 /// Everything that answering SCIM requests by one snapshot takes.
 pub struct Adapter {
@@ -233,14 +235,11 @@ impl Exchange for Admitted {
     async fn answer(self: Box<Self>, request: EdgeRequest) -> EdgeResponse {
         let Self { core, matched, labels } = *self;
         let deadline = Instant::now() + core.snapshot.limits.request_timeout;
-        let Some(_turn) = take_turn(&core, &matched, &request, deadline).await else {
-            let waited = core.snapshot.limits.request_timeout;
-            let detail = format!("this resource was being changed by other requests for {waited:?}; try again");
-            let error = ScimError::new(503, detail).with_retry_after(1);
-            return EdgeResponse::error(&error, labels);
-        };
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
-        let response = carry_out(&core, &matched, &request, deadline, &mut watcher).await;
+        let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let mut turns = RequestTurns::new(&core.shared.locks, deadline, credential);
+        let response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+        turns.end(&response);
         let Watcher { native, calls, .. } = watcher;
         ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
             .emit(&core.shared.metrics);
@@ -251,24 +250,10 @@ impl Exchange for Admitted {
     }
 }
 
-/// Waits for earlier writes to the same resource; reads wait for nobody.
-async fn take_turn(
-    core: &Core,
-    matched: &Matched,
-    request: &EdgeRequest,
-    deadline: Instant,
-) -> Option<Option<locks::Turn>> {
-    let own = match &matched.endpoint {
-        Endpoint::Me => plan::own_resource(&core.snapshot, matched.route),
-        _ => None,
-    };
-    let Endpoint::Resource { type_index, id } = own.as_ref().unwrap_or(&matched.endpoint) else { return Some(None) };
-    if !matches!(request.method.as_str(), "PUT" | "PATCH" | "DELETE") {
-        return Some(None);
-    }
-    let key = format!("{}\n{type_index}\n{id}", matched.base);
-    let turn = tokio::time::timeout_at(deadline, core.shared.locks.take(key)).await.ok()?;
-    Some(Some(turn))
+/// Random bytes for a request that writes; what needs them fails where the system has none.
+fn seed(method: &http::Method) -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    (!method.is_safe() && getrandom::fill(&mut seed).is_ok()).then_some(seed)
 }
 
 async fn carry_out(
@@ -277,6 +262,7 @@ async fn carry_out(
     request: &EdgeRequest,
     deadline: Instant,
     watcher: &mut Watcher<'_>,
+    turns: &mut RequestTurns<'_>,
 ) -> Box<ScimResponse> {
     let context = Context {
         snapshot: Arc::clone(&core.snapshot),
@@ -286,6 +272,7 @@ async fn carry_out(
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
         cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
+        seed: seed(&request.method),
     };
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let scim = ScimRequest {
@@ -299,7 +286,7 @@ async fn carry_out(
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
     let call = CallContext { backend, deadline, forwarded: &forwarded };
-    execute(Plan::begin(context, scim), &core.client, &call, watcher).await
+    execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await
 }
 
 impl Steps for Plan {

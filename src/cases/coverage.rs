@@ -10,7 +10,7 @@ use crate::config::Snapshot;
 use crate::explain::{Entry, Transcript};
 use crate::mapping::members::MemberSource;
 use crate::mapping::row::Access;
-use crate::mapping::{Call, Mapping, Origin};
+use crate::mapping::{Call, Flow, Mapping, Origin};
 use crate::plan::RowsUsed;
 
 /// Gathers what cases use.
@@ -99,8 +99,8 @@ fn places(mapping: &Mapping) -> Vec<(&Origin, String)> {
     let mut places: Vec<(&Origin, String)> = Vec::new();
     let ops = &mapping.ops;
     let lists = ops.list.iter().map(|list| &list.call);
-    let calls = [&ops.get, &ops.create, &ops.update, &ops.replace, &ops.delete];
-    let calls = lists.chain(calls.into_iter().flatten());
+    let flows = [&ops.create, &ops.update, &ops.replace, &ops.delete];
+    let calls = lists.chain(&ops.get).chain(flows.into_iter().flatten().flat_map(Flow::calls));
     places.extend(calls.map(|call| (&call.origin, made(name, call))));
     places.extend(mapping.writes.iter().map(|rule| (&rule.origin, format!("{name} write rule: never used"))));
     for plan in &mapping.filters {

@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 54] = [
+pub const CODES: [(&str, &str); 62] = [
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -46,8 +46,15 @@ pub const CODES: [(&str, &str); 54] = [
     ("E046", "a codec that can only be read"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
+    ("E053", "a generated password where it would be seen, or is not needed"),
+    ("E054", "a generated password for a row that new objects do not get"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E100", "`undo` where nothing is made"),
+    ("E101", "no such step"),
+    ("E102", "a step that has not run yet"),
+    ("E103", "a step does not save this"),
+    ("E104", "a name that is taken, or is no name"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
@@ -56,4 +63,5 @@ pub const CODES: [(&str, &str); 54] = [
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),
+    ("W180", "`lossy` on a row that loses nothing"),
 ];

@@ -17,6 +17,7 @@ mod codecs;
 mod context;
 mod coverage;
 mod filter;
+mod flow;
 mod id;
 mod laws;
 mod members;
@@ -31,6 +32,7 @@ mod server;
 mod slots;
 mod target;
 mod top;
+mod types;
 mod writes;
 
 use sha2::{Digest, Sha256};

@@ -5,6 +5,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
+use super::catalogue::Keys;
 use super::diagnostic::{Diagnostic, Severity, listed, suggest};
 use super::tree::{Data, Entry, Node, Place, SourceMap, Table};
 use super::units;
@@ -244,46 +245,49 @@ const MISSING: [&str; 5] = ["E006", "E007", "E023", "E025", "E040"];
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'n> {
     table: &'n Table,
+    keys: &'static Keys,
     /// Where something missing is reported.
     pub(crate) place: &'n Place,
 }
 
-/// The keys of one kind of table.
-pub(crate) struct Keys {
-    /// What a message calls such a table: "a backend".
-    pub(crate) what: &'static str,
-    /// Keys.
-    pub(crate) known: &'static [&'static str],
-    /// Keys of the language that this version does not support.
-    pub(crate) later: &'static [&'static str],
-}
-
 impl<'n> Fields<'n> {
     /// Checks the keys of a table; unknown ones are reported and ignored.
-    pub(crate) fn of(report: &mut Report, node: &'n Node, keys: &Keys) -> Option<Self> {
+    pub(crate) fn of(report: &mut Report, node: &'n Node, keys: &'static Keys) -> Option<Self> {
         let table = report.table(node)?;
         Some(Self::of_table(report, table, &node.place, keys))
     }
 
-    pub(crate) fn of_table(report: &mut Report, table: &'n Table, place: &'n Place, keys: &Keys) -> Self {
+    pub(crate) fn of_table(report: &mut Report, table: &'n Table, place: &'n Place, keys: &'static Keys) -> Self {
         for entry in &table.entries {
             let name = entry.name.as_str();
             if keys.later.contains(&name) {
                 report.error("E002", &entry.key, format!("`{name}` is not supported in this version"));
-            } else if !keys.known.contains(&name) {
+            } else if keys.get(name).is_none() {
                 let message = format!("unknown key `{name}` in {}", keys.what);
-                report.unknown("E001", &entry.key, message, name, keys.known.iter().copied());
+                report.unknown("E001", &entry.key, message, name, keys.names());
             }
         }
-        Self { table, place }
+        Self { table, keys, place }
     }
 
+    /// What stands under a key of the catalogue. Asking for any other is a mistake of the compiler, not of the file.
     pub(crate) fn entry(&self, name: &str) -> Option<&'n Entry> {
+        debug_assert!(self.keys.get(name).is_some(), "`{name}` is not in the catalogue of {}", self.keys.what);
         self.table.get(name)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
-        self.table.get(name).map(|entry| &entry.value)
+        self.entry(name).map(|entry| &entry.value)
+    }
+
+    /// As [`Self::if_known`], with the key.
+    pub(crate) fn entry_if_known(&self, name: &str) -> Option<&'n Entry> {
+        self.keys.get(name).and_then(|_| self.entry(name))
+    }
+
+    /// For code that several tables share: a key that only some of them have.
+    pub(crate) fn if_known(&self, name: &str) -> Option<&'n Node> {
+        self.keys.get(name).and_then(|_| self.get(name))
     }
 
     /// The value, or a diagnostic that it is missing.

@@ -42,6 +42,7 @@ pub struct Setup {
 pub struct Sidecar {
     running: Running,
     seen: Arc<Seen>,
+    locks: Arc<ResourceLocks>,
     base_path: String,
     token: String,
 }
@@ -92,12 +93,12 @@ impl Sidecar {
         let metrics = Metrics::new()?;
         let seen = Arc::new(Seen::default());
         let sink: Arc<dyn ExchangeSink> = Arc::<Seen>::clone(&seen);
-        let shared =
-            Shared { metrics: Arc::clone(&metrics), locks: Arc::new(ResourceLocks::default()), sink: Some(sink) };
+        let locks = Arc::new(ResourceLocks::default());
+        let shared = Shared { metrics: Arc::clone(&metrics), locks: Arc::clone(&locks), sink: Some(sink) };
         let options = RunOptions { max_connections: snapshot.server.max_connections };
         let live = prepare(Arc::new(snapshot), &secrets, shared).await?;
         let running = server::start(Arc::new(ArcSwap::from_pointee(live)), listeners, options, metrics)?;
-        Ok(Sidecar { running, seen, base_path, token })
+        Ok(Sidecar { running, seen, locks, base_path, token })
     }
 
     /// Where it listens.
@@ -108,6 +109,11 @@ impl Sidecar {
     /// Where its metrics and probes are.
     pub fn admin_addr(&self) -> SocketAddr {
         self.running.admin_addr
+    }
+
+    /// Requests that wait for another one to the same resource.
+    pub fn waiting(&self) -> usize {
+        self.locks.waiting()
     }
 
     /// The SCIM base URL of the first route; variables in its path get a sample value.

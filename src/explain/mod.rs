@@ -86,6 +86,8 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
                     None => return page.finish(End::ReplyMissing),
                 }
             }
+            // Nobody else is there.
+            Step::Turn(_) => outcomes = Vec::new(),
             Step::Reply(response) => {
                 page.report(&response.report);
                 page.trace(plan.trace());
@@ -143,6 +145,7 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         request: json!({ "id": REQUEST_ID }),
         now: NOW,
         cursor_key: CURSOR_KEY,
+        seed: Some(SEED),
     }
 }
 
@@ -162,3 +165,4 @@ const ORIGIN: &str = "https://scim.example";
 const REQUEST_ID: &str = "explain";
 const NOW: u64 = 1_700_000_000;
 const CURSOR_KEY: [u8; 32] = [0; 32];
+const SEED: [u8; 32] = [0; 32];

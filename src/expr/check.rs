@@ -1,8 +1,7 @@
 //! Syntax tree to resolved node: the static check.
 //!
 //! In: a parsed expression and its scope. Out: a [`Node`] with every name resolved, every function known, every pattern
-//! compiled and every constant part computed, or all mistakes. Types are left to run time, because most come from native
-//! documents.
+//! compiled and every constant part computed, or all mistakes. Types are `infer`'s business.
 
 use std::ops::Range;
 
@@ -14,6 +13,7 @@ use crate::pattern;
 use super::functions::{self, Entry, Form, Kind};
 use super::node::{Arithmetic, Comparison, Loop, LoopAction, Node, Pattern, PatternAction};
 use super::parse::Parsed;
+use super::password::{self, Recipe};
 use super::{Env, ExprError, LOOPS_MAX, Scope, eval};
 
 /// Resolves `parsed` with the names of `scope`.
@@ -91,8 +91,21 @@ impl Checker<'_> {
     }
 
     fn select(&mut self, select: &SelectExpr) -> Node {
-        let operand = self.node(&select.operand);
+        let operand = self.operand(&select.operand, &select.field);
         folded(Node::Select(Box::new(operand), select.field.as_str().into()))
+    }
+
+    /// What a field is selected from: `scim.department` means the field of the extension that has it.
+    fn operand(&mut self, operand: &IdedExpr, field: &str) -> Node {
+        let node = self.node(operand);
+        let between = match (&operand.expr, &node) {
+            (Tree::Ident(name), Node::Name(_)) => self.scope.shortcut(name, field),
+            _ => None,
+        };
+        match between {
+            Some(between) => Node::Select(Box::new(node), between),
+            None => node,
+        }
     }
 
     fn map(&mut self, map: &MapExpr) -> Node {
@@ -142,10 +155,9 @@ impl Checker<'_> {
     }
 
     fn index(&mut self, operand: &IdedExpr, index: &IdedExpr) -> Node {
-        let operand = self.node(operand);
         match self.node(index) {
-            Node::Literal(Value::String(key)) => Node::Select(Box::new(operand), key.into()),
-            index => Node::Index(Box::new([operand, index])),
+            Node::Literal(Value::String(key)) => Node::Select(Box::new(self.operand(operand, &key)), key.into()),
+            index => Node::Index(Box::new([self.node(operand), index])),
         }
     }
 
@@ -206,14 +218,41 @@ impl Checker<'_> {
         match (entry.kind, args) {
             (Kind::Has, [field]) => self.has(field),
             (Kind::Default, [value, otherwise]) => Node::Default(Box::new([self.node(value), self.node(otherwise)])),
+            (Kind::Password, args) => self.password(called, args),
             (Kind::Plain(function), args) => Node::Call(function, args.iter().map(|arg| self.node(arg)).collect()),
             _ => self.wrong_arity(entry, called, args.len()),
         }
     }
 
+    fn password(&mut self, called: Range<usize>, args: &[IdedExpr]) -> Node {
+        let mut literals = args.iter().map(|arg| match &arg.expr {
+            Tree::Literal(literal) => Some(literal),
+            _ => None,
+        });
+        let length = match literals.next() {
+            Some(Some(LiteralValue::Int(length))) => usize::try_from(*length.inner()).ok(),
+            _ => None,
+        };
+        let classes = match literals.next() {
+            None => Some(password::CLASSES),
+            Some(Some(LiteralValue::String(classes))) => Some(classes.inner()),
+            Some(_) => None,
+        };
+        match length.zip(classes).and_then(|(length, classes)| Recipe::new(length, classes)) {
+            Some(recipe) => Node::Password(recipe),
+            None => {
+                let message = "`password` takes a length from 8 to 128, and perhaps some of the classes";
+                self.refuse(called, message.into(), Some(format!("write `password(24, '{}')`", password::CLASSES)))
+            }
+        }
+    }
+
     fn has(&mut self, field: &IdedExpr) -> Node {
         match &field.expr {
-            Tree::Select(select) => Node::Has(Box::new(self.node(&select.operand)), select.field.as_str().into()),
+            Tree::Select(select) => {
+                let operand = self.operand(&select.operand, &select.field);
+                Node::Has(Box::new(operand), select.field.as_str().into())
+            }
             _ => self.refuse(
                 self.parsed.extent(field),
                 "`has` takes a field".into(),
@@ -345,7 +384,7 @@ fn binary(name: &str) -> Option<Binary> {
 }
 
 /// "did you mean", for a known name at most a third of whose letters differ.
-fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+pub(super) fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let lower = name.to_lowercase();
     known
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))

@@ -86,6 +86,10 @@ pub(super) fn eval<'v>(node: &'v Node, context: &Context<'v, '_>) -> Result<Val<
             arithmetic(*operator, left, right)?
         }
         Node::Call(function, args) => return library::call(*function, args, context),
+        Node::Password(recipe) => {
+            let seed = context.env.seed.ok_or(EvalError::NoRandomness)?;
+            Cow::Owned(Value::String(recipe.generate(seed, context.env.scim)))
+        }
         Node::Pattern(pattern) => return match_pattern(pattern, context),
         Node::Loop(each) => return run_loop(each, context),
     })

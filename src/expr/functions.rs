@@ -27,6 +27,7 @@
 //! | `x.slug(sep)` | ours | lower case ASCII letters and digits; each run of others is one `sep`, none at the ends |
 //! | `x.strip(p)` | ours | without every match of the literal pattern |
 //! | `x.replaceRe(p, r)` | ours | every match of the literal pattern as `r`; `$1` or `${name}` in a literal `r` is a group |
+//! | `password(n, [classes])` | ours | `n` (8 to 128) random characters, at least one of each of the classes, of which there are `'lower upper digit symbol'` (the default: all). It stands alone, where a new object gets its secrets |
 //! | `x.first()` `x.last()` | ours | an end of a list, or null if it is empty |
 //! | `x.distinct()` | ours | a list without the elements that equal an earlier one |
 //!
@@ -70,6 +71,7 @@ pub(super) enum Function {
 pub(super) enum Kind {
     Plain(Function),
     Default,
+    Password,
     Has,
     Matches,
     Strip,
@@ -178,6 +180,7 @@ const CATALOGUE: &[Entry] = &[
     method("lowerAscii", Function::LowerAscii, 0, 0),
     special("map", Kind::Map, Form::Method, 2, 3),
     special("matches", Kind::Matches, Form::Both, 1, 1),
+    special("password", Kind::Password, Form::Global, 1, 2),
     method("replace", Function::Replace, 2, 3),
     special("replaceRe", Kind::ReplaceRe, Form::Method, 2, 2),
     method("reverse", Function::Reverse, 0, 0),

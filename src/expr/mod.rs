@@ -19,7 +19,10 @@
 //! env   { scim: {"userName": "Ann@example.com"} }   gives   "ann"
 //! ```
 //!
-//! The stages, in reading order: `scan` bounds the text, `parse` makes CEL's tree, `check` resolves it to a
+//! Types are checked where the slot says what it takes ([`Scope::wanting`]): to compare values of known different types,
+//! to call a function on a type it cannot take, or to give a condition a text are mistakes then.
+//!
+//! The stages, in reading order: `scan` bounds the text, `parse` makes CEL's tree, `infer` looks at its types, `check` resolves it to a
 //! `node::Node`, `eval` runs that over borrowed JSON; `functions` is the catalogue; `library` and `texts` are
 //! what it does.
 
@@ -27,15 +30,18 @@ mod build;
 mod check;
 mod eval;
 mod functions;
+mod infer;
 mod library;
 mod node;
 mod operators;
 mod parse;
+mod password;
 mod scan;
 mod template;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod types;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -48,6 +54,7 @@ use crate::pattern::{Shared, note_compilation};
 
 use node::Node;
 pub use template::{Encode, TEMPLATE_MAX_BYTES, Template};
+pub use types::{Record, Type, Wanted};
 
 /// The longest source of one expression, in bytes.
 pub const SOURCE_MAX_BYTES: usize = 4096;
@@ -75,6 +82,7 @@ struct Compiled {
     source: Box<str>,
     root: Node,
     reads: Vec<node::Read>,
+    generates: bool,
 }
 
 impl Expr {
@@ -88,9 +96,16 @@ impl Expr {
         note_compilation();
         let parsed = parse::parse(source).map_err(|error| vec![error])?;
         let root = check::check(&parsed, scope)?;
+        if let Some(wanted) = scope.wanted {
+            let (_, mistakes) = infer::infer(&parsed, scope, wanted);
+            if !mistakes.is_empty() {
+                return Err(mistakes);
+            }
+        }
         let reads = node::reads(&root);
-        let root = if reads.is_empty() { Node::Literal(constant(&root, source)?) } else { root };
-        Ok(Self(Arc::new(Compiled { source: source.into(), root, reads })))
+        let generates = root.generates();
+        let root = if reads.is_empty() && !generates { Node::Literal(constant(&root, source)?) } else { root };
+        Ok(Self(Arc::new(Compiled { source: source.into(), root, reads, generates })))
     }
 
     /// The value over the documents in `env`, borrowed from them or from the expression where possible.
@@ -121,6 +136,16 @@ impl Expr {
     /// and at a loop, so it names everything below it; the empty path is the whole document.
     pub fn field_paths(&self, name: Name) -> Vec<Vec<String>> {
         self.0.reads.iter().filter(|read| read.name == name).map(|read| read.path.clone()).collect()
+    }
+
+    /// Whether there is a `password` in it.
+    pub fn generates(&self) -> bool {
+        self.0.generates
+    }
+
+    /// Whether it is a `password` and nothing else.
+    pub fn is_password(&self) -> bool {
+        matches!(self.0.root, Node::Password(_))
     }
 
     /// The text it was compiled from.
@@ -193,6 +218,9 @@ pub enum Name {
 #[derive(Clone, Default, Debug)]
 pub struct Scope {
     names: BTreeMap<Box<str>, Name>,
+    types: BTreeMap<Box<str>, Type>,
+    /// What the slot takes; without it types are not looked at.
+    wanted: Option<Wanted>,
     /// Where the patterns of its expressions are compiled.
     patterns: Shared,
 }
@@ -215,6 +243,31 @@ impl Scope {
     pub fn sharing(mut self, patterns: &Shared) -> Self {
         self.patterns = patterns.clone();
         self
+    }
+
+    /// This scope for a slot that takes `wanted`: what cannot have a value there is a mistake. CEL itself has no opinion
+    /// on that, so that a scope without it means what CEL says.
+    #[must_use]
+    pub fn wanting(mut self, wanted: Wanted) -> Self {
+        self.wanted = Some(wanted);
+        self
+    }
+
+    /// Says what is known of the values of a name.
+    pub fn set_type(&mut self, text: &str, found: Type) {
+        self.types.insert(text.into(), found);
+    }
+
+    fn type_of(&self, text: &str) -> Type {
+        self.types.get(text).cloned().unwrap_or_default()
+    }
+
+    /// The field through which `field` of a name is reached, if its own name is not enough.
+    fn shortcut(&self, text: &str, field: &str) -> Option<Box<str>> {
+        match self.types.get(text)? {
+            Type::Record(record) if !record.fields.contains_key(field) => record.shortcuts.get(field).cloned(),
+            _ => None,
+        }
     }
 
     /// Adds a name; a later one of the same text wins.
@@ -269,6 +322,8 @@ pub struct Env<'a> {
     pub table: Option<&'a Value>,
     /// [`Name::Tenant`].
     pub tenant: Option<&'a Value>,
+    /// What `password` draws from; fresh for every request.
+    pub seed: Option<&'a [u8; 32]>,
     /// [`Name::Local`], by index.
     pub locals: &'a [Value],
     /// [`Name::Var`], by index.
@@ -371,6 +426,9 @@ pub enum EvalError {
         /// The type it met.
         found: &'static str,
     },
+    /// `password` where nothing random is at hand.
+    #[error("`password` has nothing random to draw from here")]
+    NoRandomness,
     /// A path segment that would be empty, `.` or `..`.
     #[error("a path segment would be empty, `.` or `..`")]
     BadSegment,

@@ -10,6 +10,7 @@ use crate::pattern;
 
 use super::Name;
 use super::functions::Function;
+use super::password::Recipe;
 
 /// A resolved expression.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) enum Node {
     Arithmetic(Arithmetic, Box<[Node; 2]>),
     /// A function; the receiver of a method is the first argument.
     Call(Function, Vec<Node>),
+    /// Random characters.
+    Password(Recipe),
     /// A method with a literal pattern.
     Pattern(Box<Pattern>),
     Loop(Box<Loop>),
@@ -103,7 +106,7 @@ impl Node {
     /// Calls `visit` with each direct part, in the order of the source.
     pub(super) fn parts<'n>(&'n self, visit: &mut dyn FnMut(&'n Node)) {
         match self {
-            Node::Literal(_) | Node::Name(_) | Node::LoopVariable(_) => {}
+            Node::Literal(_) | Node::Name(_) | Node::LoopVariable(_) | Node::Password(_) => {}
             Node::Select(part, _) | Node::Has(part, _) | Node::Not(part) | Node::Negate(part) => {
                 visit(part);
             }
@@ -138,9 +141,16 @@ impl Node {
         }
     }
 
+    /// Whether the node is, or has within it, random characters.
+    pub(super) fn generates(&self) -> bool {
+        let mut found = matches!(self, Node::Password(_));
+        self.parts(&mut |part| found |= part.generates());
+        found
+    }
+
     /// Whether every direct part is a literal, so that the node always gives the same.
     pub(super) fn is_constant(&self) -> bool {
-        let mut constant = !matches!(self, Node::Name(_) | Node::LoopVariable(_) | Node::Loop(_));
+        let mut constant = !matches!(self, Node::Name(_) | Node::LoopVariable(_) | Node::Loop(_) | Node::Password(_));
         self.parts(&mut |part| constant &= matches!(part, Node::Literal(_)));
         constant
     }

@@ -20,7 +20,7 @@ use crate::pattern::note_compilation;
 use super::build::TextBuilder;
 use super::operators::{number_text, type_name};
 use super::scan::{Kind, pieces};
-use super::{Env, EvalError, Expr, ExprError, Name, Scope};
+use super::{Env, EvalError, Expr, ExprError, Name, Scope, Wanted};
 
 /// The longest source of one template, in bytes.
 pub const TEMPLATE_MAX_BYTES: usize = 16 * 1024;
@@ -65,7 +65,11 @@ impl Template {
         note_compilation();
         let mut parts = Vec::new();
         let mut errors = Vec::new();
-        for piece in split(source).map_err(|error| vec![error])? {
+        let pieces = split(source).map_err(|error| vec![error])?;
+        // What stands beside text becomes text.
+        let beside_text = (pieces.len() > 1 && scope.wanted.is_some()).then(|| scope.clone().wanting(Wanted::Scalar));
+        let scope = beside_text.as_ref().unwrap_or(scope);
+        for piece in pieces {
             match piece {
                 Piece::Text(text) => parts.push(Part::Text(text.into())),
                 Piece::Placeholder(span) => match placeholder(source, span, scope) {
@@ -167,6 +171,16 @@ impl Template {
             }
         }
         paths
+    }
+
+    /// Whether there is a `password` in it: its value is a secret.
+    pub fn generates(&self) -> bool {
+        self.placeholders().any(Expr::generates)
+    }
+
+    /// Whether it is a `password` and nothing else.
+    pub fn is_password(&self) -> bool {
+        matches!(&*self.parts, [Part::Placeholder(expression)] if expression.is_password())
     }
 
     /// The text, not encoded, if the template reads nothing and is not null.

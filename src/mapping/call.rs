@@ -27,8 +27,6 @@ pub struct Call {
     pub envelope: Envelope,
     /// Values taken from the reply, by name.
     pub save: Vec<(Arc<str>, Extract)>,
-    /// Phases that follow, in order.
-    pub then: Vec<Phase>,
     /// May be repeated after an unknown outcome.
     pub idempotent: bool,
     /// Which call slot this is written in.

@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod codec;
+pub mod flow;
 pub mod from_native;
 pub mod members;
 pub mod native_path;
@@ -22,6 +23,7 @@ pub use call::{
     AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total,
 };
 pub use codec::Codec;
+pub use flow::{Each, Flow, Step};
 pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
@@ -134,13 +136,13 @@ pub struct Operations {
     /// One object.
     pub get: Option<Call>,
     /// A new object.
-    pub create: Option<Call>,
+    pub create: Option<Flow>,
     /// Some fields of an object.
-    pub update: Option<Call>,
+    pub update: Option<Flow>,
     /// A whole object.
-    pub replace: Option<Call>,
+    pub replace: Option<Flow>,
     /// Removal.
-    pub delete: Option<Call>,
+    pub delete: Option<Flow>,
 }
 
 /// A call of its own for some attributes.
@@ -155,7 +157,7 @@ pub struct WriteRule {
     /// Only when this holds.
     pub when: Option<Expr>,
     /// What to send.
-    pub call: Call,
+    pub flow: Flow,
     /// Whether the rows it matched are taken out of the ordinary update.
     pub claims: bool,
     /// When it is sent.

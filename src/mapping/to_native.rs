@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::expr::Env;
+use crate::expr::{Env, Template};
 use crate::scim::{Resource, ScimError};
 
 use super::row::{Access, Omit, Row, Source};
@@ -60,7 +60,7 @@ fn write_row(
     let value = row.target.read(state, sole).map(Cow::into_owned);
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
-        (None, Purpose::Create) => default(row, env)?.map(|value| encode(row, &value, env)).transpose()?,
+        (None, Purpose::Create) => filled(row, env)?,
         (None, Purpose::Update) => match clear(row, env)? {
             Cleared::To(value) => Some(value),
             // A list is sent whole, so what is absent from it is gone; elsewhere this changes nothing.
@@ -83,6 +83,15 @@ fn seed(document: &mut Value, field: &str, base: &Value) {
     }
 }
 
+/// Key of the object that stands for a secret in a native document until the shell fills it in: the number of a secret
+/// of the configuration, or the text of one that was generated. No client can send such a key.
+pub const SECRET_MARKER: &str = "\u{0}secret";
+
+/// A generated secret, hidden like the others until it is sent.
+pub fn generated(text: String) -> Value {
+    Value::Object(Map::from_iter([(SECRET_MARKER.to_owned(), Value::String(text))]))
+}
+
 enum Cleared {
     To(Value),
     Absent,
@@ -90,7 +99,9 @@ enum Cleared {
 
 /// What unassigning a row writes.
 fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
-    if let Some(value) = default(row, env)? {
+    // A password that nobody knows is for a new object; an old one keeps its own.
+    let generates = row.default.as_ref().is_some_and(Template::generates);
+    if let Some(value) = if generates { None } else { default(row, env)? } {
         return Ok(Cleared::To(encode(row, &value, env)?));
     }
     Ok(match row.omit {
@@ -120,6 +131,15 @@ pub fn left_out<'m>(
         let unassigned = row.target.read(state, mapping.sole_on_attribute(row)).is_none();
         unassigned.then_some((row, path))
     })
+}
+
+/// The native form of the default.
+fn filled(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {
+    let Some(value) = default(row, env)? else { return Ok(None) };
+    Ok(Some(match encode(row, &value, env)? {
+        Value::String(text) if row.default.as_ref().is_some_and(Template::generates) => generated(text),
+        native => native,
+    }))
 }
 
 fn default(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {

@@ -5,12 +5,29 @@ use futures_util::stream;
 use std::time::Duration;
 
 use super::client::{CallContext, NativeClient};
-use crate::plan::{NativeCall, NativeOutcome, ScimResponse, Step};
+use crate::plan::{NativeCall, NativeFailure, NativeOutcome, ScimResponse, Step, TurnRequest};
 
 /// A plan, or in tests a script.
 pub trait Steps {
     /// Takes the outcomes of the calls asked for last, in their order (none at first), and says what is next.
     fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step;
+}
+
+/// Gives turns: one plan at a time works on one thing.
+pub trait Turns {
+    /// Waits for the turn, for as long as the request may take; gives back what this plan held before.
+    fn take(&mut self, request: TurnRequest) -> impl Future<Output = Turned> + Send;
+}
+
+/// What waiting for a turn came to.
+#[derive(Debug)]
+pub enum Turned {
+    /// It has come.
+    Granted,
+    /// It has not come in time.
+    Late,
+    /// An equal request has been answered meanwhile, and its answer is this one's too.
+    Answered(Box<ScimResponse>),
 }
 
 /// Is told of every native call: metrics, audit log, transcript of a demonstration.
@@ -39,11 +56,20 @@ pub async fn execute(
     client: &NativeClient,
     context: &CallContext<'_>,
     observer: &mut impl Observer,
+    turns: &mut impl Turns,
 ) -> Box<ScimResponse> {
     let mut outcomes = Vec::new();
     loop {
         let (calls, parallel) = match plan.next(outcomes) {
             Step::Reply(response) => return response,
+            Step::Turn(request) => {
+                outcomes = match turns.take(request).await {
+                    Turned::Granted => Vec::new(),
+                    Turned::Late => vec![NativeOutcome::Failed(NativeFailure::Timeout)],
+                    Turned::Answered(response) => return response,
+                };
+                continue;
+            }
             Step::Calls { calls, parallel } => (calls, parallel.max(1)),
         };
         let completed = match calls.as_slice() {

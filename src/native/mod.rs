@@ -23,6 +23,6 @@ mod transport;
 mod tests;
 
 pub use client::{CallContext, Completed, NativeClient, NativeClientError};
-pub use execute::{CallRecord, Observer, Steps, execute};
+pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
 pub use forward::Forwarded;
 pub use resolver::{RESOLVE_TIMEOUT, UpstreamAddrs};

@@ -165,6 +165,10 @@ fn fill(value: &mut Value, secrets: &ResolvedSecrets) -> Result<(), Unsendable> 
     match value {
         Value::Object(fields) => {
             if let Some(index) = fields.get(SECRET_MARKER) {
+                if let Value::String(generated) = index {
+                    *value = Value::from(generated.as_str());
+                    return Ok(());
+                }
                 let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
                 let secret = index.and_then(|index| secrets.get(&index)).ok_or(Unsendable::Secret)?;
                 *value = Value::from(secret.expose());

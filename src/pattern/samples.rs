@@ -52,6 +52,9 @@ fn character(class: &Class, variant: usize) -> Option<char> {
             class.ranges().iter().map(|range| (char::from(range.start()), char::from(range.end()))).collect()
         }
     };
+    // Those that everybody can read come first.
+    let ascii: Vec<(char, char)> = ranges.iter().copied().filter(|(first, _)| first.is_ascii()).collect();
+    let ranges = if variant < VARIANTS / 2 && !ascii.is_empty() { ascii } else { ranges };
     let (first, last) = *ranges.get(variant % ranges.len().max(1))?;
     let preferred = if first <= 'a' && 'a' <= last { 'a' } else { first.max(' ').min(last) };
     Some(match variant % 3 {

@@ -13,6 +13,7 @@ use crate::scim::ScimError;
 use super::call::ScimResponse;
 use super::coroutine::Native;
 use super::run::Run;
+use super::turn::TurnRequest;
 use super::{Context, ScimRequest, answer, change, dispatch_again};
 
 const REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -163,6 +164,8 @@ struct Outcome {
 }
 
 async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashMap<String, Reference>) -> Outcome {
+    // Each operation takes the turn that it would take on its own, and none of them keeps it for the next one.
+    run.native.turn(TurnRequest::default()).await;
     let response = match sub_request(run, operation, done) {
         Ok(request) => dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error)),
         Err(error) => answer::error(&error),

@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::dialect::Repairs;
 use crate::mapping::{Origin, Slot};
 
+use super::turn::TurnRequest;
+
 /// A native request, ready to send but for credentials and body secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NativeCall {
@@ -89,6 +91,9 @@ pub enum Step {
         /// How many may be under way together.
         parallel: usize,
     },
+    /// Wait until nobody else works on these, keep them until the plan ends or asks again, and come back without
+    /// outcomes; or with [`NativeFailure::Timeout`] if that takes too long.
+    Turn(TurnRequest),
     /// The answer.
     Reply(Box<ScimResponse>),
 }

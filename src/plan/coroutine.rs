@@ -1,8 +1,8 @@
 //! How a plan pauses for native calls without knowing who makes them.
 //!
-//! A plan is written as straight-line `async` code whose only suspension point is [`Native::together`]. No runtime is
-//! involved: [`Coroutine::resume`] polls once with a waker that does nothing, and a pending future means that calls
-//! are waiting in the exchange. This keeps every flow readable top to bottom (create, then phases, then members)
+//! A plan is written as straight-line `async` code whose only suspension points are [`Native::together`] and
+//! [`Native::turn`]. No runtime is involved: [`Coroutine::resume`] polls once with a waker that does nothing, and a
+//! pending future means that a question is waiting in the exchange. This keeps every flow readable top to bottom (create, then phases, then members)
 //! where a hand-written state machine would scatter it, and still lets a test or `explain` drive it with canned
 //! replies.
 
@@ -15,16 +15,29 @@ use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
 use super::trace::Trace;
+use super::turn::TurnRequest;
 
 /// What passes between the plan and its driver.
 #[derive(Debug, Default)]
 struct Exchange {
-    asked: Option<(Vec<NativeCall>, usize)>,
+    started: bool,
+    asked: Option<Asked>,
     answered: Option<Vec<NativeOutcome>>,
     calls_made: usize,
+    /// Whether a turn was given and not given back.
+    has_turn: bool,
     report: Report,
     /// Filled only if somebody asked for it.
     trace: Option<Box<Trace>>,
+}
+
+/// What a plan waits for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// These calls, so many at a time.
+    Calls(Vec<NativeCall>, usize),
+    /// Its turn.
+    Turn(TurnRequest),
 }
 
 /// The plan's side of the exchange.
@@ -55,14 +68,10 @@ impl Native {
         {
             let mut exchange = self.lock();
             if exchange.calls_made + expected > self.calls_max {
-                let made = exchange.calls_made;
-                return Err(ScimError::too_many(format!(
-                    "this request needs more than {} native calls (made so far: {made}); ask for less at once",
-                    self.calls_max
-                )));
+                return Err(self.too_many(exchange.calls_made));
             }
             exchange.calls_made += expected;
-            exchange.asked = Some((calls, parallel.max(1)));
+            exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
         }
         let outcomes = Answer { exchange: &self.exchange }.await;
         if outcomes.len() == expected {
@@ -70,6 +79,37 @@ impl Native {
         } else {
             Err(ScimError::internal("the executor returned a wrong number of outcomes"))
         }
+    }
+
+    /// Waits for a turn; false when it did not come in time. What was held before is given back.
+    pub(super) async fn turn(&self, request: TurnRequest) -> bool {
+        {
+            let mut exchange = self.lock();
+            if request.keys.is_empty() && !exchange.has_turn {
+                return true;
+            }
+            exchange.has_turn = !request.keys.is_empty();
+            exchange.asked = Some(Asked::Turn(request));
+        }
+        let refusals = Answer { exchange: &self.exchange }.await;
+        self.lock().has_turn &= refusals.is_empty();
+        refusals.is_empty()
+    }
+
+    /// Whether so many more calls may be made, before the first of them.
+    ///
+    /// # Errors
+    /// 400 `tooMany`, as [`Native::together`].
+    pub(super) fn ensure_room(&self, calls: usize) -> Result<(), ScimError> {
+        let made = self.lock().calls_made;
+        if made + calls > self.calls_max { Err(self.too_many(made)) } else { Ok(()) }
+    }
+
+    fn too_many(&self, made: usize) -> ScimError {
+        ScimError::too_many(format!(
+            "this request needs more than {} native calls (made so far: {made}); ask for less at once",
+            self.calls_max
+        ))
     }
 
     /// Changes the report of this request.
@@ -114,7 +154,7 @@ impl Future for Answer<'_> {
 
 /// What a resumed coroutine came to.
 pub(super) enum Resumed<T> {
-    Calls(Vec<NativeCall>, usize),
+    Asked(Asked),
     Done(T),
 }
 
@@ -129,22 +169,20 @@ impl<T> Coroutine<T> {
         Self { future: Box::pin(future), native }
     }
 
-    /// Hands over the outcomes of the last calls and runs to the next ones, or to the end.
+    /// Hands over the outcomes of what was asked for last and runs to the next question, or to the end.
     pub(super) fn resume(&mut self, outcomes: Vec<NativeOutcome>) -> Resumed<T> {
-        let first = {
+        {
             let mut exchange = self.native.lock();
-            let first = exchange.calls_made == 0;
-            if !first {
+            if exchange.started {
                 exchange.answered = Some(outcomes);
             }
-            first
-        };
-        debug_assert!(first || self.native.lock().asked.is_none());
+            exchange.started = true;
+        }
         match self.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Resumed::Done(value),
             Poll::Pending => {
-                let (calls, parallel) = self.native.lock().asked.take().unwrap_or_default();
-                Resumed::Calls(calls, parallel)
+                let asked = self.native.lock().asked.take();
+                Resumed::Asked(asked.unwrap_or(Asked::Calls(Vec::new(), 1)))
             }
         }
     }

@@ -4,18 +4,18 @@ use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::{Body, BodyNode, Call, Collision, Phase, RowSet, to_native};
+use crate::mapping::{Body, BodyNode, Collision, Flow, Phase, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
 use crate::scim::{Resource, ScimError};
 
-use super::call::{NativeReply, ScimResponse};
-use super::judge::Verdict;
+use super::call::ScimResponse;
 use super::members::Group;
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
-use super::{ScimRequest, answer, change, members, pages, update};
+use super::steps::{self, Progress};
+use super::{ScimRequest, answer, change, members, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -33,20 +33,26 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     change::check_mirrors(run, &resource)?;
     change::check_active(run, &resource, None)?;
 
-    let call =
+    let flow =
         run.mapping.ops.create.as_ref().ok_or_else(|| {
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    let mut progress = Progress::default();
     let made = match held(run, derived.as_ref(), &resource).await? {
-        Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder) },
-        None => make(run, call, &resource, derived).await?,
+        Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), fresh: false },
+        None => make(run, flow, &resource, derived, &mut progress).await?,
     };
     run.record_id(&made.id);
-    let object =
-        follow_up(run, call, &resource, members, &made).await.map_err(|error| half_made(run, &made.id, error))?;
-    let whole = read::one(run, object, &projection).await.map_err(|error| half_made(run, &made.id, error))?;
-    Ok(answer::with_resource(run, 201, whole, &projection))
+    let done = follow_up(run, flow, &resource, members, &made).await;
+    let whole = match done {
+        Ok(object) => read::one(run, object, &projection).await,
+        Err(error) => Err(error),
+    };
+    match whole {
+        Ok(whole) => Ok(answer::with_resource(run, 201, whole, &projection)),
+        Err(error) => Err(take_back(run, &made, progress, error).await),
+    }
 }
 
 /// What the create call left behind.
@@ -54,6 +60,8 @@ struct Made {
     id: String,
     key: Value,
     object: Option<Object>,
+    /// Whether this request made it; it is an existing one otherwise.
+    fresh: bool,
 }
 
 /// Members that cannot be ids of their type are refused before anything is made.
@@ -105,86 +113,168 @@ async fn held(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Re
     Err(ScimError::uniqueness(format!("the key {} is taken by '{name}'", holder.id)))
 }
 
-async fn make(run: &Run<'_>, call: &Call, resource: &Resource, derived: Option<Value>) -> Result<Made, ScimError> {
+async fn make<'f>(
+    run: &Run<'_>,
+    flow: &'f Flow,
+    resource: &Resource,
+    derived: Option<Value>,
+    progress: &mut Progress<'f>,
+) -> Result<Made, ScimError> {
     let scim = Value::Object(resource.0.clone());
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
     run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
-    with_key(run, call, derived.as_ref(), &mut document);
+    with_key(run, flow, derived.as_ref(), &mut document);
     let rows = Rows { mapped: Some(&document), changed: Some(&document) };
-    let reply = match run.verdict(call, &env, rows).await? {
-        Verdict::Ok(reply) | Verdict::Accepted(reply) => reply,
-        Verdict::Failed(error) => return Err(error),
+    let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
+    let key = progress.key.clone().or_else(|| derived.clone());
+    let made = made.and_then(|outcome| Ok((outcome, key.ok_or_else(|| steps::unknown_id(run))?)));
+    let (outcome, key) = match made {
+        Ok(made) => made,
+        Err(error) => return Err(not_made(run, flow, derived, progress, error).await),
     };
-    let saved = saved_id(call, &reply);
-    let object = read::object_in(run, &call.envelope.item, reply);
-    let key = saved.or_else(|| object.as_ref().map(|object| object.key.clone())).or(derived);
-    let key = key.ok_or_else(|| {
-        ScimError::new(
-            502,
-            format!("the {} was created, but the application's reply does not say its id", run.type_name()),
-        )
-    })?;
+    let object = outcome.last.and_then(|(call, reply)| read::object_in(run, &call.envelope.item, reply));
     let id = id_text(&key).unwrap_or_default();
-    Ok(Made { id, key, object })
+    // A later step may answer with something else.
+    let object = object.filter(|object| object.id == id);
+    Ok(Made { id, key, object, fresh: true })
+}
+
+/// A create of several calls that ended on the way.
+async fn not_made(
+    run: &Run<'_>,
+    flow: &Flow,
+    derived: Option<Value>,
+    progress: &mut Progress<'_>,
+    error: ScimError,
+) -> ScimError {
+    let key = progress.key.clone().or(derived);
+    // The error says itself that an object was made whose id is not known.
+    let nameless = key.is_none() && flow.has_own_call && !progress.is_undoable();
+    if progress.done.is_empty() || nameless {
+        return error;
+    }
+    let done = progress.done.join(", ");
+    let who = key.as_ref().and_then(id_text).map_or_else(String::new, |id| format!(" {id}"));
+    let what = format!("{}{who} was created in part ({done})", run.type_name());
+    undone(run, key.as_ref(), &what, progress, error).await
+}
+
+/// The object exists, but not everything about it was carried out: it is taken back where the mapping says how, and
+/// the client is told either way.
+async fn take_back(run: &Run<'_>, made: &Made, mut progress: Progress<'_>, mut error: ScimError) -> ScimError {
+    if !made.fresh {
+        error.detail =
+            format!("{} {} was there already, and is not complete: {}", run.type_name(), made.id, error.detail);
+        return error;
+    }
+    let what = format!("{} {} was created, but not completed", run.type_name(), made.id);
+    undone(run, Some(&made.key), &what, &mut progress, error).await
+}
+
+/// Undoes what can be undone, and says in the error what became of it.
+async fn undone(
+    run: &Run<'_>,
+    key: Option<&Value>,
+    what: &str,
+    progress: &mut Progress<'_>,
+    mut error: ScimError,
+) -> ScimError {
+    if !progress.is_undoable() {
+        error.detail = format!("{what}: {}", error.detail);
+        return error;
+    }
+    error.detail = match progress.take_back(run, &Env { id: key, ..run.env() }).await {
+        Ok(()) => format!("{what}, and was taken back: {}", error.detail),
+        Err(failure) => {
+            run.note(format!("{what}, and could not be taken back: {}", failure.detail));
+            format!(
+                "{what}: {}; taking it back failed too ({}), so it has to be removed in the application",
+                error.detail, failure.detail
+            )
+        }
+    };
+    error
 }
 
 /// A key that the adapter computed travels in the document, unless the call carries it in its path.
-pub(super) fn with_key(run: &Run<'_>, call: &Call, derived: Option<&Value>, document: &mut Value) {
+pub(super) fn with_key(run: &Run<'_>, flow: &Flow, derived: Option<&Value>, document: &mut Value) {
     let native = &run.mapping.id.native;
-    let in_path = call.segments.iter().any(|segment| segment.uses(Name::Id));
+    let in_path = flow.calls().any(|call| call.segments.iter().any(|segment| segment.uses(Name::Id)));
     if let Some(key) = derived.filter(|_| !in_path && native.get(document).is_none_or(Value::is_null)) {
         native.put(document, Some(key.clone()));
     }
 }
 
-/// `save = { id = .. }`.
-fn saved_id(call: &Call, reply: &NativeReply) -> Option<Value> {
-    let (_, extract) = call.save.iter().find(|(name, _)| &**name == "id")?;
-    pages::extract(&extract.native, &extract.codec, reply)
-}
-
-/// Phases after the create call; answers with the object as it then is.
+/// Phases after the create call; answers with the object as it then is. Rows that are still unsent and members are
+/// sent in any case; `then` puts them in another order.
 async fn follow_up(
     run: &Run<'_>,
-    call: &Call,
+    flow: &Flow,
     resource: &Resource,
     members: Vec<Value>,
     made: &Made,
 ) -> Result<Object, ScimError> {
     let mut object = made.object.clone();
-    let unsent = unsent_rows(run, call, resource);
-    let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
-    let pending = unsent | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
-    if pending != 0 {
-        let known = match &object {
-            Some(object) => object.clone(),
-            None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
+    let members_first = flow.then.iter().find(|phase| **phase != Phase::Get) == Some(&Phase::Members);
+    let (first, second) = if members_first { (Phase::Members, Phase::Update) } else { (Phase::Update, Phase::Members) };
+    for phase in [first, second] {
+        object = match phase {
+            Phase::Update => send_unsent(run, flow, resource, made, object).await?,
+            _ => add_members(run, &members, made, object).await?,
         };
-        let old = read::base(run, &known);
-        let differing = pending_rows(run, &old, resource, pending);
-        if differing != 0 {
-            object = update::send(run, &made.key, resource, Some((&known, &old)), differing).await?;
-        }
     }
-    if !members.is_empty() && run.mapping.members.is_some() {
-        let group = Group { run, id: &made.id, key: &made.key, known: object.clone() };
-        members::apply(group, MemberChange::Delta { add: members, remove: Vec::new() }, &[]).await?;
-        object = object.filter(|_| members::outlasts_members(run));
-    }
-    if call.then.contains(&Phase::Get) {
-        object = None;
-    }
-    match object {
+    match object.filter(|_| !flow.then.contains(&Phase::Get)) {
         Some(object) => Ok(object),
         None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id)),
     }
 }
 
+/// Sends the rows that the create call did not carry.
+async fn send_unsent(
+    run: &Run<'_>,
+    flow: &Flow,
+    resource: &Resource,
+    made: &Made,
+    object: Option<Object>,
+) -> Result<Option<Object>, ScimError> {
+    let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
+    let pending = unsent_rows(run, flow, resource)
+        | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
+    if pending == 0 {
+        return Ok(object);
+    }
+    let known = match &object {
+        Some(object) => object.clone(),
+        None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
+    };
+    let old = read::base(run, &known);
+    let differing = pending_rows(run, &old, resource, pending);
+    if differing == 0 {
+        return Ok(object);
+    }
+    update::send(run, &made.key, resource, Some((&known, &old)), differing).await
+}
+
+async fn add_members(
+    run: &Run<'_>,
+    elements: &[Value],
+    made: &Made,
+    object: Option<Object>,
+) -> Result<Option<Object>, ScimError> {
+    if elements.is_empty() || run.mapping.members.is_none() {
+        return Ok(object);
+    }
+    let group = Group { run, id: &made.id, key: &made.key, known: object.clone() };
+    let change = MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() };
+    members::apply(group, change, &[]).await?;
+    Ok(object.filter(|_| members::outlasts_members(run)))
+}
+
 /// Rows with a value that the create call did not carry and an update can.
-fn unsent_rows(run: &Run<'_>, call: &Call, resource: &Resource) -> RowSet {
-    let sent = if carries_rows(&call.body) { to_native::create_rows(run.mapping) } else { 0 };
+fn unsent_rows(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
+    let sent = if flow.calls().any(|call| carries_rows(&call.body)) { to_native::create_rows(run.mapping) } else { 0 };
     with_value(run, resource, to_native::update_rows(run.mapping) & !sent)
 }
 
@@ -208,10 +298,4 @@ fn pending_rows(run: &Run<'_>, old: &Resource, resource: &Resource, pending: Row
         .rows_in(pending)
         .filter(|(_, row)| change::value(run, row, old) != change::value(run, row, resource))
         .fold(0, |set, (index, _)| set | 1 << index)
-}
-
-/// The object exists, but not everything about it was carried out: the client must know.
-fn half_made(run: &Run<'_>, id: &str, mut error: ScimError) -> ScimError {
-    error.detail = format!("{} {id} was created, but not completed: {}", run.type_name(), error.detail);
-    error
 }

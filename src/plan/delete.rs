@@ -1,32 +1,42 @@
 //! DELETE (RFC 7644 3.6).
 
-use crate::expr::Env;
+use serde_json::Value;
+
+use crate::expr::{Env, Name};
 use crate::scim::ScimError;
 use crate::scim::projection::Projection;
 
 use super::call::ScimResponse;
 use super::render::Rows;
 use super::run::Run;
-use super::{ScimRequest, answer, read};
+use super::steps::{self, Progress};
+use super::{ScimRequest, answer, read, update};
 
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     run.record_id(id);
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let call = run.mapping.ops.delete.as_ref().ok_or_else(|| {
+    let flow = run.mapping.ops.delete.as_ref().ok_or_else(|| {
         ScimError::new(
             501,
             format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
         )
     })?;
-    if request.if_match.is_some() || run.mapping.gone.is_some() {
+    run.turn_on(id).await?;
+    let needs_state = flow.uses(Name::Old) || flow.uses(Name::Native);
+    let mut before = None;
+    if request.if_match.is_some() || run.mapping.gone.is_some() || needs_state {
         let object = read::fetch(run, id).await?;
+        let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
         answer::check_if_match(request, &resource)?;
+        before = Some((document, Value::Object(resource.0)));
     }
-    let env = Env { id: Some(&key), ..run.env() };
-    match run.call(call, &env, Rows::default()).await {
+    let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
+    let env = Env { id: Some(&key), native, old, ..run.env() };
+    let mut progress = Progress::default();
+    match steps::carry_out(run, flow, "the deletion", &env, Rows::default(), &mut progress).await {
         Ok(_) => Ok(answer::empty(204)),
-        Err(error) if super::judge::says_absent(&error) => Err(run.not_found(id)),
-        Err(error) => Err(error),
+        Err(error) if super::judge::says_absent(&error) && progress.done.is_empty() => Err(run.not_found(id)),
+        Err(error) => Err(update::after(error, &progress.done, "a retry repeats the deletion")),
     }
 }

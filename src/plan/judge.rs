@@ -220,7 +220,7 @@ fn credentials_refused(run: &Run<'_>) -> ScimError {
     )
 }
 
-fn unreadable(run: &Run<'_>) -> ScimError {
+pub(super) fn unreadable(run: &Run<'_>) -> ScimError {
     ScimError::new(502, format!("{} answered with something that is not JSON", run.backend.name))
 }
 

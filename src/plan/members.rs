@@ -1,8 +1,9 @@
 //! Membership: a set whose changes are deltas.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::Env;
@@ -16,7 +17,8 @@ use super::judge::{Standing, assess, judge, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
-use super::{answer, create};
+use super::turn::Share;
+use super::{ScimRequest, answer, create, steps};
 
 /// What operations on `members` ask for.
 ///
@@ -30,6 +32,17 @@ pub(super) fn wanted(run: &Run<'_>, ops: &[PatchOp]) -> Result<MemberChange, Sci
         ));
     }
     Ok(patch::member_change(ops, "members"))
+}
+
+/// What makes a change of membership equal to another one, if it asks for nothing but named members.
+pub(super) fn share(run: &Run<'_>, id: &str, request: &ScimRequest, change: &MemberChange) -> Option<Arc<Share>> {
+    let MemberChange::Delta { add, remove } = change else { return None };
+    if request.if_match.is_some() {
+        return None;
+    }
+    let about = json!([run.resource_key(id), run.context.base_url, request.query]).to_string();
+    let add = add.iter().filter_map(member_value).collect();
+    Some(Arc::new(Share { about, add, remove: remove.iter().cloned().collect() }))
 }
 
 /// Whether the current members must be known before anything is sent.
@@ -334,7 +347,7 @@ impl Target<'_> {
         env: &Env<'_>,
     ) -> Result<(), ScimError> {
         let of = self.run.of_type(&self.members.of);
-        let (of, call) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|call| (of, call))).ok_or_else(|| {
+        let (of, flow) = of.and_then(|of| of.mapping.ops.create.as_ref().map(|flow| (of, flow))).ok_or_else(|| {
             ScimError::internal(format!("{}: {} has no create", self.members.origin, self.members.of))
         })?;
         let mut sent = Resource::default();
@@ -357,8 +370,9 @@ impl Target<'_> {
         let purpose = to_native::Purpose::Create;
         let mut document = to_native::document(of.mapping, rows, &normalised.resource, None, purpose, &env)?;
         let derived = key.as_ref().filter(|_| of.mapping.id.derive.is_some());
-        create::with_key(&of, call, derived, &mut document);
-        of.call(call, &env, Rows { mapped: Some(&document), changed: Some(&document) }).await.map(drop)
+        create::with_key(&of, flow, derived, &mut document);
+        let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+        steps::carry_out(&of, flow, "the create", &env, rows, &mut steps::Progress::default()).await.map(drop)
     }
 }
 

@@ -22,7 +22,9 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod steps;
 mod trace;
+mod turn;
 mod update;
 
 use std::future::Future;
@@ -37,10 +39,11 @@ use crate::config::Snapshot;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
-pub use render::SECRET_MARKER;
+pub use crate::mapping::to_native::SECRET_MARKER;
 pub use trace::{RowsUsed, Trace};
+pub use turn::{Share, TurnRequest};
 
-use coroutine::{Coroutine, Native, Resumed};
+use coroutine::{Asked, Coroutine, Native, Resumed};
 use run::Run;
 
 /// A SCIM request after routing and authentication, as sent.
@@ -77,6 +80,8 @@ pub struct Context {
     pub now: u64,
     /// Signs cursors; the same on every replica.
     pub cursor_key: [u8; 32],
+    /// New and random for every request that writes: what generated passwords are drawn from.
+    pub seed: Option<[u8; 32]>,
 }
 
 /// A resumable plan.
@@ -105,9 +110,12 @@ impl Plan {
     }
 
     /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
+    /// Takes the outcomes of the calls asked for last (none at first, and none for a turn that was given) and says what
+    /// is next.
     pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {
         match self.coroutine.resume(outcomes) {
-            Resumed::Calls(calls, parallel) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Calls(calls, parallel)) => Step::Calls { calls, parallel },
+            Resumed::Asked(Asked::Turn(request)) => Step::Turn(request),
             Resumed::Done(result) => {
                 let mut response = result.unwrap_or_else(|error| answer::error(&error));
                 let gathered = self.coroutine.take_report();
@@ -178,7 +186,7 @@ async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<
 }
 
 /// The resource that `/Me` names on a route, where its credential belongs to a user.
-pub fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
+fn own_resource(snapshot: &Snapshot, route: usize) -> Option<Endpoint> {
     let route = snapshot.routes.get(route)?;
     let id = snapshot.authenticators.get(route.auth?)?.user.clone()?;
     let type_index = route.mappings.iter().position(|mapping| &*mapping.resource_type.name == "User")?;

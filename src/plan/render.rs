@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::expr::{Encode, Env, EvalError, Template};
+use crate::mapping::to_native::{self, SECRET_MARKER};
 use crate::mapping::{Body, BodyNode, Call, Slot, Spread};
 use crate::scim::ScimError;
 
@@ -140,6 +141,7 @@ fn build(node: &BodyNode, env: &Env<'_>, rows: Rows<'_>) -> Result<Option<Value>
     Ok(match node {
         BodyNode::Literal(value) => Some(value.clone()),
         BodyNode::Leaf(template) => match template.eval(env)? {
+            Value::String(text) if template.generates() => Some(to_native::generated(text)),
             Value::Null if !template.is_literal_null() => None,
             value => Some(value),
         },
@@ -173,9 +175,6 @@ fn spread_rows(spread: Spread, rows: Rows<'_>) -> Option<&Value> {
     }
 }
 
-/// Key of the object that stands for a secret in a rendered body until the shell fills it in.
-pub const SECRET_MARKER: &str = "\u{0}secret";
-
 fn secret_marker(index: usize) -> Value {
     let mut marker = Map::new();
     marker.insert(SECRET_MARKER.to_owned(), Value::from(index));
@@ -186,7 +185,7 @@ pub(super) fn mapping_error(call: &Call, error: &EvalError) -> ScimError {
     mapping_fault(call, &error.to_string())
 }
 
-fn mapping_fault(call: &Call, what: &str) -> ScimError {
+pub(super) fn mapping_fault(call: &Call, what: &str) -> ScimError {
     ScimError::internal(format!("mapping error at {}: {what}", call.origin))
 }
 

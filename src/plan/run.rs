@@ -48,7 +48,12 @@ impl<'a> Run<'a> {
 
     /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
-        Env { vars: &self.context.variables, req: Some(&self.context.request), ..Env::default() }
+        Env {
+            vars: &self.context.variables,
+            req: Some(&self.context.request),
+            seed: self.context.seed.as_ref(),
+            ..Env::default()
+        }
     }
 
     /// Carries out one call and judges its reply.

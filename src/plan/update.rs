@@ -3,12 +3,12 @@
 //! The old state is read only where the request cannot be carried out without it; a PATCH that sets single-valued
 //! attributes is one native call.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Omit, Row, Source};
-use crate::mapping::{Body, BodyNode, Call, Order, PutOmitted, RowSet, WriteRule, to_native};
+use crate::mapping::{Call, Flow, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -19,6 +19,8 @@ use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
+use super::steps::{self, Progress};
+use super::turn::TurnRequest;
 use super::{ScimRequest, answer, change, members};
 
 /// `PATCH /Type/{id}`.
@@ -35,6 +37,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
 
     let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
@@ -97,6 +101,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
     sent.set(&MEMBERS, None);
 
+    run.turn_on(id).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
@@ -190,7 +195,9 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
     let touched: RowSet = changes.iter().fold(0, |set, (index, _)| set | 1 << index);
     let rules_ready =
         run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
-    if !rules_ready {
+    let update = &run.mapping.ops.update;
+    let update_ready = update.as_ref().is_none_or(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
+    if !rules_ready || (touched != 0 && !update_ready) {
         return None;
     }
     let read_only =
@@ -219,34 +226,28 @@ fn stands_alone(row: &Row) -> bool {
 
 /// Whether a rule can be decided and sent from the touched rows alone.
 fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
-    let known = |path: &Vec<String>| {
-        run.mapping.rows_in(touched).any(|(_, row)| {
-            let target = &row.target.path;
-            path.first().is_some_and(|name| **name == *target.attribute)
-                && (target.sub.is_none() || path.get(1).map(String::as_str) == target.sub.as_deref())
-        })
-    };
     let when = rule.when.as_ref().is_none_or(|when| {
-        !when.uses(Name::Old) && !when.uses(Name::Native) && when.field_paths(Name::Scim).iter().all(known)
+        !when.uses(Name::Old)
+            && !when.uses(Name::Native)
+            && when.field_paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
     });
-    when && !call_reads_state(&rule.call)
+    when && needs_no_state(run, &rule.flow, touched)
 }
 
-fn call_reads_state(call: &Call) -> bool {
-    let state = [Name::Old, Name::Native, Name::Scim];
-    let templates = call.segments.iter().chain(call.query.iter().map(|(_, template)| template));
-    let mut templates = templates.chain(call.headers.iter().map(|(_, template)| template));
-    templates.any(|template| state.iter().any(|name| template.uses(*name)))
-        || matches!(&call.body, Body::Built(node) if node_reads_state(node, &state))
+/// Whether the touched rows are everything that a flow refers to.
+fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
+    !flow.uses(Name::Old)
+        && !flow.uses(Name::Native)
+        && flow.paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
 }
 
-fn node_reads_state(node: &BodyNode, state: &[Name]) -> bool {
-    match node {
-        BodyNode::Leaf(template) => state.iter().any(|name| template.uses(*name)),
-        BodyNode::Object { fields, .. } => fields.iter().any(|(_, node)| node_reads_state(node, state)),
-        BodyNode::Array(items) => items.iter().any(|node| node_reads_state(node, state)),
-        BodyNode::Literal(_) | BodyNode::Secret(_) => false,
-    }
+/// Whether a selection from `scim` is about one of the rows.
+fn is_touched(run: &Run<'_>, path: &[String], touched: RowSet) -> bool {
+    run.mapping.rows_in(touched).any(|(_, row)| {
+        let target = &row.target.path;
+        path.first().is_some_and(|name| **name == *target.attribute)
+            && (target.sub.is_none() || path.get(1).map(String::as_str) == target.sub.as_deref())
+    })
 }
 
 async fn send_direct(run: &Run<'_>, key: &Value, changes: Vec<DirectChange>) -> Result<Option<Object>, ScimError> {
@@ -292,19 +293,33 @@ pub(super) async fn send(
             }
         }
     }
-    let mut done: Vec<String> = Vec::new();
+    let mut progress = Progress::default();
+    in_order(run, &rules, rest, state, &env, &mut progress).await
+}
+
+async fn in_order<'f>(
+    run: &Run<'f>,
+    rules: &[&'f WriteRule],
+    rest: RowSet,
+    state: &Resource,
+    env: &Env<'_>,
+    progress: &mut Progress<'f>,
+) -> Result<Option<Object>, ScimError> {
     let mut latest = None;
-    for rule in rules.iter().filter(|rule| rule.order == Order::Before) {
-        latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
-        done.push(rule.call.origin.to_string());
+    let (before, after): (Vec<&WriteRule>, Vec<&WriteRule>) =
+        rules.iter().copied().partition(|rule| rule.order == Order::Before);
+    for rule in before {
+        let start = progress.done.len();
+        latest = by_rule(run, rule, state, env, progress).await.map_err(|error| stopped(error, progress, start))?;
     }
+    let update = progress.done.len();
     if rest != 0 {
-        latest = ordinary(run, rest, state, native, &env).await.map_err(|error| after(error, &done))?;
-        done.push("the update".to_owned());
+        latest = ordinary(run, rest, state, env, progress).await.map_err(|error| stopped(error, progress, update))?;
     }
-    for rule in rules.iter().filter(|rule| rule.order == Order::After) {
-        latest = by_rule(run, rule, state, native, &env).await.map_err(|error| after(error, &done))?;
-        done.push(rule.call.origin.to_string());
+    for rule in after {
+        // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
+        let start = if rule.claims { progress.done.len() } else { update };
+        latest = by_rule(run, rule, state, env, progress).await.map_err(|error| stopped(error, progress, start))?;
     }
     Ok(latest)
 }
@@ -318,55 +333,68 @@ fn holds(rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
     }
 }
 
-/// Nothing is rolled back: the retry computes the remaining difference and sends only that.
-fn after(mut error: ScimError, done: &[String]) -> ScimError {
+/// Nothing is rolled back: a retry computes the remaining difference and sends only that. `start` is how much was done
+/// before anything about the attributes at hand was.
+fn stopped(error: ScimError, progress: &Progress<'_>, start: usize) -> ScimError {
+    let retry = if progress.done.len() == start {
+        "a retry sends what is left"
+    } else {
+        "a retry that finds the attribute as wished sends nothing: change it back and forth to repeat what is left"
+    };
+    after(error, &progress.done, retry)
+}
+
+/// Says what was done before something failed.
+pub(super) fn after(mut error: ScimError, done: &[String], retry: &str) -> ScimError {
     if !done.is_empty() {
-        error.detail =
-            format!("{} (done before this failed: {}; a retry sends what is left)", error.detail, done.join(", "));
+        error.detail = format!("{} (done before this failed: {}; {retry})", error.detail, done.join(", "));
     }
     error
 }
 
-async fn by_rule(
-    run: &Run<'_>,
-    rule: &WriteRule,
+async fn by_rule<'f>(
+    run: &Run<'f>,
+    rule: &'f WriteRule,
     state: &Resource,
-    native: Option<&Value>,
     env: &Env<'_>,
+    progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let changed = to_native::document(run.mapping, rule.rows, state, native, to_native::Purpose::Update, env)?;
+    let changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
     });
     let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
-    let reply = run.call(&rule.call, env, rows).await?;
-    Ok(shown(run, &rule.call, reply, env))
+    sent(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await
 }
 
-async fn ordinary(
-    run: &Run<'_>,
+async fn ordinary<'f>(
+    run: &Run<'f>,
     rows: RowSet,
     state: &Resource,
-    native: Option<&Value>,
     env: &Env<'_>,
+    progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let changed = to_native::document(run.mapping, rows, state, native, to_native::Purpose::Update, env)?;
+    let update = to_native::Purpose::Update;
+    let changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
-    if let Some(update) = &run.mapping.ops.update {
+    if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
             return Err(ScimError::invalid_value(format!(
                 "{} cannot be removed: the application's update has no form for a field that is not there",
                 row.target
             )));
         }
-        if changed.as_object().is_some_and(Map::is_empty) && matches!(update.body, Body::Rows) {
-            return Ok(None);
-        }
-        let reply = run.call(update, env, Rows { mapped: Some(&changed), changed: Some(&changed) }).await?;
-        return Ok(shown(run, update, reply, env));
+        let all = if flow.sends_all_rows() {
+            let rows = present(run, to_native::update_rows(run.mapping), state) | rows;
+            Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
+        } else {
+            None
+        };
+        let rows = Rows { mapped: Some(all.as_ref().unwrap_or(&changed)), changed: Some(&changed) };
+        return sent(run, flow, "the update", env, rows, progress).await;
     }
-    let (Some(replace), Some(native)) = (&run.mapping.ops.replace, native) else {
+    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
@@ -377,8 +405,32 @@ async fn ordinary(
         return Ok(None);
     }
     run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-    let reply = run.call(replace, env, Rows { mapped: Some(&whole), changed: Some(&changed) }).await?;
-    Ok(shown(run, replace, reply, env))
+    let rows = Rows { mapped: Some(&whole), changed: Some(&changed) };
+    sent(run, flow, "the update", env, rows, progress).await
+}
+
+/// Rows of a set that have a value.
+fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
+    run.mapping
+        .rows_in(set)
+        .filter(|(_, row)| change::value(run, row, state).is_some())
+        .fold(0, |set, (index, _)| set | 1 << index)
+}
+
+/// Carries a flow out and answers with the object that its last reply shows.
+async fn sent<'f>(
+    run: &Run<'_>,
+    flow: &'f Flow,
+    label: &str,
+    env: &Env<'_>,
+    rows: Rows<'_>,
+    progress: &mut Progress<'f>,
+) -> Result<Option<Object>, ScimError> {
+    let outcome = steps::carry_out(run, flow, label, env, rows, progress).await?;
+    if flow.then.contains(&Phase::Get) {
+        return Ok(None);
+    }
+    Ok(outcome.last.and_then(|(call, reply)| shown(run, call, reply, env)))
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.

@@ -77,10 +77,10 @@ fn operations_come_from_the_preset_and_inherit_the_backend() {
     assert_eq!(list.call.envelope.items.to_string(), "data");
     assert!(matches!(list.paging.style, PagingStyle::Page { first: 1, .. }));
     assert_eq!(list.call.origin.to_string(), "preset:rest@1:4");
-    let update = user.ops.update.as_ref().unwrap();
+    let update = user.ops.update.as_ref().unwrap().own_call().unwrap();
     assert_eq!(update.segments.len(), 2);
     assert!(matches!(update.body, Body::Rows));
-    assert!(!update.idempotent && user.ops.delete.as_ref().unwrap().idempotent);
+    assert!(!update.idempotent && user.ops.delete.as_ref().unwrap().own_call().unwrap().idempotent);
     assert!(user.ops.replace.is_none());
     let FilterCall::List(plan) = &user.filters[0].how else { panic!("a list") };
     assert_eq!(plan.call.query.len(), 1);
@@ -110,7 +110,7 @@ fn members_with_their_calls() {
     let group = mapping(&snapshot, "Group");
     assert_eq!(group.members.as_ref().unwrap().add.as_ref().unwrap().batch, Some(200));
     assert_eq!(group.ops.create.as_ref().unwrap().then, [Phase::Members]);
-    assert!(matches!(group.ops.create.as_ref().unwrap().body, Body::None));
+    assert!(matches!(group.ops.create.as_ref().unwrap().own_call().unwrap().body, Body::None));
 }
 
 #[test]

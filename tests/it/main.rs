@@ -9,6 +9,7 @@ mod conformance_bench;
 mod conformance_lists;
 mod conformance_strict;
 mod cycles;
+mod members;
 mod operator;
 mod proxy_binary;
 mod proxy_connection;

@@ -3,16 +3,11 @@
 use std::sync::Arc;
 
 use crate::auth::{AuthKind, Authenticator};
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node};
 
 use super::context::Context;
-
-const KEYS: Keys = Keys {
-    what: "an authenticator",
-    known: &["kind", "tokens", "user"],
-    later: &["users", "issuer", "audience", "jwks"],
-};
 
 pub(super) fn authenticators(cx: &mut Context, node: Option<&Node>) -> Vec<Authenticator> {
     let Some(table) = node.and_then(|node| cx.report.table(node)) else { return Vec::new() };
@@ -22,7 +17,7 @@ pub(super) fn authenticators(cx: &mut Context, node: Option<&Node>) -> Vec<Authe
 /// One per entry even if it is faulty, so that the numbers routes use stay right.
 fn authenticator(cx: &mut Context, entry: &Entry) -> Authenticator {
     let name = Arc::from(entry.name.as_str());
-    let fields = Fields::of(&mut cx.report, &entry.value, &KEYS);
+    let fields = Fields::of(&mut cx.report, &entry.value, &catalogue::AUTHENTICATOR);
     let user = fields.as_ref().and_then(|fields| fields.get("user")).and_then(|node| cx.report.word(node));
     let user = user.map(str::to_owned);
     let kind = fields.and_then(|fields| kind(cx, entry, &fields));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::snapshot::{Backend, BaseUrl, ErrorRule, Format, OutboundAuth};
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
@@ -13,24 +14,6 @@ use crate::scim::{ResourceType, ScimType};
 use super::calls::{EnvelopeParts, envelope, headers, paging};
 use super::context::Context;
 use super::slots::{REPLY, REQUEST, SlotScope};
-
-const KEYS: Keys = Keys {
-    what: "a backend",
-    known: &[
-        "url",
-        "auth",
-        "headers",
-        "timeout",
-        "concurrency",
-        "format",
-        "envelope",
-        "paging",
-        "ok",
-        "expired",
-        "error",
-    ],
-    later: &["call", "query", "body", "rate", "retry", "tls", "idempotency", "openapi", "verify", "table"],
-};
 
 /// What calls inherit from their backend.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +48,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         origin: cx.origin(&entry.key),
     };
     let mut inherited = BackendParts::default();
-    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &KEYS) else { return (backend, inherited) };
+    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &catalogue::BACKEND) else {
+        return (backend, inherited);
+    };
     match fields.get("url") {
         Some(node) => backend.url = url(cx, node).unwrap_or(backend.url),
         None => cx.report.error("E006", &entry.key, "`url` is missing: where is the application?"),
@@ -81,14 +66,14 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     backend.concurrency = concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.concurrency);
     let formats = [("json", Format::Json), ("form", Format::Form)];
     backend.format = fields.get("format").and_then(|node| cx.report.choice(node, &formats)).unwrap_or(Format::Json);
-    backend.expired = fields.get("expired").and_then(|node| cx.expr(node, &REPLY));
+    backend.expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     backend.errors = fields.get("error").map_or(Vec::new(), |node| error_rules(cx, node, types));
     inherited.envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
     if let Some((paging, total)) = fields.get("paging").and_then(|node| paging(cx, node)) {
         inherited.paging = Some(paging);
         inherited.envelope.total = inherited.envelope.total.take().or(total);
     }
-    inherited.ok = fields.get("ok").and_then(|node| cx.expr(node, &REPLY));
+    inherited.ok = fields.get("ok").and_then(|node| cx.condition(node, &REPLY));
     (backend, inherited)
 }
 
@@ -134,12 +119,6 @@ fn parse_url(text: &str) -> Option<BaseUrl> {
     Some(BaseUrl { tls, host: host.to_owned(), port, path: path.trim_end_matches('/').to_owned() })
 }
 
-const AUTH: Keys = Keys {
-    what: "`auth` of a backend",
-    known: &["kind", "token", "name", "prefix", "user", "password"],
-    later: &["token_url", "client_id", "client_secret", "scope", "login", "send", "expired", "ttl"],
-};
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     None,
@@ -149,7 +128,7 @@ enum Kind {
 }
 
 fn outbound_auth(cx: &mut Context, node: &Node) -> Option<OutboundAuth> {
-    let fields = Fields::of(&mut cx.report, node, &AUTH)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL)?;
     let kinds = [("none", Kind::None), ("bearer", Kind::Bearer), ("header", Kind::Header), ("basic", Kind::Basic)];
     let kind = fields.require(&mut cx.report, "kind", "\"bearer\", \"header\", \"basic\" or \"none\"")?;
     let kind = cx.report.choice(kind, &kinds)?;
@@ -159,7 +138,7 @@ fn outbound_auth(cx: &mut Context, node: &Node) -> Option<OutboundAuth> {
         Kind::Header => &["kind", "token", "name", "prefix"],
         Kind::Basic => &["kind", "user", "password"],
     };
-    for name in AUTH.known.iter().filter(|name| !wanted.contains(name)) {
+    for name in catalogue::CREDENTIAL.names().filter(|name| !wanted.contains(name)) {
         if let Some(entry) = fields.entry(name) {
             cx.report.error("E004", &entry.key, format!("`{name}` does not belong to this kind of credential"));
         }
@@ -194,9 +173,6 @@ fn header_name(cx: &mut Context, node: &Node) -> Option<String> {
     Some(name.to_owned())
 }
 
-const ERROR: Keys = Keys { what: "an error rule", known: &["on", "when", "scim"], later: &["retry"] };
-const SCIM: Keys = Keys { what: "`scim` of an error rule", known: &["status", "type", "detail"], later: &[] };
-
 fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<ErrorRule> {
     let mut rules: Vec<ErrorRule> = Vec::new();
     for item in cx.report.list(node).unwrap_or(&[]) {
@@ -219,10 +195,10 @@ fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<Err
 }
 
 fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<ErrorRule> {
-    let fields = Fields::of(&mut cx.report, node, &ERROR)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::ERROR_RULE)?;
     let on = fields.get("on").map_or(Vec::new(), |node| slots(cx, node, types));
     let when = fields.require(&mut cx.report, "when", "an expression over `status`, `headers` and `body`");
-    let when = when.and_then(|node| cx.expr(node, &REPLY));
+    let when = when.and_then(|node| cx.condition(node, &REPLY));
     let scim = fields.require(&mut cx.report, "scim", "what the client reads: `{ status, type, detail }`");
     let (status, scim_type, detail) = scim.map_or((None, None, None), |node| answer(cx, node));
     let when = when?;
@@ -231,7 +207,7 @@ fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<E
 }
 
 fn answer(cx: &mut Context, node: &Node) -> (Option<u16>, Option<ScimType>, Option<Template>) {
-    let Some(fields) = Fields::of(&mut cx.report, node, &SCIM) else { return (None, None, None) };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ERROR_ANSWER) else { return (None, None, None) };
     let status = fields.get("status").and_then(|node| cx.report.integer(node, 400..=599));
     let types = ScimType::ALL.map(|kind| (kind.as_str(), kind));
     let scim_type = fields.get("type").and_then(|node| cx.report.choice(node, &types));

@@ -27,7 +27,10 @@ pub(super) fn body(cx: &mut Context, node: &Node, scope: &SlotScope<'_>, slot: S
 fn build(cx: &mut Context, node: &Node, scope: &SlotScope<'_>, slot: Slot, spreads: &mut usize) -> Option<BodyNode> {
     match &node.data {
         Data::Text(_) => {
-            let template = cx.template(node, scope)?;
+            cx.may_generate = slot == Slot::Create;
+            let template = cx.template(node, scope);
+            cx.may_generate = false;
+            let template = template?;
             let constant = template.constant().map(|text| BodyNode::Literal(Value::from(text)));
             Some(constant.filter(|_| !template.source().contains('{')).unwrap_or(BodyNode::Leaf(template)))
         }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::config::catalogue::{self, Keys};
 use crate::config::diagnostic::listed;
-use crate::config::read::{Fields, Keys};
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Node};
 use crate::expr::{Expr, Template};
 use crate::mapping::{AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Total};
@@ -25,19 +26,11 @@ pub(super) struct CallSpec<'s> {
     pub(super) body: Body,
 }
 
-/// Keys that every call table has.
-macro_rules! call_keys {
-    ($($more:literal),*) => {
-        &["call", "query", "headers", "body", "ok", "also_ok", "envelope", "save", "idempotent", $($more),*]
-    };
-}
-pub(super) use call_keys;
-
 /// A call slot: a call string, or a table. `fallback` is the call string where the table has none.
 pub(super) fn call(
     cx: &mut Context,
     node: &Node,
-    keys: &Keys,
+    keys: &'static Keys,
     spec: &CallSpec<'_>,
     fallback: Option<&Node>,
 ) -> Option<Call> {
@@ -81,7 +74,7 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     }
     let body = fields.get("body").map(|node| body::body(cx, node, scope, call.slot));
     if let Some(node) = fields.get("ok") {
-        call.ok = cx.expr(node, &REPLY);
+        call.ok = cx.condition(node, &REPLY);
     }
     if let Some(node) = fields.get("also_ok") {
         call.also_ok = also_ok(cx, node);
@@ -94,9 +87,6 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     }
     if let Some(explicit) = fields.get("idempotent").and_then(|node| cx.report.boolean(node)) {
         call.idempotent = explicit;
-    }
-    if let Some(node) = fields.get("then") {
-        call.then = phases(cx, node);
     }
     if let Some(body) = body {
         call.body = body::merged(std::mem::replace(&mut call.body, Body::None), body?);
@@ -116,7 +106,6 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         also_ok: Vec::new(),
         envelope: spec.envelope.clone().finish(),
         save: Vec::new(),
-        then: Vec::new(),
         idempotent: repeatable,
         slot: spec.slot,
         origin: cx.origin(&node.place),
@@ -265,7 +254,7 @@ fn pairs(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> Vec<(Arc<str>,
         // As part of a URL where it is text, so that literals are encoded like those of a call string.
         let template = match entry.value.as_text() {
             Some(text) => cx.url_part(&entry.value, 0..text.len(), scope),
-            None => cx.template(&entry.value, scope),
+            None => cx.text_template(&entry.value, scope),
         };
         Some((Arc::from(entry.name.as_str()), template?))
     };
@@ -278,7 +267,7 @@ pub(super) fn headers(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> V
         if !is_header_name(&entry.name) {
             let message = format!("`{}` cannot be a header of a native call", entry.name);
             cx.report.error("E004", &entry.key, message);
-        } else if let Some(template) = cx.template(&entry.value, scope) {
+        } else if let Some(template) = cx.text_template(&entry.value, scope) {
             found.push((Arc::from(entry.name.as_str()), template));
         }
     }
@@ -299,7 +288,7 @@ fn also_ok(cx: &mut Context, node: &Node) -> Vec<AlsoOk> {
                 let status = cx.report.integer(item, 100..=599).and_then(|status| u16::try_from(status).ok());
                 found.extend(status.map(AlsoOk::Status));
             }
-            _ => found.extend(cx.expr(item, &REPLY).map(AlsoOk::When)),
+            _ => found.extend(cx.condition(item, &REPLY).map(AlsoOk::When)),
         }
     }
     found
@@ -311,7 +300,7 @@ fn save(cx: &mut Context, node: &Node) -> Vec<(Arc<str>, Extract)> {
     extracts.filter_map(|(name, extract)| Some((name, extract?))).collect()
 }
 
-fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
+pub(super) fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
     let names = [("update", Phase::Update), ("members", Phase::Members), ("get", Phase::Get)];
     match &node.data {
         Data::List(items) => items.iter().filter_map(|item| cx.report.choice(item, &names)).collect(),
@@ -319,14 +308,12 @@ fn phases(cx: &mut Context, node: &Node) -> Vec<Phase> {
     }
 }
 
-const EXTRACT: Keys = Keys { what: "a value to read", known: &["native", "codec"], later: &[] };
-
 /// A path, or `{ native, codec }`; reading only.
 pub(super) fn extract(cx: &mut Context, node: &Node) -> Option<Extract> {
     if node.as_text().is_some() {
         return Some(Extract { native: cx.native_path(node)?, codec: Vec::new() });
     }
-    let fields = Fields::of(&mut cx.report, node, &EXTRACT)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::EXTRACT)?;
     let native = fields.require(&mut cx.report, "native", "where the value is").and_then(|node| cx.native_path(node));
     let codec = fields.get("codec").map_or(Some(Vec::new()), |node| codecs::codecs(cx, node, None));
     Some(Extract { native: native?, codec: codec? })
@@ -376,10 +363,8 @@ impl EnvelopeParts {
     }
 }
 
-const ENVELOPE: Keys = Keys { what: "an envelope", known: &["items", "item", "wrap", "total"], later: &[] };
-
 pub(super) fn envelope(cx: &mut Context, node: &Node) -> EnvelopeParts {
-    let Some(fields) = Fields::of(&mut cx.report, node, &ENVELOPE) else { return EnvelopeParts::default() };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ENVELOPE) else { return EnvelopeParts::default() };
     EnvelopeParts {
         items: fields.get("items").and_then(|node| cx.native_path(node)),
         item: fields.get("item").and_then(|node| cx.native_path(node)),
@@ -399,12 +384,6 @@ fn total(cx: &mut Context, node: &Node) -> Option<Total> {
     }
 }
 
-const PAGING: Keys = Keys {
-    what: "`paging`",
-    known: &["style", "page", "offset", "cursor", "next", "size", "first", "max", "total"],
-    later: &[],
-};
-
 #[derive(Clone, Copy)]
 enum Style {
     None,
@@ -415,7 +394,7 @@ enum Style {
 }
 
 pub(super) fn paging(cx: &mut Context, node: &Node) -> Option<(Paging, Option<Total>)> {
-    let fields = Fields::of(&mut cx.report, node, &PAGING)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::PAGING)?;
     let styles = [
         ("none", Style::None),
         ("page", Style::Page),
@@ -462,7 +441,7 @@ fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, style: &PagingStyle) {
         PagingStyle::Cursor { .. } => &["style", "cursor", "next", "size", "max", "total"],
         PagingStyle::Link { .. } => &["style", "next", "size", "max", "total"],
     };
-    for key in PAGING.known.iter().filter(|key| !wanted.contains(key)) {
+    for key in catalogue::PAGING.names().filter(|key| !wanted.contains(key)) {
         if let Some(entry) = fields.entry(key) {
             cx.report.error("E004", &entry.key, format!("`{key}` does not belong to this style of paging"));
         }

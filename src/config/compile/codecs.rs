@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node};
 use crate::mapping::Codec;
 use crate::mapping::codec::{DateTimeFormat, Rewrite, RewriteError, TimeFormat, ValueMap};
@@ -128,10 +129,8 @@ fn phone(cx: &mut Context, node: &Node) -> Option<Codec> {
     Some(Codec::Phone { country: Some(Arc::from(digits)) })
 }
 
-const REWRITE: Keys = Keys { what: "`regex`", known: &["pattern", "back"], later: &[] };
-
 fn rewrite(cx: &mut Context, node: &Node) -> Option<Codec> {
-    let fields = Fields::of(&mut cx.report, node, &REWRITE)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::REWRITE)?;
     let pattern_node = fields.require(&mut cx.report, "pattern", "what the SCIM value looks like, with one group");
     let back = fields.require(&mut cx.report, "back", "the SCIM value again, from the group `$1`");
     let pattern = pattern_node.and_then(|node| cx.pattern(node));
@@ -163,14 +162,13 @@ fn boolean(cx: &mut Context, node: &Node) -> Option<Codec> {
 }
 
 fn unknown(cx: &mut Context, place: &crate::config::tree::Place, name: &str) {
-    if LATER.contains(&name) {
+    if catalogue::LATER_CODECS.contains(&name) {
         cx.report.error("E002", place, format!("the codec `{name}` is not supported in this version"));
     } else {
-        cx.report.unknown("E031", place, format!("unknown codec `{name}`"), name, CODECS);
+        let known = catalogue::CODECS.iter().map(|codec| codec.name);
+        cx.report.unknown("E031", place, format!("unknown codec `{name}`"), name, known);
     }
 }
-
-const ELSE: Keys = Keys { what: "`else`", known: &["read", "write"], later: &[] };
 
 /// `map` and `else`, with keys of the attribute's type.
 pub(super) fn value_map(
@@ -190,7 +188,7 @@ pub(super) fn value_map(
     if table.entries.is_empty() {
         cx.report.error("E004", &map.place, "a value table without values");
     }
-    if let Some(fields) = otherwise.and_then(|node| Fields::of(&mut cx.report, node, &ELSE)) {
+    if let Some(fields) = otherwise.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::ELSE)) {
         found.else_write = fields.get("write").and_then(|node| literal(cx, node));
         found.else_read = fields.get("read").and_then(|node| literal(cx, node));
     }
@@ -229,9 +227,4 @@ pub(super) fn literal(cx: &mut Context, node: &Node) -> Option<Value> {
     }
 }
 
-const CODECS: [&str; 20] = [
-    "lower", "upper", "trim", "nfc", "phone", "regex", "int", "float", "string", "json", "b64", "segment", "prefix",
-    "suffix", "locale", "join", "wrap", "truncate", "datetime", "bool",
-];
-const LATER: [&str; 1] = ["table"];
 const MAX_CHAIN: usize = 8;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::read::Report;
 use crate::config::secret::{SecretError, SecretKind, SecretRef};
 use crate::config::tree::{Node, Place};
+use crate::expr::Type;
 use crate::mapping::{NativePath, Origin};
 use crate::pattern::{Pattern, Shared};
 
@@ -28,8 +29,25 @@ pub(crate) struct Context {
     pub(super) call_missing: bool,
     /// Keys of the rows of the resource at hand that could not be compiled: to name one is no further mistake.
     pub(super) faulty_rows: Vec<String>,
+    /// What is known of the resources of each type.
+    pub(super) scim_types: BTreeMap<String, Type>,
+    /// Whether the template at hand may generate a password: it goes into a new object.
+    pub(super) may_generate: bool,
+    /// Steps before the one at hand, which it may refer to.
+    pub(super) known_steps: Vec<KnownStep>,
+    /// Ids of the other steps, the one at hand included.
+    pub(super) later_steps: Vec<String>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
+}
+
+/// A step as later ones see it.
+#[derive(Debug)]
+pub(super) struct KnownStep {
+    pub(super) id: String,
+    pub(super) saved: Vec<String>,
+    /// It runs for every element of a list, and so saves a list.
+    pub(super) looped: bool,
 }
 
 impl Context {
@@ -44,6 +62,10 @@ impl Context {
             preset_missing: false,
             call_missing: false,
             faulty_rows: Vec::new(),
+            scim_types: BTreeMap::new(),
+            may_generate: false,
+            known_steps: Vec::new(),
+            later_steps: Vec::new(),
             regexes: Shared::default(),
         }
     }

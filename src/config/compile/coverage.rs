@@ -1,8 +1,8 @@
 //! Whether calls and rows fit together: every writable row is sent by some call, every required attribute can be set.
 
 use crate::config::tree::Place;
-use crate::expr::{Name, Template};
-use crate::mapping::{Access, Body, BodyNode, Call, IdRule, Mapping, Phase, RowSet, Source, Target};
+use crate::expr::Name;
+use crate::mapping::{Access, Body, BodyNode, Call, Flow, IdRule, Mapping, Phase, RowSet, Source, Target};
 
 use super::context::Context;
 use super::rows::RowDraft;
@@ -60,11 +60,11 @@ fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
 }
 
 fn updates_send(mapping: &Mapping, target: &Target) -> bool {
-    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|call| sends(call, mapping, target))
+    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|flow| sends(flow, mapping, target))
 }
 
-fn create_sends(create: &Call, mapping: &Mapping, target: &Target) -> bool {
-    let by_key = call_uses(create, Name::Id) && derives_from(&mapping.id, mapping, target);
+fn create_sends(create: &Flow, mapping: &Mapping, target: &Target) -> bool {
+    let by_key = create.uses(Name::Id) && derives_from(&mapping.id, mapping, target);
     sends(create, mapping, target) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, target))
 }
 
@@ -73,13 +73,20 @@ fn derives_from(id: &IdRule, mapping: &Mapping, target: &Target) -> bool {
     mentions(&paths, mapping, target)
 }
 
-/// Whether a call carries a row: with all the rows, or by name.
-fn sends(call: &Call, mapping: &Mapping, target: &Target) -> bool {
-    matches!(call.body, Body::Rows)
-        || matches!(&call.body, Body::Built(node) if spreads(node))
-        || call_uses(call, Name::Mapped)
-        || call_uses(call, Name::Changed)
-        || mentions(&call_paths(call, Name::Scim), mapping, target)
+/// Whether a call of a flow carries a row: with all the rows, or by name.
+fn sends(flow: &Flow, mapping: &Mapping, target: &Target) -> bool {
+    flow.calls().any(carries_rows)
+        || flow.uses(Name::Mapped)
+        || flow.uses(Name::Changed)
+        || mentions(&flow.paths(Name::Scim), mapping, target)
+}
+
+fn carries_rows(call: &Call) -> bool {
+    match &call.body {
+        Body::None => false,
+        Body::Rows => true,
+        Body::Built(node) => spreads(node),
+    }
 }
 
 fn mentions(paths: &[Vec<String>], mapping: &Mapping, target: &Target) -> bool {
@@ -122,38 +129,13 @@ fn required(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], place: &Pl
 /// Whether any part of a call reads a name.
 pub(super) fn call_uses(call: &Call, name: Name) -> bool {
     let mut used = false;
-    each_template(call, &mut |template| used |= template.uses(name));
+    call.each_template(&mut |template| used |= template.uses(name));
     used
 }
 
 /// Every selection from a name that a call makes.
 pub(super) fn call_paths(call: &Call, name: Name) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
-    each_template(call, &mut |template| paths.extend(template.field_paths(name)));
+    call.each_template(&mut |template| paths.extend(template.field_paths(name)));
     paths
-}
-
-fn each_template(call: &Call, visit: &mut impl FnMut(&Template)) {
-    let named = call.query.iter().chain(&call.headers).map(|(_, template)| template);
-    call.segments.iter().chain(named).for_each(&mut *visit);
-    if let Body::Built(node) = &call.body {
-        each_leaf(node, visit);
-    }
-}
-
-fn each_leaf(node: &BodyNode, visit: &mut impl FnMut(&Template)) {
-    match node {
-        BodyNode::Leaf(template) => visit(template),
-        BodyNode::Object { fields, .. } => {
-            for (_, node) in fields {
-                each_leaf(node, visit);
-            }
-        }
-        BodyNode::Array(items) => {
-            for item in items {
-                each_leaf(item, visit);
-            }
-        }
-        BodyNode::Literal(_) | BodyNode::Secret(_) => {}
-    }
 }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::Name;
 use crate::mapping::{
@@ -12,17 +13,13 @@ use crate::mapping::{
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, AttributeType, ResourceType};
 
-use super::calls::{CallSpec, EnvelopeParts, call, call_keys, call_table, envelope, paging, query_part, refine, set};
+use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, paging, query_part, refine, set};
 use super::context::Context;
 use super::coverage::call_uses;
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
 use super::target::split_error;
-
-const PLAN: Keys = Keys { what: "a filter plan", known: call_keys!["paging", "case"], later: &["index"] };
-const SCAN: Keys = Keys { what: "`scan`", known: &["max"], later: &["cache"] };
-const REST: Keys = Keys { what: "the plan of '*'", known: &["scan"], later: &[] };
 
 /// What the plans of a resource start from.
 pub(super) struct FilterBase<'b> {
@@ -48,9 +45,9 @@ pub(super) fn filters(cx: &mut Context, node: Option<&Node>, base: &FilterBase<'
 }
 
 fn rest(cx: &mut Context, node: &Node) -> Option<Scan> {
-    let fields = Fields::of(&mut cx.report, node, &REST)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::REST)?;
     let node = fields.require(&mut cx.report, "scan", "how far a filter without a plan may read")?;
-    let fields = Fields::of(&mut cx.report, node, &SCAN)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::SCAN)?;
     let node = fields.require(&mut cx.report, "max", "objects read at the most")?;
     let max = cx.report.integer(node, 1..=10_000_000)?;
     Some(Scan { max: u32::try_from(max).ok()? })
@@ -165,7 +162,7 @@ fn how(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<FilterCal
         }
         _ => {
             let spec = CallSpec { body: Body::None, ..base.inherited.spec(Slot::List, base.of, VALUE) };
-            let call = call(cx, node, &PLAN, &spec, None)?;
+            let call = call(cx, node, &catalogue::PLAN, &spec, None)?;
             uses_value(cx, node, call_uses(&call, Name::Value));
             let paging = base.inherited.paging.cloned().unwrap_or_else(super::calls::unpaged);
             Some(FilterCall::List(Box::new(ListCall { call, paging })))
@@ -180,7 +177,7 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
         cx.report.error_help("E002", &node.place, "a scan for one attribute is not supported", help);
         return None;
     }
-    let fields = Fields::of(&mut cx.report, node, &PLAN)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::PLAN)?;
     let own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
     if own.items.is_some() && own.item.is_some() {
         cx.report.error("E051", &node.place, "a reply holds `items` or one `item`, not both");

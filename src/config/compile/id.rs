@@ -1,18 +1,13 @@
 //! `id`: how SCIM ids and native keys relate.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::mapping::{Collision, IdKind, IdMutability, IdRule, NativePath};
 use crate::scim::ResourceType;
 
 use super::context::Context;
 use super::slots::{SCIM, SlotScope};
-
-const KEYS: Keys = Keys {
-    what: "`id`",
-    known: &["native", "kind", "derive", "collision", "mutable", "pattern"],
-    later: &["join", "encode", "born"],
-};
 
 pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> IdRule {
     let mut rule = IdRule {
@@ -28,11 +23,11 @@ pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> Id
         rule.native = cx.native_path(node).unwrap_or(rule.native);
         return rule;
     }
-    let Some(fields) = Fields::of(&mut cx.report, node, &KEYS) else { return rule };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ID) else { return rule };
     rule.native = fields.get("native").and_then(|node| cx.native_path(node)).unwrap_or(rule.native);
     let kinds = [("string", IdKind::String), ("int", IdKind::Int)];
     rule.kind = fields.get("kind").and_then(|node| cx.report.choice(node, &kinds)).unwrap_or(rule.kind);
-    rule.derive = fields.get("derive").and_then(|node| cx.template(node, &SlotScope::of(SCIM, of)));
+    rule.derive = fields.get("derive").and_then(|node| cx.text_template(node, &SlotScope::of(SCIM, of)));
     if let Some(node) = fields.get("collision") {
         rule.collision = collision(cx, node).unwrap_or(rule.collision);
         if fields.get("derive").is_none() {

@@ -1,6 +1,7 @@
 //! `[resource.T.members]`: membership, and the `groups` of a member seen from the other side.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
@@ -9,37 +10,11 @@ use crate::mapping::{
 };
 use crate::scim::{AttrPath, ResourceType};
 
-use super::calls::{CallSpec, EnvelopeParts, call, call_keys, call_table, envelope, extract, paging, unpaged};
+use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, extract, paging, unpaged};
 use super::context::Context;
 use super::resource::Inherited;
 use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
-
-const KEYS: Keys = Keys {
-    what: "`members`",
-    known: &[
-        "of",
-        "native",
-        "list",
-        "value",
-        "display",
-        "add",
-        "remove",
-        "set",
-        "missing",
-        "allow_clear",
-        "diff",
-        "parallel",
-        "inverse",
-    ],
-    later: &["nested", "max", "exclusive"],
-};
-const LIST: Keys = Keys { what: "`members.list`", known: call_keys!["paging", "value", "display"], later: &["lacks"] };
-const CHANGE: Keys =
-    Keys { what: "a member call", known: call_keys!["batch"], later: &["steps", "for", "as", "when", "in"] };
-const SET: Keys = Keys { what: "`members.set`", known: call_keys![], later: &["steps"] };
-const INVERSE: Keys =
-    Keys { what: "`members.inverse`", known: call_keys!["native", "value", "display", "returned"], later: &["paging"] };
 
 pub(super) fn members(
     cx: &mut Context,
@@ -52,7 +27,7 @@ pub(super) fn members(
         cx.report.error("E010", &node.place, format!("`{}` has no attribute `members`", of.name));
         return None;
     }
-    let fields = Fields::of(&mut cx.report, node, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::MEMBERS)?;
     let member_type = fields.require(&mut cx.report, "of", "the resource type of the members");
     let member_type = member_type.and_then(|node| member_of(cx, node, types));
     // A member list starts from the backend's envelope, not from the group's.
@@ -62,7 +37,7 @@ pub(super) fn members(
     let remove = change(cx, fields.get("remove"), Slot::MembersRemove, of, &base);
     let set = fields.get("set").and_then(|node| {
         let spec = CallSpec { body: Body::None, ..base.spec(Slot::MembersSet, of, BATCH) };
-        call(cx, node, &SET, &spec, None)
+        call(cx, node, &catalogue::SET, &spec, None)
     });
     let missing = fields.get("missing").map_or(Some(nothing_missing()), |node| missing(cx, node, member_type));
     let diff = [("always", true), ("needed", false)];
@@ -129,10 +104,10 @@ fn member_list(
     inherited: &Inherited<'_>,
 ) -> Option<SourceParts> {
     let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::MembersList, of, BY_ID) };
-    let inner = node.as_table().and_then(|_| Fields::of(&mut cx.report, node, &LIST));
+    let inner = node.as_table().and_then(|_| Fields::of(&mut cx.report, node, &catalogue::MEMBER_LIST));
     let mut list = match &inner {
         Some(fields) => call_table(cx, node, fields, &spec, None),
-        None => call(cx, node, &LIST, &spec, None),
+        None => call(cx, node, &catalogue::MEMBER_LIST, &spec, None),
     };
     let field = |key: &str| inner.as_ref().and_then(|fields| fields.get(key)).or_else(|| outer.get(key));
     let value = field("value").map_or(Some(whole()), |node| extract(cx, node));
@@ -160,7 +135,7 @@ fn change(
     let batch = node.as_table().and_then(|table| table.get("batch"));
     let names = if batch.is_some() { BATCH } else { MEMBER };
     let spec = CallSpec { body: Body::None, ..inherited.spec(slot, of, names) };
-    let call = call(cx, node, &CHANGE, &spec, None);
+    let call = call(cx, node, &catalogue::CHANGE, &spec, None);
     let batch = batch.map(|entry| cx.report.integer(&entry.value, 1..=10_000));
     let batch = batch.map_or(Some(None), |batch| batch.map(Some))?.and_then(|batch| usize::try_from(batch).ok());
     let call = call?;
@@ -184,8 +159,6 @@ fn names_the_member(cx: &mut Context, node: &Node, call: &Call, slot: Slot, batc
     }
 }
 
-const MISSING: Keys = Keys { what: "`members.missing`", known: &["when", "policy", "create"], later: &[] };
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Policy {
     Reject,
@@ -204,8 +177,8 @@ fn missing(cx: &mut Context, node: &Node, member_type: Option<&ResourceType>) ->
         let policy = if policy == Policy::Ignore { MissingPolicy::Ignore } else { MissingPolicy::Reject };
         return Some(Missing { when: not_found(), policy });
     }
-    let fields = Fields::of(&mut cx.report, node, &MISSING)?;
-    let when = fields.get("when").map_or_else(|| Some(not_found()), |node| cx.expr(node, &REPLY).map(Some))?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::MISSING)?;
+    let when = fields.get("when").map_or_else(|| Some(not_found()), |node| cx.condition(node, &REPLY).map(Some))?;
     let policies = [("reject", Policy::Reject), ("ignore", Policy::Ignore), ("create", Policy::Create)];
     let policy = match (fields.get("policy"), fields.get("create")) {
         (Some(node), _) => cx.report.choice(node, &policies)?,
@@ -256,7 +229,7 @@ fn inverse(
     member_type: Option<&ResourceType>,
     inherited: &Inherited<'_>,
 ) -> Option<Inverse> {
-    let fields = Fields::of(&mut cx.report, node, &INVERSE)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::INVERSE)?;
     if let Some(member_type) = member_type
         && member_type.schema.attribute("groups").is_none()
     {

@@ -1,19 +1,16 @@
 //! `[resource.T.ops]`, with what presets say about the operations it leaves out.
 
-use crate::config::read::{Fields, Keys};
-use crate::config::tree::{Data, Node};
-use crate::mapping::{Body, IdRule, ListCall, Operations, Paging, Slot};
+use crate::config::catalogue::{CREATE_CALL, DELETE_CALL, LIST_CALL, OPERATIONS, READ_CALL, WRITE_CALL};
+use crate::config::read::Fields;
+use crate::config::tree::{Data, Node, Table};
+use crate::mapping::{Body, Call, Flow, IdRule, ListCall, Operations, Paging, Slot};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call, call_keys, paging, unpaged};
+use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
+use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
-use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
-
-const OPS: Keys = Keys { what: "`ops`", known: &["list", "get", "create", "replace", "update", "delete"], later: &[] };
-const LIST: Keys = Keys { what: "`ops.list`", known: call_keys!["paging"], later: &["lacks", "parallel"] };
-const READ: Keys = Keys { what: "a call", known: call_keys![], later: &["undo", "steps"] };
-const WRITE: Keys = Keys { what: "a call", known: call_keys!["then"], later: &["undo", "steps", "set"] };
+use super::slots::{self, BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST};
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -23,74 +20,91 @@ pub(super) fn operations(
     id: &IdRule,
     inherited: &Inherited<'_>,
 ) -> Operations {
-    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPS));
-    let default =
-        |name: &str| defaults.and_then(Node::as_table).and_then(|table| table.get(name)).map(|entry| &entry.value);
-    let mut slot = |name: &str, slot: Slot| -> Option<crate::mapping::Call> {
-        let own = own.as_ref().and_then(|fields| fields.get(name));
+    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPERATIONS));
+    let slots = Slots { own, defaults: defaults.and_then(Node::as_table), of, id, inherited };
+    let list = slots.node(Slot::List).and_then(|node| slots.list(cx, node));
+    Operations {
+        list,
+        get: slots.node(Slot::Get).and_then(|node| slots.get(cx, node)),
+        create: slots.node(Slot::Create).and_then(|node| slots.write(cx, node, Slot::Create)),
+        update: slots.node(Slot::Update).and_then(|node| slots.write(cx, node, Slot::Update)),
+        replace: slots.node(Slot::Replace).and_then(|node| slots.write(cx, node, Slot::Replace)),
+        delete: slots.node(Slot::Delete).and_then(|node| slots.write(cx, node, Slot::Delete)),
+    }
+}
+
+/// The slots of one resource.
+struct Slots<'s> {
+    own: Option<Fields<'s>>,
+    defaults: Option<&'s Table>,
+    of: &'s ResourceType,
+    id: &'s IdRule,
+    inherited: &'s Inherited<'s>,
+}
+
+impl<'s> Slots<'s> {
+    /// What is written for a slot, by the file or by a preset; `None` if the slot is not offered.
+    fn node(&self, slot: Slot) -> Option<&'s Node> {
+        let own = self.own.as_ref().and_then(|fields| fields.get(slot.as_str()));
         if own.and_then(Node::as_text) == Some("reject") {
             return None;
         }
-        // A preset is about a resource that has a `path`; without one it says nothing.
-        let default = default(name).filter(|_| inherited.path.is_some());
-        let node = own.or(default)?;
-        let keys = match slot {
-            Slot::List => &LIST,
-            Slot::Create | Slot::Update | Slot::Replace => &WRITE,
-            _ => &READ,
-        };
-        let call = operation(cx, node, keys, default, of, id, inherited, slot);
-        cx.call_missing |= call.is_none();
-        call
-    };
-    let list = slot("list", Slot::List);
-    let found = Operations {
-        list: None,
-        get: slot("get", Slot::Get),
-        create: slot("create", Slot::Create),
-        update: slot("update", Slot::Update),
-        replace: slot("replace", Slot::Replace),
-        delete: slot("delete", Slot::Delete),
-    };
-    let list_node = own.as_ref().and_then(|fields| fields.get("list"));
-    let list = list.map(|call| list_call(cx, call, list_node, inherited));
-    Operations { list, ..found }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename the parameters")]
-fn operation(
-    cx: &mut Context,
-    node: &Node,
-    keys: &Keys,
-    default: Option<&Node>,
-    of: &ResourceType,
-    id: &IdRule,
-    inherited: &Inherited<'_>,
-    slot: Slot,
-) -> Option<crate::mapping::Call> {
-    if let Some(policy) = node.as_text().filter(|text| matches!(*text, "deactivate" | "off")) {
-        cx.report.error("E002", &node.place, format!("`{policy}` is not supported in this version"));
-        return None;
+        own.or_else(|| self.default(slot))
     }
-    let (names, body) = match slot {
-        Slot::List => (REQUEST, Body::None),
-        Slot::Get => (BY_ID, Body::None),
-        Slot::Create if id.derive.is_some() => (CREATE_BY_ID, Body::Rows),
-        Slot::Create => (CREATE, Body::Rows),
-        Slot::Delete => (REMOVAL, Body::None),
-        _ => (WRITE_CALL, Body::Rows),
-    };
-    let spec = CallSpec { body, ..inherited.spec(slot, of, names) };
-    call(cx, node, keys, &spec, default.filter(|default| matches!(default.data, Data::Text(_))))
+
+    /// A preset is about a resource that has a `path`; without one it says nothing.
+    fn default(&self, slot: Slot) -> Option<&'s Node> {
+        self.inherited.path?;
+        self.defaults?.get(slot.as_str()).map(|entry| &entry.value)
+    }
+
+    /// The call string of the preset, for a table that names no call.
+    fn fallback(&self, slot: Slot) -> Option<&'s Node> {
+        self.default(slot).filter(|node| matches!(node.data, Data::Text(_)))
+    }
+
+    fn list(&self, cx: &mut Context, node: &Node) -> Option<ListCall> {
+        let spec = self.inherited.spec(Slot::List, self.of, REQUEST);
+        let list = call(cx, node, &LIST_CALL, &spec, self.fallback(Slot::List));
+        cx.call_missing |= list.is_none();
+        let own = self.own.as_ref().and_then(|fields| fields.get("list"));
+        list.map(|call| list_call(cx, call, own, self.inherited))
+    }
+
+    fn get(&self, cx: &mut Context, node: &Node) -> Option<Call> {
+        let spec = self.inherited.spec(Slot::Get, self.of, BY_ID);
+        let get = call(cx, node, &READ_CALL, &spec, self.fallback(Slot::Get));
+        cx.call_missing |= get.is_none();
+        get
+    }
+
+    fn write(&self, cx: &mut Context, node: &Node, slot: Slot) -> Option<Flow> {
+        if let Some(policy) = node.as_text().filter(|text| matches!(*text, "deactivate" | "off")) {
+            cx.report.error("E002", &node.place, format!("`{policy}` is not supported in this version"));
+            cx.call_missing = true;
+            return None;
+        }
+        let has_key = self.id.derive.is_some();
+        let table = node.as_table();
+        // A create that consists of steps alone does not know the id, unless the adapter computes it.
+        let is_made = table.is_none_or(|table| table.get("steps").is_none() || table.get("call").is_some());
+        let (keys, names, after) = match slot {
+            Slot::Create if has_key => (&CREATE_CALL, CREATE_BY_ID, CREATE_BY_ID),
+            Slot::Create if is_made => (&CREATE_CALL, CREATE, CREATE_BY_ID),
+            Slot::Create => (&CREATE_CALL, CREATE, CREATE),
+            Slot::Delete => (&DELETE_CALL, REMOVAL, REMOVAL),
+            _ => (&WRITE_CALL, slots::WRITE_CALL, slots::WRITE_CALL),
+        };
+        let body = if slot == Slot::Delete { Body::None } else { Body::Rows };
+        let call = CallSpec { body, ..self.inherited.spec(slot, self.of, names) };
+        let flow = flow(cx, node, keys, &FlowSpec { call, names: after, fallback: self.fallback(slot) });
+        cx.call_missing |= flow.is_none();
+        flow
+    }
 }
 
 /// Adds the paging: of the list itself, of the resource, of the backend, or none.
-fn list_call(
-    cx: &mut Context,
-    mut call: crate::mapping::Call,
-    node: Option<&Node>,
-    inherited: &Inherited<'_>,
-) -> ListCall {
+fn list_call(cx: &mut Context, mut call: Call, node: Option<&Node>, inherited: &Inherited<'_>) -> ListCall {
     let own = node.and_then(Node::as_table).and_then(|table| table.get("paging")).map(|entry| &entry.value);
     let own: Option<Paging> = own.and_then(|node| paging(cx, node)).map(|(paging, total)| {
         if let Some(total) = total {

@@ -1,13 +1,16 @@
 //! Two rows over one thing: on the native side neither could be trusted, on the SCIM side one would hide the other.
 
-use crate::mapping::{Access, Target};
+use crate::mapping::{Access, RowSet, Target};
 
 use super::context::Context;
 use super::rows::RowDraft;
 
-pub(super) fn check(cx: &mut Context, drafts: &[RowDraft]) {
+/// The rows that meet others.
+pub(super) fn check(cx: &mut Context, drafts: &[RowDraft]) -> RowSet {
+    let mut met: RowSet = 0;
     for (index, draft) in drafts.iter().enumerate() {
-        for other in drafts.iter().take(index) {
+        for (at, other) in drafts.iter().enumerate().take(index) {
+            let before = cx.report.count();
             native(cx, other, draft);
             if targets_overlap(&other.row.target, &draft.row.target) {
                 let message = format!(
@@ -16,8 +19,12 @@ pub(super) fn check(cx: &mut Context, drafts: &[RowDraft]) {
                 );
                 cx.report.error("E035", &draft.place, message);
             }
+            if cx.report.count() != before {
+                met |= 1 << index | 1 << at;
+            }
         }
     }
+    met
 }
 
 fn native(cx: &mut Context, first: &RowDraft, second: &RowDraft) {

@@ -128,6 +128,8 @@ fn broken(lens: &Lens<'_>) -> Option<Broken> {
     if lens.sees_native() {
         let written: Vec<Value> = corpus.iter().filter_map(|scim| lens.put(scim, None)).collect();
         natives = written.into_iter().chain(corpus::native()).map(Some).collect();
+        // Without a create there is always something to see.
+        natives.retain(|native| lens.row.on_create || native.as_ref().is_some_and(|native| !native.is_null()));
     }
     let mut fine: Option<String> = None;
     for before in &natives {
@@ -184,8 +186,7 @@ fn together(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], probed: Ro
         let Ok(document) = to_native::document(mapping, rows, &state, None, Purpose::Create, &env) else { continue };
         let read = from_native::resource(mapping, &document, &env, &mut Vec::new());
         for (index, row) in mapping.rows_in(rows & probed & !reported) {
-            if matches!(&row.source, Source::Computed { read, .. } if read.as_ref().is_none_or(|read| read.uses(Name::Id)))
-            {
+            if !is_whole(row) {
                 continue;
             }
             let sole = mapping.sole_on_attribute(row);
@@ -203,6 +204,16 @@ fn together(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], probed: Ro
             cx.report.error_help("E018", &draft.place, message, help);
         }
     }
+}
+
+/// Whether a row can be written and read without knowing more than documents.
+fn is_whole(row: &Row) -> bool {
+    let both = match &row.source {
+        Source::Computed { read: Some(read), write: Some(_), .. } => !read.uses(Name::Id),
+        Source::Computed { .. } => false,
+        Source::Native { .. } | Source::Mirror { .. } => true,
+    };
+    both && row.native_path().is_some_and(|path| !path.is_read_only())
 }
 
 /// A resource in which every writable row has a value that it takes, another one in each turn.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
 use crate::mapping::{Body, Inverse, Mapping, NativePath, Paging, PutOmitted, Slot};
@@ -18,30 +19,6 @@ use super::rows::{RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
 use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
 
-const KEYS: Keys = Keys {
-    what: "a resource",
-    known: &[
-        "path",
-        "schema",
-        "endpoint",
-        "id",
-        "envelope",
-        "paging",
-        "attrs",
-        "ops",
-        "write",
-        "filter",
-        "members",
-        "put_omitted",
-        "gone",
-        "strip",
-        "version",
-    ],
-    later: &["exists", "deactivate", "off", "unmapped", "guard", "part", "lock", "whole"],
-};
-const DEFAULTS: Keys =
-    Keys { what: "`defaults`", known: &["id", "list", "get", "create", "replace", "update", "delete"], later: &[] };
-
 /// What the calls of a resource inherit.
 #[derive(Clone)]
 pub(super) struct Inherited<'i> {
@@ -54,12 +31,7 @@ pub(super) struct Inherited<'i> {
 }
 
 impl Inherited<'_> {
-    pub(super) fn spec<'s>(
-        &'s self,
-        slot: Slot,
-        of: &'s ResourceType,
-        names: &'static [(&'static str, Name)],
-    ) -> CallSpec<'s> {
+    pub(super) fn spec<'s>(&'s self, slot: Slot, of: &'s ResourceType, names: &'s [(&'s str, Name)]) -> CallSpec<'s> {
         CallSpec {
             slot,
             scope: SlotScope::of(names, of),
@@ -89,7 +61,7 @@ pub(super) fn mappings(
     routes: &[RouteParts],
 ) -> Vec<Arc<Mapping>> {
     if let Some(node) = defaults {
-        Fields::of(&mut cx.report, node, &DEFAULTS);
+        Fields::of(&mut cx.report, node, &catalogue::DEFAULTS);
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     let mut drafts = Vec::new();
@@ -117,7 +89,7 @@ fn resource(
     types: &[ResourceType],
     backend: &BackendParts,
 ) -> Option<Draft> {
-    let fields = Fields::of(&mut cx.report, &entry.value, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, &entry.value, &catalogue::RESOURCE)?;
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
@@ -164,7 +136,7 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
-        gone: fields.get("gone").and_then(|node| cx.expr(node, &read_scope)),
+        gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
@@ -173,8 +145,7 @@ fn resource(
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
     let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
-    let said = laws::check(cx, &draft.rows);
-    overlap::check(cx, &draft.rows);
+    let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)

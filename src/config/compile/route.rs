@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::catalogue;
 use crate::config::diagnostic::closest;
-use crate::config::read::{Fields, Keys};
+use crate::config::read::Fields;
 use crate::config::tree::{Node, Place};
 use crate::mapping::Origin;
 use crate::route::PathTemplate;
 use crate::scim::ResourceType;
 
 use super::context::Context;
-
-const KEYS: Keys =
-    Keys { what: "a route", known: &["path", "vars", "set", "auth", "backend", "idp", "resources"], later: &[] };
 
 /// A route before its mappings are known. What could not be read is `None` and was reported.
 #[derive(Clone, Debug)]
@@ -75,7 +73,7 @@ fn route(
     auths: &[(String, bool)],
     types: &[ResourceType],
 ) -> Option<RouteParts> {
-    let fields = Fields::of(&mut cx.report, node, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::ROUTE)?;
     let path = fields.require(&mut cx.report, "path", "a base URL such as \"/scim/v2\"");
     let template = path.and_then(|path| template(cx, path, fields.get("vars")));
     let mut variables: Vec<usize> =

@@ -1,10 +1,11 @@
 //! `[resource.T.attrs]`: the attribute table.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node, Place};
 use crate::expr::{Name, Template};
 use crate::mapping::codec::ValueMap;
-use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source};
+use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source, Target};
 use crate::scim::schema::Mutability;
 use crate::scim::{AttributeType, ResourceType};
 
@@ -12,15 +13,7 @@ use super::codecs;
 use super::context::Context;
 use super::slots::{READ, SCIM, SlotScope, WRITE};
 use super::target::{KeyedTarget, target};
-
-const KEYS: Keys = Keys {
-    what: "a row",
-    known: &[
-        "native", "codec", "map", "else", "read", "write", "access", "on", "default", "omit", "required", "unique",
-        "case", "lossy", "mirror",
-    ],
-    later: &["store"],
-};
+use super::types;
 
 /// A row and what the checks and discovery want to know besides.
 #[derive(Clone, Debug)]
@@ -67,7 +60,7 @@ pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, cha
 fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
     let keyed = target(cx, entry, of);
     let path_only = matches!(entry.value.data, Data::Text(_));
-    let fields = if path_only { None } else { Some(Fields::of(&mut cx.report, &entry.value, &KEYS)?) };
+    let fields = if path_only { None } else { Some(Fields::of(&mut cx.report, &entry.value, &catalogue::ROW)?) };
     // The key is checked first, but a wrong key does not hide mistakes in the value.
     let Some(keyed) = keyed else {
         if path_only {
@@ -152,12 +145,22 @@ fn characteristics(
         }
     }
     row.lossy = fields.get("lossy").and_then(|node| cx.report.word(node)).map(str::to_owned);
+    cx.may_generate = row.access == Access::Write;
     row.default = fields.get("default").and_then(|node| default(cx, node, &row.target, of));
+    cx.may_generate = false;
+    if let (Some(node), true, false) = (fields.get("default"), draft_generates(row), row.on_create) {
+        let message = "a password is generated for new objects, and this row is not sent when one is made";
+        cx.report.error_help("E054", &node.place, message, "say `on = [\"create\"]`".to_owned());
+    }
+}
+
+fn draft_generates(row: &Row) -> bool {
+    row.default.as_ref().is_some_and(Template::generates)
 }
 
 /// A value for what the client leaves out; text is typed by its attribute.
-fn default(cx: &mut Context, node: &Node, target: &crate::mapping::Target, of: &ResourceType) -> Option<Template> {
-    let template = cx.template(node, &SlotScope::of(SCIM, of))?;
+fn default(cx: &mut Context, node: &Node, target: &Target, of: &ResourceType) -> Option<Template> {
+    let template = cx.template_for(node, &SlotScope::of(SCIM, of), types::wanted(target))?;
     let own =
         template.field_paths(Name::Scim).iter().any(|path| path.first() == Some(&target.path.attribute.to_string()));
     if own && target.path.extension.is_none() && target.selector.is_empty() && target.path.sub.is_none() {
@@ -197,7 +200,7 @@ fn source(
     }
     let codec = codec(cx, fields, draft, of);
     if fields.get("read").is_some() || fields.get("write").is_some() {
-        return computed(cx, fields, of);
+        return computed(cx, fields, &draft.row.target, of);
     }
     let Some(native) = fields.get("native") else {
         cx.report.error("E006", &entry.key, "`native` is missing: where the value lives in a native document");
@@ -238,7 +241,7 @@ fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft, of: &Resou
     Some(chain)
 }
 
-fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<Source> {
+fn computed(cx: &mut Context, fields: &Fields<'_>, target: &Target, of: &ResourceType) -> Option<Source> {
     for key in ["codec", "map"] {
         if let Some(entry) = fields.entry(key) {
             cx.report.error("E004", &entry.key, format!("`{key}` does not go with `read` and `write`"));
@@ -247,7 +250,8 @@ fn computed(cx: &mut Context, fields: &Fields<'_>, of: &ResourceType) -> Option<
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     // A part that was given and is faulty makes the row unusable, but all three are looked at first.
     let path = fields.get("native").map(|node| cx.native_path(node).ok_or(Faulty)).transpose();
-    let read = fields.get("read").map(|node| cx.expr(node, &read_scope).ok_or(Faulty)).transpose();
+    let read =
+        fields.get("read").map(|node| cx.expr_for(node, &read_scope, types::wanted(target)).ok_or(Faulty)).transpose();
     let write_scope = SlotScope::of(WRITE, of);
     let write = fields.get("write").map(|node| cx.expr(node, &write_scope).ok_or(Faulty)).transpose();
     if let (Some(entry), None) = (fields.entry("write"), fields.get("native")) {

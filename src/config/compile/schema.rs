@@ -2,32 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::scim::schema::{Uniqueness, group_type, user_type};
 use crate::scim::{Attribute, AttributeType, ResourceType, Schema};
 
 use super::context::Context;
-
-const SCHEMA: Keys =
-    Keys { what: "a schema", known: &["urn", "name", "description", "extends", "attributes"], later: &[] };
-
-const ATTRIBUTE: Keys = Keys {
-    what: "an attribute",
-    known: &[
-        "name",
-        "type",
-        "multi_valued",
-        "case_exact",
-        "required",
-        "unique",
-        "description",
-        "canonical_values",
-        "reference_types",
-        "sub_attributes",
-    ],
-    later: &["mutability", "returned"],
-};
 
 /// A declared schema; one that extends nothing is the core of a new resource type.
 struct Declared {
@@ -143,7 +124,7 @@ fn declared(cx: &mut Context, node: Option<&Node>) -> Vec<Declared> {
 }
 
 fn schema(cx: &mut Context, entry: &Entry) -> Option<Declared> {
-    let fields = Fields::of(&mut cx.report, &entry.value, &SCHEMA)?;
+    let fields = Fields::of(&mut cx.report, &entry.value, &catalogue::SCHEMA)?;
     let Some(urn) = fields.get("urn") else {
         cx.report.error("E006", &entry.key, "`urn` is missing");
         return None;
@@ -186,7 +167,7 @@ fn attributes(cx: &mut Context, node: &Node, depth: usize) -> Vec<Attribute> {
 }
 
 fn attribute(cx: &mut Context, node: &Node, depth: usize) -> Option<Attribute> {
-    let fields = Fields::of(&mut cx.report, node, &ATTRIBUTE)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::ATTRIBUTE)?;
     let name_node = fields.require(&mut cx.report, "name", "the name of the attribute")?;
     let name = cx.report.word(name_node)?;
     // RFC 7643 2.1: ALPHA *(nameChar).

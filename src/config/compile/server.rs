@@ -3,32 +3,19 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::snapshot::{Cidr, Limits, Server};
 use crate::config::tree::Node;
 
 use super::context::Context;
 
-const SERVER: Keys = Keys {
-    what: "[server]",
-    known: &[
-        "listen",
-        "admin_listen",
-        "threads",
-        "max_connections",
-        "passthrough",
-        "trusted_proxies",
-        "keep_accepting",
-        "drain_timeout",
-        "group_patch_status",
-    ],
-    later: &["tls"],
-};
-
 /// The server, still without its pass-through, whose node comes beside it.
 pub(super) fn server<'n>(cx: &mut Context, node: Option<&'n Node>) -> (Server, Option<&'n Node>) {
     let mut server = default_server();
-    let Some(fields) = node.and_then(|node| Fields::of(&mut cx.report, node, &SERVER)) else { return (server, None) };
+    let Some(fields) = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::SERVER)) else {
+        return (server, None);
+    };
     set(&mut server.listen, fields.get("listen").and_then(|node| address(cx, node)));
     set(&mut server.admin_listen, fields.get("admin_listen").and_then(|node| address(cx, node)));
     set(&mut server.threads, fields.get("threads").and_then(|node| count(cx, node, 1, 256)));
@@ -118,33 +105,11 @@ fn count(cx: &mut Context, node: &Node, min: u64, max: u64) -> Option<usize> {
     cx.report.integer(node, min..=max).and_then(|number| usize::try_from(number).ok())
 }
 
-const LIMITS: Keys = Keys {
-    what: "[limits]",
-    known: &[
-        "header_max_bytes",
-        "header_timeout",
-        "body_max_bytes",
-        "body_timeout",
-        "keepalive_timeout",
-        "json_max_depth",
-        "filter_max_depth",
-        "filter_max_terms",
-        "patch_max_operations",
-        "members_max",
-        "page_max",
-        "calls_max",
-        "request_timeout",
-        "reply_max_bytes",
-        "bulk_max_operations",
-        "upstream_connect_timeout",
-        "upstream_read_timeout",
-    ],
-    later: &[],
-};
-
 pub(super) fn limits(cx: &mut Context, node: Option<&Node>) -> Limits {
     let mut limits = default_limits();
-    let Some(fields) = node.and_then(|node| Fields::of(&mut cx.report, node, &LIMITS)) else { return limits };
+    let Some(fields) = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::LIMITS)) else {
+        return limits;
+    };
     let sizes: [(&str, &mut usize, u64, u64); 3] = [
         ("header_max_bytes", &mut limits.header_max_bytes, KIB, MIB),
         ("body_max_bytes", &mut limits.body_max_bytes, KIB, 256 * MIB),

@@ -3,16 +3,18 @@
 use std::ops::Range;
 
 use crate::config::tree::{Data, Node, Place};
-use crate::expr::{Expr, ExprError, Name, Scope, Template};
+use crate::expr::{Expr, ExprError, Name, Scope, Template, Type, Wanted};
 use crate::scim::ResourceType;
+use crate::scim::attr_path::Resolved;
 
 use super::context::Context;
 use super::target::split_error;
+use super::types;
 
 /// What a slot may read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SlotScope<'t> {
-    pub(super) names: &'static [(&'static str, Name)],
+    pub(super) names: &'t [(&'t str, Name)],
     /// Without them the slot runs before, or apart from, any route.
     pub(super) route_variables: bool,
     /// Gives `scim` and `old` their attributes.
@@ -51,21 +53,36 @@ pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
 pub(super) const NO_NAMES: &[(&str, Name)] = &[];
 
 impl<'t> SlotScope<'t> {
-    pub(super) fn of(names: &'static [(&'static str, Name)], resource_type: &'t ResourceType) -> Self {
+    pub(super) fn of(names: &'t [(&'t str, Name)], resource_type: &'t ResourceType) -> Self {
         Self { names, route_variables: true, resource_type: Some(resource_type) }
     }
 
-    fn compile(&self, cx: &Context) -> Scope {
-        let mut scope = Scope::new().sharing(&cx.regexes);
+    fn compile(&self, cx: &mut Context, wanted: Wanted) -> Scope {
+        let mut scope = Scope::new().sharing(&cx.regexes).wanting(wanted);
         let variables = if self.route_variables { cx.variables.as_slice() } else { &[] };
         for (index, name) in variables.iter().enumerate() {
             scope.insert(name, Name::Var(u16::try_from(index).unwrap_or(u16::MAX)));
+            scope.set_type(name, Type::String);
         }
         // Inserted last: a route variable cannot take the place of a name of the language.
         for (text, name) in self.names {
             scope.insert(text, *name);
+            scope.set_type(text, self.type_of(cx, *name));
         }
         scope
+    }
+
+    /// What is known of the values of a name. Native documents have no known shape.
+    fn type_of(&self, cx: &mut Context, name: Name) -> Type {
+        match (name, self.resource_type) {
+            (Name::Scim | Name::Old, Some(of)) => {
+                cx.scim_types.entry(of.name.to_string()).or_insert_with(|| types::resource(of)).clone()
+            }
+            (Name::Status, _) => Type::Int,
+            (Name::Headers, _) => Type::map(Type::String),
+            (Name::Batch, _) => Type::list(Type::Any),
+            _ => Type::Any,
+        }
     }
 }
 
@@ -74,6 +91,8 @@ trait Compiled: Sized {
     fn compile(source: &str, scope: &Scope) -> Result<Self, Vec<ExprError>>;
     fn reads(&self, name: Name) -> bool;
     fn paths(&self, name: Name) -> Vec<Vec<String>>;
+    /// Whether it generates a secret; `Some(true)` if it does nothing else.
+    fn secret(&self) -> Option<bool>;
 }
 
 impl Compiled for Expr {
@@ -87,6 +106,10 @@ impl Compiled for Expr {
 
     fn paths(&self, name: Name) -> Vec<Vec<String>> {
         self.field_paths(name)
+    }
+
+    fn secret(&self) -> Option<bool> {
+        self.generates().then(|| self.is_password())
     }
 }
 
@@ -102,51 +125,81 @@ impl Compiled for Template {
     fn paths(&self, name: Name) -> Vec<Vec<String>> {
         self.field_paths(name)
     }
+
+    fn secret(&self) -> Option<bool> {
+        self.generates().then(|| self.is_password())
+    }
 }
 
 impl Context {
-    /// A bare expression.
+    /// A bare expression of any value.
     pub(super) fn expr(&mut self, node: &Node, scope: &SlotScope<'_>) -> Option<Expr> {
+        self.expr_for(node, scope, Wanted::Anything)
+    }
+
+    /// A bare expression that is true or false.
+    pub(super) fn condition(&mut self, node: &Node, scope: &SlotScope<'_>) -> Option<Expr> {
+        self.expr_for(node, scope, Wanted::Condition)
+    }
+
+    /// A bare expression of a certain type.
+    pub(super) fn expr_for(&mut self, node: &Node, scope: &SlotScope<'_>, wanted: Wanted) -> Option<Expr> {
         let text = self.report.word(node)?;
-        self.compiled(node, 0..text.len(), scope)
+        self.compiled(node, 0..text.len(), scope, wanted)
     }
 
     /// Text with placeholders. A number or a boolean is its text.
     pub(super) fn template(&mut self, node: &Node, scope: &SlotScope<'_>) -> Option<Template> {
+        self.template_for(node, scope, Wanted::Anything)
+    }
+
+    /// A template whose value is used as text: a list or a map has no place there.
+    pub(super) fn text_template(&mut self, node: &Node, scope: &SlotScope<'_>) -> Option<Template> {
+        self.template_for(node, scope, Wanted::Scalar)
+    }
+
+    /// A template of a certain type.
+    pub(super) fn template_for(&mut self, node: &Node, scope: &SlotScope<'_>, wanted: Wanted) -> Option<Template> {
         match &node.data {
             Data::Int(number) => Template::compile(&number.to_string(), &Scope::new()).ok(),
             Data::Float(number) => Template::compile(&number.to_string(), &Scope::new()).ok(),
             Data::Bool(value) => Template::compile(&value.to_string(), &Scope::new()).ok(),
             _ => {
                 let text = self.report.text(node)?;
-                self.compiled(node, 0..text.len(), scope)
+                self.compiled(node, 0..text.len(), scope, wanted)
             }
         }
     }
 
     /// A part of a string as a template.
     pub(super) fn template_part(&mut self, node: &Node, part: Range<usize>, scope: &SlotScope<'_>) -> Option<Template> {
-        self.compiled(node, part, scope)
+        self.compiled(node, part, scope, Wanted::Scalar)
     }
 
     /// A part of a URL as a template: literal characters that a URL may not hold are percent-encoded.
     pub(super) fn url_part(&mut self, node: &Node, part: Range<usize>, scope: &SlotScope<'_>) -> Option<Template> {
         // Compiled as written first, so that mistakes have their places.
-        let template: Template = self.compiled(node, part, scope)?;
+        let template: Template = self.compiled(node, part, scope, Wanted::Scalar)?;
         let encoded = encode_literals(template.source());
         if encoded == template.source() {
             return Some(template);
         }
-        Template::compile(&encoded, &scope.compile(self)).ok()
+        Template::compile(&encoded, &scope.compile(self, Wanted::Scalar)).ok()
     }
 
-    fn compiled<C: Compiled>(&mut self, node: &Node, part: Range<usize>, scope: &SlotScope<'_>) -> Option<C> {
+    fn compiled<C: Compiled>(
+        &mut self,
+        node: &Node,
+        part: Range<usize>,
+        scope: &SlotScope<'_>,
+        wanted: Wanted,
+    ) -> Option<C> {
         let text = node.as_text()?.get(part.clone())?;
-        let names = scope.compile(self);
+        let names = scope.compile(self, wanted);
         match C::compile(text, &names) {
             Ok(compiled) => {
                 self.note_variables(&compiled, node, scope);
-                let fine = self.check_fields(&compiled, node, &part, scope);
+                let fine = self.check_fields(&compiled, node, &part, scope) && self.check_secret(&compiled, node);
                 fine.then_some(compiled)
             }
             Err(errors) => {
@@ -158,6 +211,19 @@ impl Context {
                 None
             }
         }
+    }
+
+    /// A generated password goes into a new object, as it is, and nowhere else.
+    fn check_secret<C: Compiled>(&mut self, compiled: &C, node: &Node) -> bool {
+        let message = match compiled.secret() {
+            None => return true,
+            Some(true) if self.may_generate => return true,
+            Some(false) if self.may_generate => "a password stands alone: `\"{password(24)}\"`",
+            Some(_) => "a generated password has no place here",
+        };
+        let help = "it may be the `default` of a row with `access = \"write\"`, or a field in the body of `create`";
+        self.report.error_help("E053", &node.place, message, help.to_owned());
+        false
     }
 
     fn note_variables<C: Compiled>(&mut self, compiled: &C, node: &Node, scope: &SlotScope<'_>) {
@@ -195,19 +261,72 @@ impl Context {
                 fine = false;
             }
         }
+        for path in compiled.paths(Name::Steps) {
+            fine &= self.check_step(&path, node, part);
+        }
         fine
+    }
+
+    /// Checks what stands behind `steps.`: an earlier step, and something that it saves.
+    fn check_step(&mut self, path: &[String], node: &Node, part: &Range<usize>) -> bool {
+        let Some(id) = path.first() else {
+            self.report.error("E101", &node.place, "name one of the steps: `steps.<id>.<saved name>`");
+            return false;
+        };
+        let known = self.known_steps.iter().find(|step| step.id == *id);
+        let Some(step) = known else {
+            let place = self.find_in(node, part, id);
+            if self.later_steps.contains(id) {
+                let message = format!("the step `{id}` has not run yet: a step sees the steps before it");
+                self.report.error("E102", &place, message);
+                return false;
+            }
+            let names: Vec<String> = self.known_steps.iter().map(|step| step.id.clone()).collect();
+            let message = format!("no step before this one is called `{id}`");
+            self.report.unknown("E101", &place, message, id, names.iter().map(String::as_str));
+            return false;
+        };
+        let (saved, looped) = (step.saved.clone(), step.looped);
+        let Some(name) = path.get(1).filter(|name| looped || !saved.contains(name)) else { return true };
+        let place = self.find_in(node, part, name);
+        let message = if looped {
+            format!("the step `{id}` runs for every element of a list: `steps.{id}` is a list, and has no `{name}`")
+        } else {
+            format!("the step `{id}` saves no `{name}`")
+        };
+        let candidates = saved.iter().map(String::as_str).filter(|_| !looped);
+        self.report.unknown("E103", &place, message, name, candidates);
+        false
     }
 
     fn check_scim_path(&mut self, path: &[String], node: &Node, part: &Range<usize>, of: &ResourceType) -> bool {
         let Some((attribute, sub)) = scim_path(path, of) else { return true };
-        let Err(error) = of.resolve_attribute(&sub.map_or(attribute.clone(), |sub| format!("{attribute}.{sub}")))
-        else {
-            return true;
+        let found = of.resolve_attribute(&sub.as_ref().map_or(attribute.clone(), |sub| format!("{attribute}.{sub}")));
+        let error = match found {
+            Ok(resolved) => return self.check_spelling(path, node, part, &resolved),
+            Err(error) => error,
         };
         let named = path.iter().find(|name| error.to_string().contains(&format!("'{name}'")));
         let place = self.find_in(node, part, named.or(path.first()).map_or("", String::as_str));
         let (message, help) = split_error(&error);
         self.report.error_help("E024", &place, message, help);
+        false
+    }
+
+    /// Documents are read by exact names, so another spelling would silently be nothing.
+    fn check_spelling(&mut self, path: &[String], node: &Node, part: &Range<usize>, found: &Resolved<'_>) -> bool {
+        let resolved = &found.path;
+        let names = resolved.extension.iter().map(|urn| &**urn);
+        let names = names.chain([&*resolved.attribute]).chain(resolved.sub.as_deref());
+        let other = |written: &String| {
+            names.clone().find(|name| name.eq_ignore_ascii_case(written)).filter(|name| *name != written.as_str())
+        };
+        let Some((written, right)) = path.iter().find_map(|written| Some((written, other(written)?))) else {
+            return true;
+        };
+        let place = self.find_in(node, part, written);
+        let message = format!("documents hold `{right}`, and `{written}` would be nothing");
+        self.report.error_help("E024", &place, message, format!("write `{right}`"));
         false
     }
 

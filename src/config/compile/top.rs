@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::auth::{AuthKind, Authenticator};
+use crate::config::catalogue;
 use crate::config::preset::PRESETS;
-use crate::config::read::{Fields, Keys, Report};
+use crate::config::read::{Fields, Report};
 use crate::config::snapshot::{Backend, Limits, Route, Server, Snapshot};
 use crate::config::tree::{Node, Place, Source, SourceMap, Table, merge, parse};
 use crate::mapping::Mapping;
@@ -15,15 +16,6 @@ use super::backend::BackendParts;
 use super::context::Context;
 use super::route::{RouteAuth, RouteParts};
 use super::{auth, backend, resource, route, schema, server};
-
-const KEYS: Keys = Keys {
-    what: "the file",
-    known: &[
-        "version", "extends", "server", "limits", "patterns", "auth", "backend", "route", "resource", "schema",
-        "defaults",
-    ],
-    later: &["needs", "store", "tenants", "lint", "unset"],
-};
 
 /// Parses the file and lays it on the presets it extends.
 pub(crate) fn document(source: Source) -> (Context, Table) {
@@ -73,7 +65,7 @@ pub(super) struct Parts<'n> {
 }
 
 pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
-    let fields = Fields::of_table(&mut cx.report, root, &TOP, &KEYS);
+    let fields = Fields::of_table(&mut cx.report, root, &TOP, &catalogue::FILE);
     version(cx, &fields);
     cx.patterns = patterns(cx, &fields);
     let (server, passthrough_node) = server::server(cx, fields.get("server"));

@@ -1,21 +1,17 @@
 //! `[[resource.T.write]]`: calls of their own for some attributes.
 
-use crate::config::read::{Fields, Keys};
+use crate::config::catalogue;
+use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::mapping::{Body, Order, RowSet, Slot, WriteRule};
 use crate::scim::ResourceType;
 
-use super::calls::{CallSpec, call_keys, call_table};
+use super::calls::CallSpec;
 use super::context::Context;
+use super::flow::{FlowSpec, flow_table};
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, WRITE_CALL};
-
-const KEYS: Keys = Keys {
-    what: "a write rule",
-    known: call_keys!["attrs", "when", "on", "claims", "order"],
-    later: &["steps", "then", "undo"],
-};
 
 pub(super) fn writes(
     cx: &mut Context,
@@ -37,19 +33,24 @@ fn write(
     rows: &[RowDraft],
     inherited: &Inherited<'_>,
 ) -> Option<WriteRule> {
-    let fields = Fields::of(&mut cx.report, node, &KEYS)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::WRITE_RULE)?;
     let scope = SlotScope::of(WRITE_CALL, of);
     let attrs = fields.require(&mut cx.report, "attrs", "the attributes the rule is about");
     let set = attrs.map_or(0, |node| row_set(cx, node, of, rows));
-    let when = fields.get("when").map(|node| cx.expr(node, &scope));
+    let when = fields.get("when").map(|node| cx.condition(node, &scope));
     let (on_create, on_update) = fields.get("on").map_or((false, true), |node| occasions(cx, node));
     let claims = fields.get("claims").and_then(|node| cx.report.boolean(node)).unwrap_or(true);
     let orders = [("before", Order::Before), ("after", Order::After)];
-    let order = fields.get("order").and_then(|node| cx.report.choice(node, &orders)).unwrap_or(Order::After);
+    let order = fields.get("order").and_then(|node| cx.report.choice(node, &orders)).unwrap_or(if claims {
+        Order::After
+    } else {
+        // Its attributes go out last, so that a retry after a failure still finds them different.
+        Order::Before
+    });
     let spec = CallSpec { scope, body: Body::None, ..inherited.spec(Slot::Update, of, WRITE_CALL) };
-    let call = call_table(cx, node, &fields, &spec, None)?;
+    let flow = flow_table(cx, node, &fields, &FlowSpec { call: spec, names: WRITE_CALL, fallback: None })?;
     let when = when.map_or(Some(None), |when| when.map(Some))?;
-    Some(WriteRule { rows: set, on_create, on_update, when, call, claims, order, origin: cx.origin(&node.place) })
+    Some(WriteRule { rows: set, on_create, on_update, when, flow, claims, order, origin: cx.origin(&node.place) })
 }
 
 fn row_set(cx: &mut Context, node: &Node, of: &ResourceType, rows: &[RowDraft]) -> RowSet {

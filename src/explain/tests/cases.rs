@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{folder, snapshot};
 use crate::explain::{Layout, Replies, ReplyEntry, Request, explain};
+use crate::pattern::compilations;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +86,25 @@ fn every_transcript_is_as_written() {
     }
     assert!(differences.is_empty(), "{differences}(BLESS=1 writes what was found)");
     assert!(count >= 50, "only {count} cases were found");
+}
+
+/// Regular expressions, expressions, templates and native paths are compiled when a configuration is loaded.
+#[test]
+fn serving_compiles_nothing() {
+    let mut cases = 0;
+    for (path, file) in files() {
+        let unloaded = compilations();
+        let snapshot = snapshot(&file.config);
+        let loaded = compilations();
+        assert!(loaded > unloaded + 10, "{}: loading is counted", path.display());
+        for case in &file.cases {
+            let replies = Replies::new(case.replies.clone()).unwrap();
+            explain(&snapshot, &case.request(), replies);
+            assert_eq!(compilations(), loaded, "{}: {} compiles something", path.display(), case.name);
+            cases += 1;
+        }
+    }
+    assert!(cases >= 50, "only {cases} cases were found");
 }
 
 /// Replaces what stands between `expect = '''` and `'''` by what was found, and leaves the rest of the file alone.

@@ -6,6 +6,7 @@ mod oracle;
 mod properties;
 mod semantics;
 mod templates;
+mod types;
 
 use serde_json::{Value, json};
 

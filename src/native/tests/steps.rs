@@ -2,8 +2,8 @@
 
 use super::stub::{Act, Stub};
 use super::*;
-use crate::native::{CallRecord, Observer, Steps, execute};
-use crate::plan::{ScimResponse, Step};
+use crate::native::{CallRecord, Observer, Steps, Turned, Turns, execute};
+use crate::plan::{ScimResponse, Step, TurnRequest};
 
 /// Asks for the calls of each entry, then answers; keeps the outcomes it was given.
 struct Script {
@@ -31,6 +31,15 @@ impl Observer for Transcript {
             NativeOutcome::Failed(failure) => failure.as_str().to_owned(),
         };
         self.0.push(format!("{} {} -> {answer} ({})", record.call.method, record.call.target, record.attempts));
+    }
+}
+
+/// Nobody else is there.
+struct Alone;
+
+impl Turns for Alone {
+    async fn take(&mut self, _: TurnRequest) -> Turned {
+        Turned::Granted
     }
 }
 
@@ -65,7 +74,7 @@ async fn a_plan_is_driven_to_its_answer_and_every_call_is_told() {
     let (mut transcript, forwarded) = (Transcript::default(), Forwarded::default());
     let deadline = Instant::now() + Duration::from_secs(20);
     let context = CallContext { backend: 0, deadline, forwarded: &forwarded };
-    let response = sendable(execute(&mut script, &client, &context, &mut transcript)).await;
+    let response = sendable(execute(&mut script, &client, &context, &mut transcript, &mut Alone)).await;
     assert_eq!(response.status, 204);
     assert_eq!(transcript.0, ["GET /a -> 200 (1)", "GET /b -> 200 (1)", "GET /c -> 404 (1)"]);
     assert_eq!(script.given.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 1, 0]);
@@ -79,7 +88,7 @@ async fn calls_that_may_not_run_together_do_not() {
     let mut script = Script { steps: vec![(calls, 1)].into_iter(), given: Vec::new() };
     let forwarded = Forwarded::default();
     let context = CallContext { backend: 0, deadline: Instant::now() + Duration::from_secs(20), forwarded: &forwarded };
-    execute(&mut script, &client, &context, &mut Transcript::default()).await;
+    execute(&mut script, &client, &context, &mut Transcript::default(), &mut Alone).await;
     let order: Vec<String> = stub.requests().iter().map(|text| text[9..10].to_owned()).collect();
     assert_eq!((order.concat().as_str(), stub.connections()), ("01234", 1));
 }
@@ -92,7 +101,7 @@ async fn after_the_deadline_nothing_is_sent() {
     let forwarded = Forwarded::default();
     let context = CallContext { backend: 0, deadline: Instant::now(), forwarded: &forwarded };
     let mut transcript = Transcript::default();
-    execute(&mut script, &client, &context, &mut transcript).await;
+    execute(&mut script, &client, &context, &mut transcript, &mut Alone).await;
     assert_eq!(transcript.0, ["GET /late -> timeout (0)"]);
     assert_eq!(stub.requests().len(), 0);
 }
