@@ -119,3 +119,65 @@ impl Peek for Connection {}
 
 /// Bytes of a request that wait to be sent together; twice that at the most.
 const OUTBOX_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Connection::new(client), listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_or_speaks_unasked_is_not_used_again() {
+        let (connection, server) = pair().await;
+        assert!(connection.is_quiet());
+        drop(server);
+        connection.socket.readable().await.unwrap();
+        assert!(!connection.is_quiet());
+
+        let (connection, mut server) = pair().await;
+        server.write_all(b"HTTP/1.1 408 Late\r\n\r\n").await.unwrap();
+        connection.socket.readable().await.unwrap();
+        assert!(!connection.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_request_leaves_in_one_piece_when_its_reply_is_asked_for() {
+        let (mut connection, mut server) = pair().await;
+        for part in ["head ", "body"] {
+            connection.write_all(part.as_bytes()).await.unwrap();
+            connection.flush().await.unwrap();
+        }
+        let answering = tokio::spawn(async move {
+            let mut request = [0; 64];
+            let length = server.read(&mut request).await.unwrap();
+            server.write_all(&request[..length]).await.unwrap();
+        });
+        let mut reply = [0; 64];
+        let length = connection.read(&mut reply).await.unwrap();
+        assert_eq!(&reply[..length], b"head body");
+        answering.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_larger_than_the_outbox_arrives_whole() {
+        let (mut connection, mut server) = pair().await;
+        let body = vec![b'x'; 5 * OUTBOX_BYTES + 7];
+        let sent = body.len();
+        let reading = tokio::spawn(async move {
+            let mut request = vec![0; sent];
+            server.read_exact(&mut request).await.unwrap();
+            server.write_all(b"!").await.unwrap();
+            request
+        });
+        connection.write_all(&body).await.unwrap();
+        assert_eq!(connection.read(&mut [0]).await.unwrap(), 1);
+        assert!(reading.await.unwrap() == body);
+    }
+}
