@@ -4,10 +4,11 @@
 //! pure functions called here in order; native calls go through the snapshot's own client. No type of the proxy
 //! library appears here.
 
+mod memory;
 mod transcript;
 mod turns;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -19,7 +20,11 @@ use tokio::time::Instant;
 
 use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
 use crate::config::{ResolvedSecrets, Snapshot};
-use crate::native::{CallContext, CallRecord, Forwarded, NativeClient, NativeClientError, Observer, Steps, execute};
+use crate::native::{
+    CallContext, CallRecord, Forwarded, Keeping, KeptReplies, NativeClient, NativeClientError, Observer, ShownBy,
+    Steps, execute,
+};
+use crate::plan::marks::Marks;
 use crate::plan::{self, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
 use crate::proxy::edge::{
     Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService,
@@ -47,6 +52,10 @@ struct Core {
     /// By route.
     cursor_keys: Vec<[u8; 32]>,
     client: NativeClient,
+    kept: KeptReplies,
+    /// By route: the types that show something of a type.
+    shown_by: Vec<Vec<ShownBy>>,
+    marks: Mutex<Arc<Marks>>,
     shared: Shared,
 }
 
@@ -95,7 +104,10 @@ impl Adapter {
         };
         let cursor_keys = snapshot.routes.iter().map(|route| key(route.auth)).collect();
         let client = NativeClient::new(&snapshot, secrets)?;
-        Ok(Self { core: Arc::new(Core { snapshot, routes, verifiers, cursor_keys, client, shared }) })
+        let shown_by = snapshot.routes.iter().map(memory::shown_by).collect();
+        let (kept, marks) = (KeptReplies::default(), Mutex::default());
+        let core = Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, shared };
+        Ok(Self { core: Arc::new(core) })
     }
 }
 
@@ -272,8 +284,12 @@ async fn carry_out(
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
         cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
+        marks: memory::marks(core),
         seed: seed(&request.method),
     };
+    let owner = memory::owner(&core.snapshot, &context);
+    let credential = memory::credential(&request.headers);
+    let now = context.now;
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let scim = ScimRequest {
         method: request.method.as_str().to_owned(),
@@ -285,8 +301,12 @@ async fn carry_out(
     };
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
-    let call = CallContext { backend, deadline, forwarded: &forwarded };
-    execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await
+    let shown_by = core.shown_by.get(matched.route).map(Vec::as_slice).unwrap_or_default();
+    let keeping = Keeping { kept: &core.kept, owner: &owner, credential: &credential, shown_by };
+    let call = CallContext { backend, deadline, forwarded: &forwarded, keeping: Some(keeping) };
+    let mut response = execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await;
+    memory::learn(core, &mut response, now);
+    response
 }
 
 impl Steps for Plan {
@@ -307,7 +327,9 @@ impl Observer for Watcher<'_> {
     fn native_call(&mut self, record: CallRecord<'_>) {
         let snapshot = &self.core.snapshot;
         let backend = snapshot.routes.get(self.route).and_then(|route| snapshot.backends.get(route.backend));
-        self.calls += 1;
+        if !record.kept {
+            self.calls += 1;
+        }
         NativeCalled { backend: backend.map_or("none", |backend| &backend.name), record }
             .emit(&self.core.shared.metrics);
         if self.core.shared.sink.is_some() {

@@ -107,7 +107,7 @@ fn places(mapping: &Mapping) -> Vec<(&Origin, String)> {
         places.push((&plan.origin, format!("{name} filter plan of `{}`: never used", plan.path)));
     }
     if let Some(members) = &mapping.members {
-        let changes = [&members.add, &members.remove].into_iter().flatten().map(|call| &call.call);
+        let changes = [&members.add, &members.remove].into_iter().flatten().flat_map(|call| call.flow.calls());
         let source = match &members.source {
             MemberSource::List(list) => Some(&list.call),
             MemberSource::Native(_) => None,

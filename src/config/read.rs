@@ -280,14 +280,14 @@ impl<'n> Fields<'n> {
         self.entry(name).map(|entry| &entry.value)
     }
 
-    /// As [`Self::if_known`], with the key.
-    pub(crate) fn entry_if_known(&self, name: &str) -> Option<&'n Entry> {
-        self.keys.get(name).and_then(|_| self.entry(name))
-    }
-
     /// For code that several tables share: a key that only some of them have.
     pub(crate) fn if_known(&self, name: &str) -> Option<&'n Node> {
-        self.keys.get(name).and_then(|_| self.get(name))
+        self.entry_if_known(name).map(|entry| &entry.value)
+    }
+
+    /// The same with its key.
+    pub(crate) fn entry_if_known(&self, name: &str) -> Option<&'n Entry> {
+        self.keys.get(name).and_then(|_| self.entry(name))
     }
 
     /// The value, or a diagnostic that it is missing.

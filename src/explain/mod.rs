@@ -145,6 +145,7 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
         request: json!({ "id": REQUEST_ID }),
         now: NOW,
         cursor_key: CURSOR_KEY,
+        marks: Arc::default(),
         seed: Some(SEED),
     }
 }

@@ -269,7 +269,7 @@ impl Checker<'_> {
                 Node::Call(function, [receiver].into_iter().chain(args).collect())
             }
             (Kind::Matches, [pattern]) => {
-                let found = self.pattern(pattern, |patterns, text| patterns.search_pattern(text));
+                let found = self.pattern(pattern, pattern::Shared::search_pattern);
                 applied(receiver, found.map(PatternAction::Matches))
             }
             (Kind::Strip, [pattern]) => {

@@ -131,6 +131,11 @@ impl Expr {
         self.0.reads.iter().any(|read| read.name == name)
     }
 
+    /// Whether the expression reads a route variable or the variable of a step.
+    pub fn uses_variables(&self) -> bool {
+        self.0.reads.iter().any(|read| matches!(read.name, Name::Var(_) | Name::Local(_)))
+    }
+
     /// The selections it reads from `name`, each once, in the order of the source: `scim.name.givenName` and
     /// `scim['name'].givenName` give `["name", "givenName"]`. A path ends at a computed or numeric index, at a function
     /// and at a loop, so it names everything below it; the empty path is the whole document.

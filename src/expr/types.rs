@@ -81,9 +81,11 @@ impl Type {
     /// Whether values of the two types can be equal.
     pub(super) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Any | Self::Null, _) | (_, Self::Any | Self::Null) => true,
+            (Self::Any | Self::Null, _)
+            | (_, Self::Any | Self::Null)
+            | (Self::Record(_), Self::Record(_) | Self::Map(_))
+            | (Self::Map(_), Self::Record(_)) => true,
             (Self::List(a), Self::List(b)) | (Self::Map(a), Self::Map(b)) => a.meets(b),
-            (Self::Record(_), Self::Record(_) | Self::Map(_)) | (Self::Map(_), Self::Record(_)) => true,
             (a, b) if a.is_number() => b.is_number(),
             (a, b) => a == b,
         }

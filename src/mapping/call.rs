@@ -107,6 +107,8 @@ pub enum Total {
     Path(NativePath),
     /// Counted by walking to the end, bounded by the scan limit.
     Walk,
+    /// Not known: as many as were seen, and one more while there is more.
+    Open,
 }
 
 /// A value read from a reply.
@@ -138,6 +140,9 @@ pub struct Paging {
     pub size: Option<Arc<str>>,
     /// The largest size the application serves.
     pub max: u32,
+    /// A page that is shorter than asked for is the last one; otherwise only an empty one is, where nobody says how
+    /// many items there are.
+    pub short_ends: bool,
 }
 
 /// Paging styles.

@@ -2,7 +2,8 @@
 
 use crate::expr::{Expr, Template};
 
-use super::call::{Call, Envelope, ListCall};
+use super::call::{Call, ListCall};
+use super::flow::Flow;
 use super::{Extract, NativePath, Origin};
 
 /// How a group's members are read and written.
@@ -30,6 +31,10 @@ pub struct Members {
     pub always_diff: bool,
     /// Calls under way together.
     pub parallel: usize,
+    /// Members of one group that are read or written at the most, where the mapping says so.
+    pub max: Option<usize>,
+    /// What joining does to somebody who is in another group, where nobody can be in two.
+    pub exclusive: Option<Exclusive>,
     /// `[resource.T.members]`.
     pub origin: Origin,
 }
@@ -43,13 +48,45 @@ pub enum MemberSource {
     List(Box<ListCall>),
 }
 
+/// Membership of one group ends that of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusive {
+    /// Allowed, and said.
+    Move,
+    /// 400 that names the other group.
+    Refuse,
+}
+
 /// One call per member, or per batch of members.
 #[derive(Clone, Debug)]
 pub struct MemberCall {
-    /// The call; sees `member`, or `batch`.
-    pub call: Call,
+    /// The calls; they see `member`, or `batch`.
+    pub flow: Flow,
     /// Members per call; `None` is one call per member.
     pub batch: Option<usize>,
+    /// What it needs to know about the member.
+    pub reads: MemberReads,
+}
+
+impl MemberCall {
+    /// The call, where it is one and no more: such calls can be under way together.
+    pub fn single(&self) -> Option<&Call> {
+        match self.flow.steps.as_slice() {
+            [step] if step.when.is_none() && step.each.is_none() => Some(&step.call),
+            _ => None,
+        }
+    }
+}
+
+/// What has to be read before a member call can be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberReads {
+    /// `member.native`: what showed the member in the group.
+    pub row: bool,
+    /// `member.scim`: the member as a SCIM resource.
+    pub scim: bool,
+    /// `member.object`: the member's own native document.
+    pub object: bool,
 }
 
 /// How an unknown member shows in the reply to `add` or `set`.
@@ -85,6 +122,8 @@ pub struct Inverse {
     pub display: Option<Extract>,
     /// Only when asked for by name.
     pub on_request: bool,
+    /// Calls under way together.
+    pub parallel: usize,
     /// Its place.
     pub origin: Origin,
 }
@@ -95,5 +134,5 @@ pub enum InverseSource {
     /// In the member's own document.
     Native(NativePath),
     /// Behind a call.
-    Call(Box<Call>, Box<Envelope>),
+    Call(Box<ListCall>),
 }

@@ -14,6 +14,7 @@ pub mod to_native;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::expr::{Expr, Template};
 use crate::pattern::Pattern;
@@ -24,7 +25,7 @@ pub use call::{
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
-pub use members::{Inverse, MemberCall, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 
@@ -207,6 +208,8 @@ pub enum FilterCall {
 pub struct Scan {
     /// Objects read at the most; more is 400 `tooMany`.
     pub max: u32,
+    /// How long a list that was read whole may serve again.
+    pub cache: Option<Duration>,
 }
 
 /// Override 5 of the language.

@@ -53,6 +53,10 @@ fn write_row(
     document: &mut Value,
 ) -> Result<(), ScimError> {
     let Some(path) = row.native_path() else { return Ok(()) };
+    // Without a `write` there is no native form: rules and bodies name the attribute themselves.
+    if matches!(row.source, Source::Computed { write: None, .. }) {
+        return Ok(());
+    }
     if let (Some(field), Some(base)) = (path.list_field(), base) {
         seed(document, field, base);
     }

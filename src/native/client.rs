@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::forward::Forwarded;
+use super::kept::Keeping;
 use super::request::{Envelope, Unsendable};
 use super::transport::{Transport, TransportOptions};
 use super::{request, retry};
@@ -40,6 +41,8 @@ pub struct CallContext<'a> {
     pub deadline: Instant,
     /// Headers passed on for tracing.
     pub forwarded: &'a Forwarded,
+    /// Replies that may be used again; without them every call is carried out.
+    pub keeping: Option<Keeping<'a>>,
 }
 
 /// A call that has been carried out, or not.
@@ -51,6 +54,8 @@ pub struct Completed {
     pub duration: Duration,
     /// How often it was tried.
     pub attempts: u32,
+    /// Answered from a reply that was kept: nothing was sent.
+    pub kept: bool,
 }
 
 /// Why no client can be made of a snapshot.
@@ -117,7 +122,7 @@ impl NativeClient {
                 (NativeOutcome::Failed(NativeFailure::Unsendable), 0)
             }
         };
-        Completed { outcome, duration: begun.elapsed(), attempts }
+        Completed { outcome, duration: begun.elapsed(), attempts, kept: false }
     }
 
     fn prepare(

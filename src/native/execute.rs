@@ -4,7 +4,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use std::time::Duration;
 
-use super::client::{CallContext, NativeClient};
+use super::client::{CallContext, Completed, NativeClient};
+use super::kept::Fetched;
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, ScimResponse, Step, TurnRequest};
 
 /// A plan, or in tests a script.
@@ -47,6 +48,8 @@ pub struct CallRecord<'a> {
     pub duration: Duration,
     /// How often it was tried; 0 if the deadline passed before its turn came.
     pub attempts: u32,
+    /// Answered from a reply that was kept: nothing was sent.
+    pub kept: bool,
 }
 
 /// Drives a plan to its answer. Every call ends by the deadline of the context, so this does too, as long as the plan
@@ -59,9 +62,16 @@ pub async fn execute(
     turns: &mut impl Turns,
 ) -> Box<ScimResponse> {
     let mut outcomes = Vec::new();
+    let mut fetched = Vec::new();
     loop {
         let (calls, parallel) = match plan.next(outcomes) {
-            Step::Reply(response) => return response,
+            Step::Reply(response) => {
+                // Only the plan can tell whether a reply was any good.
+                if let Some(keeping) = context.keeping.filter(|_| response.status >= 400) {
+                    keeping.forget(&fetched);
+                }
+                return response;
+            }
             Step::Turn(request) => {
                 outcomes = match turns.take(request).await {
                     Turned::Granted => Vec::new(),
@@ -74,16 +84,30 @@ pub async fn execute(
         };
         let completed = match calls.as_slice() {
             // The most common step by far needs no queue.
-            [call] => vec![client.call(call, context).await],
+            [call] => vec![carry_out(call, client, context).await],
             calls => {
-                let under_way: Vec<_> = calls.iter().map(|call| client.call(call, context)).collect();
+                let under_way: Vec<_> = calls.iter().map(|call| carry_out(call, client, context)).collect();
                 stream::iter(under_way).buffered(parallel).collect().await
             }
         };
-        for (call, done) in calls.iter().zip(&completed) {
-            let (duration, attempts) = (done.duration, done.attempts);
-            observer.native_call(CallRecord { call, outcome: &done.outcome, duration, attempts });
+        for (call, (done, _)) in calls.iter().zip(&completed) {
+            let Completed { duration, attempts, kept, .. } = *done;
+            observer.native_call(CallRecord { call, outcome: &done.outcome, duration, attempts, kept });
         }
-        outcomes = completed.into_iter().map(|done| done.outcome).collect();
+        fetched.extend(completed.iter().filter_map(|(_, fetched)| *fetched));
+        outcomes = completed.into_iter().map(|(done, _)| done.outcome).collect();
+    }
+}
+
+/// One call, from memory where it may be. A write ends the time of what is kept.
+async fn carry_out(call: &NativeCall, client: &NativeClient, context: &CallContext<'_>) -> (Completed, Fetched) {
+    let fetch = client.call(call, context);
+    match (context.keeping, call.keep) {
+        (Some(keeping), Some(time)) if call.slot.reads() => keeping.read(call, time, context.deadline, fetch).await,
+        (Some(keeping), _) if !call.slot.reads() => {
+            let _writing = keeping.writing(&call.resource);
+            (fetch.await, None)
+        }
+        _ => (fetch.await, None),
     }
 }

@@ -1,6 +1,7 @@
 //! What passes between a plan and whoever carries it out: calls, replies, the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -28,6 +29,8 @@ pub struct NativeCall {
     pub origin: Origin,
     /// May be sent again after an unknown outcome.
     pub idempotent: bool,
+    /// A reply to the same call may serve if it is no older than this.
+    pub keep: Option<Duration>,
 }
 
 /// What became of a call.
@@ -128,4 +131,6 @@ pub struct Report {
     pub error: Option<crate::scim::ScimError>,
     /// The id of the resource the request was about, where known.
     pub resource_id: Option<String>,
+    /// What later requests may use about the paging of lists.
+    pub marks: Vec<super::marks::Learned>,
 }

@@ -138,6 +138,17 @@ pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), Sc
     mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_ref()))
 }
 
+/// Says where the application holds one element of a list of which the client sent several.
+pub(super) fn note_collapsed(run: &Run<'_>, rows: RowSet, resource: &Resource) {
+    for (_, row) in run.mapping.rows_in(rows).filter(|(_, row)| run.mapping.sole_on_attribute(row)) {
+        let attribute = AttrPath { sub: None, ..row.target.path.clone() };
+        let sent = resource.get(&attribute).and_then(Value::as_array).map_or(0, Vec::len);
+        if sent > 1 {
+            run.note(format!("{attribute}: the application holds one of {sent} values"));
+        }
+    }
+}
+
 /// The value of a row in a resource.
 pub(super) fn value(run: &Run<'_>, row: &Row, resource: &Resource) -> Option<Value> {
     row.target.read(resource, run.mapping.sole_on_attribute(row)).map(std::borrow::Cow::into_owned)

@@ -81,21 +81,6 @@ impl Native {
         }
     }
 
-    /// Waits for a turn; false when it did not come in time. What was held before is given back.
-    pub(super) async fn turn(&self, request: TurnRequest) -> bool {
-        {
-            let mut exchange = self.lock();
-            if request.keys.is_empty() && !exchange.has_turn {
-                return true;
-            }
-            exchange.has_turn = !request.keys.is_empty();
-            exchange.asked = Some(Asked::Turn(request));
-        }
-        let refusals = Answer { exchange: &self.exchange }.await;
-        self.lock().has_turn &= refusals.is_empty();
-        refusals.is_empty()
-    }
-
     /// Whether so many more calls may be made, before the first of them.
     ///
     /// # Errors
@@ -110,6 +95,21 @@ impl Native {
             "this request needs more than {} native calls (made so far: {made}); ask for less at once",
             self.calls_max
         ))
+    }
+
+    /// Waits for a turn; false when it did not come in time. What was held before is given back.
+    pub(super) async fn turn(&self, request: TurnRequest) -> bool {
+        {
+            let mut exchange = self.lock();
+            if request.keys.is_empty() && !exchange.has_turn {
+                return true;
+            }
+            exchange.has_turn = !request.keys.is_empty();
+            exchange.asked = Some(Asked::Turn(request));
+        }
+        let refusals = Answer { exchange: &self.exchange }.await;
+        self.lock().has_turn &= refusals.is_empty();
+        refusals.is_empty()
     }
 
     /// Changes the report of this request.

@@ -31,6 +31,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
+    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =
@@ -266,7 +267,7 @@ async fn add_members(
     if elements.is_empty() || run.mapping.members.is_none() {
         return Ok(object);
     }
-    let group = Group { run, id: &made.id, key: &made.key, known: object.clone() };
+    let group = Group { run, id: &made.id, key: &made.key, known: object.clone(), is_new: made.fresh };
     let change = MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() };
     members::apply(group, change, &[]).await?;
     Ok(object.filter(|_| members::outlasts_members(run)))

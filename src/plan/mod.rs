@@ -5,6 +5,7 @@
 //! executor, by tests with canned replies, and by `explain`.
 
 pub mod call;
+pub mod marks;
 
 mod answer;
 mod bulk;
@@ -15,6 +16,7 @@ mod cursor;
 mod delete;
 mod discovery;
 mod judge;
+mod lookup;
 mod members;
 mod pages;
 mod query;
@@ -26,6 +28,9 @@ mod steps;
 mod trace;
 mod turn;
 mod update;
+
+#[cfg(test)]
+mod harness;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -80,6 +85,8 @@ pub struct Context {
     pub now: u64,
     /// Signs cursors; the same on every replica.
     pub cursor_key: [u8; 32],
+    /// What earlier requests learned about the paging of lists.
+    pub marks: Arc<marks::Marks>,
     /// New and random for every request that writes: what generated passwords are drawn from.
     pub seed: Option<[u8; 32]>,
 }
@@ -109,7 +116,6 @@ impl Plan {
         self.coroutine.trace()
     }
 
-    /// Takes the outcomes of the calls asked for last (none at first) and says what is next.
     /// Takes the outcomes of the calls asked for last (none at first, and none for a turn that was given) and says what
     /// is next.
     pub fn next(&mut self, outcomes: Vec<NativeOutcome>) -> Step {

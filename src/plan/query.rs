@@ -3,13 +3,12 @@
 //! A native query is only ever a pre-filter: whatever it returns, the whole SCIM filter is evaluated here on every
 //! candidate, so an application that ignores a parameter cannot widen an answer.
 
-use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::expr::Env;
-use crate::mapping::{Codec, FilterCall, FilterPlan, ListCall, Source, to_native};
-use crate::scim::filter::{Comparison, Filter};
+use crate::mapping::{ListCall, Total};
+use crate::scim::filter::Filter;
 use crate::scim::list::ListResponse;
 use crate::scim::query::{ListQuery, Page};
 use crate::scim::{AttrPath, Resource, ScimError};
@@ -17,10 +16,10 @@ use crate::scim::{AttrPath, Resource, ScimError};
 use super::call::ScimResponse;
 use super::coroutine::Native;
 use super::cursor::{self, Binding};
-use super::pages::Window;
+use super::pages::{Span, Window};
 use super::read::{self, Object};
 use super::run::Run;
-use super::{Context, ScimRequest, answer, pages};
+use super::{Context, ScimRequest, answer, lookup, pages};
 
 /// Objects a push-down may return before the adapter gives up, where the mapping sets no scan bound.
 const PUSHDOWN_MAX: usize = 1000;
@@ -96,12 +95,14 @@ impl Asked {
     pub(super) fn answer(&self, run: &Run<'_>, resources: Vec<Value>, taken: usize, total: usize) -> ScimResponse {
         let end = self.start.saturating_add(taken);
         let more = self.by_cursor && taken > 0 && end < total;
+        let before = self.start.saturating_sub(self.count.max(1));
+        let back = self.by_cursor && self.start > 0;
         let response = ListResponse {
             total_results: Some(total as u64),
             start_index: (!self.by_cursor).then(|| (self.start as u64).saturating_add(1)),
             resources,
             next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
-            previous_cursor: None,
+            previous_cursor: back.then(|| cursor::issue(&binding(run, &self.identity), before as u64, run.context.now)),
         };
         answer::document(response.into_json())
     }
@@ -137,23 +138,18 @@ pub(super) struct Found {
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
-        (None, None) => {
-            let list = list_call(run)?;
-            if let Some(Window { items, total }) = pages::window(run, list, &run.env(), start, count).await? {
-                let taken = items.len();
-                let resources = read::whole(run, objects(run, items), &wants).await?;
-                return Ok(Found { resources, taken, total });
-            }
-            // Without a total nobody could tell the end of the list from the end of a page.
-            let all = objects(run, pages::all(run, list, &run.env(), scan_max(run)).await?);
-            let total = all.len();
-            let page: Vec<Object> = all.into_iter().skip(start).take(count).collect();
-            Ok(Found { taken: page.len(), resources: read::whole(run, page, &wants).await?, total })
+        (None, None) if !(hides_objects(run) && is_counted(list_call(run)?)) => {
+            let (list, span) = (list_call(run)?, Span { start, count });
+            let Window { items, total } =
+                pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;
+            let taken = items.len();
+            let resources = read::whole(run, objects(run, items), &wants).await?;
+            Ok(Found { resources, taken, total })
         }
         (filter, sort) => {
             let candidates = match filter {
                 Some(filter) => candidates(run, &filter.filter).await?,
-                None => objects(run, pages::all(run, list_call(run)?, &run.env(), scan_max(run)).await?),
+                None => everything(run).await?,
             };
             let needed = needed_paths(query);
             let matching = match filter {
@@ -193,7 +189,7 @@ async fn matching(
     Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect())
 }
 
-fn objects(run: &Run<'_>, items: Vec<Value>) -> Vec<Object> {
+pub(super) fn objects(run: &Run<'_>, items: Vec<Value>) -> Vec<Object> {
     items.into_iter().filter_map(|item| read::object(run, item)).collect()
 }
 
@@ -205,110 +201,47 @@ fn list_call<'a>(run: &Run<'a>) -> Result<&'a ListCall, ScimError> {
         .ok_or_else(|| ScimError::new(501, format!("the application offers no list of {} objects", run.type_name())))
 }
 
-fn scan_max(run: &Run<'_>) -> usize {
+/// Objects that one list may have to be read for an answer.
+pub(super) fn scan_max(run: &Run<'_>) -> usize {
     run.mapping.scan.map_or(PUSHDOWN_MAX, |scan| scan.max as usize)
+}
+
+/// Whether some objects of a list are not shown, so that places in the list are not places in the answer.
+fn hides_objects(run: &Run<'_>) -> bool {
+    run.mapping.gone.is_some()
+}
+
+/// Whether the list is read to its end anyway.
+fn is_counted(list: &ListCall) -> bool {
+    list.call.envelope.total == Total::Walk
+}
+
+fn scan_cache(run: &Run<'_>) -> Option<Duration> {
+    run.mapping.scan.and_then(|scan| scan.cache)
 }
 
 /// A superset of the objects that satisfy the filter.
 async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    let Some(branches) = branches(run, filter) else {
-        return scan(run, filter).await;
-    };
-    let mut found: Vec<Object> = Vec::new();
-    let mut seen = HashSet::new();
-    for (plan, comparison) in branches {
-        for object in ask(run, plan, comparison).await? {
-            if seen.insert(object.id.clone()) {
-                found.push(object);
-            }
-        }
+    match lookup::candidates(run, filter).await? {
+        Some(found) => Ok(found),
+        None => scan(run, filter).await,
     }
-    Ok(found)
 }
 
 async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    let scan = run.mapping.scan.ok_or_else(|| {
+    run.mapping.scan.ok_or_else(|| {
         ScimError::invalid_filter(format!(
             "this application cannot search {} by {filter}; supported: {}",
             run.type_name(),
-            supported(run)
+            lookup::supported(run)
         ))
     })?;
     run.note("filter without a native query: every object is read");
-    Ok(objects(run, pages::all(run, list_call(run)?, &run.env(), scan.max as usize).await?))
+    everything(run).await
 }
 
-fn supported(run: &Run<'_>) -> String {
-    let plans = run.mapping.filters.iter();
-    let texts: Vec<String> =
-        plans.flat_map(|plan| plan.ops.iter().map(move |op| format!("{} {}", plan.path, op.as_str()))).collect();
-    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
-}
-
-/// The push-downs that together cover a filter: one for a conjunction, one per branch of an `or`.
-fn branches<'a>(run: &Run<'a>, filter: &'a Filter) -> Option<Vec<(&'a FilterPlan, Comparison)>> {
-    match filter {
-        Filter::Or(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(branches(run, part)?);
-            }
-            Some(all)
-        }
-        other => {
-            let implied = other.implied();
-            let usable = implied.into_iter().filter_map(|comparison| Some((plan_for(run, &comparison)?, comparison)));
-            // A look-up by key is cheaper than any list.
-            let best = usable.min_by_key(|(plan, _)| matches!(plan.how, FilterCall::List(_)))?;
-            Some(vec![best])
-        }
-    }
-}
-
-fn plan_for<'a>(run: &Run<'a>, comparison: &Comparison) -> Option<&'a FilterPlan> {
-    run.mapping
-        .filters
-        .iter()
-        .find(|plan| plan.ops.contains(&comparison.op) && same_attribute(&plan.path, &comparison.path))
-}
-
-/// `emails` and `emails.value` mean the same in a comparison.
-fn same_attribute(plan: &AttrPath, asked: &AttrPath) -> bool {
-    let sub = |path: &AttrPath| path.sub.clone().filter(|sub| &**sub != "value");
-    plan.extension == asked.extension && plan.attribute == asked.attribute && sub(plan) == sub(asked)
-}
-
-async fn ask(run: &Run<'_>, plan: &FilterPlan, comparison: Comparison) -> Result<Vec<Object>, ScimError> {
-    let Some(value) = native_value(run, plan, &comparison.value) else {
-        // A value that the codec refuses cannot be stored either, so nothing can equal it.
-        return Ok(Vec::new());
-    };
-    let env = Env { value: Some(&value), ..run.env() };
-    run.native.trace(|trace| trace.rule(&plan.origin));
-    match &plan.how {
-        FilterCall::Get { key } => {
-            let key = match key {
-                Some(template) => template.eval(&env).ok().as_ref().and_then(super::run::id_text),
-                None => super::run::id_text(&value),
-            };
-            let Some(key) = key.and_then(|key| run.native_id(&key)) else { return Ok(Vec::new()) };
-            Ok(read::find_by_key(run, &key).await?.into_iter().collect())
-        }
-        FilterCall::List(list) => Ok(objects(run, pages::all(run, list, &env, scan_max(run)).await?)),
-    }
-}
-
-/// The compared value in the row's native form.
-fn native_value(run: &Run<'_>, plan: &FilterPlan, value: &Value) -> Option<Value> {
-    let Some(row) = plan.row.and_then(|row| run.mapping.rows.get(row)) else { return Some(value.clone()) };
-    let row = match &row.source {
-        Source::Mirror { row } => run.mapping.rows.get(*row)?,
-        _ => row,
-    };
-    match &row.source {
-        Source::Native { codec, .. } if codec.iter().all(|codec| !matches!(codec, Codec::Join(_))) => {
-            to_native::encode(row, value, &run.env()).ok()
-        }
-        _ => Some(value.clone()),
-    }
+/// Every object, from a list that may have been kept for the time that the mapping allows.
+async fn everything(run: &Run<'_>) -> Result<Vec<Object>, ScimError> {
+    let items = pages::kept(run, list_call(run)?, &run.env(), scan_max(run), scan_cache(run)).await?;
+    Ok(objects(run, items))
 }

@@ -192,19 +192,33 @@ pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
 
 /// The members of each object, as SCIM elements.
 async fn members_of(run: &Run<'_>, members: &Members, objects: &[Object]) -> Result<Vec<Vec<Value>>, ScimError> {
-    let mut all = Vec::with_capacity(objects.len());
-    match &members.source {
-        MemberSource::Native(path) => {
-            for object in objects {
-                let items = path.get(&object.document).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                all.push(elements(run, members, items));
-            }
-        }
+    let lists = member_items(run, members, objects).await?;
+    Ok(lists.iter().map(|items| elements(run, members, items)).collect())
+}
+
+/// The native items that show the members of each object.
+///
+/// # Errors
+/// 400 `tooMany` for a group with more members than may be read.
+pub(super) async fn member_items(
+    run: &Run<'_>,
+    members: &Members,
+    objects: &[Object],
+) -> Result<Vec<Vec<Value>>, ScimError> {
+    let path = match &members.source {
+        MemberSource::Native(path) => path,
         MemberSource::List(list) => {
-            for items in lists_of(run, list, members.parallel, objects).await? {
-                all.push(elements(run, members, &items));
-            }
+            let max = members.max.unwrap_or(run.snapshot.limits.members_max);
+            return lists_of(run, list, members.parallel, pages::Most::Members(max), objects).await;
         }
+    };
+    let mut all = Vec::with_capacity(objects.len());
+    for object in objects {
+        let items = path.get(&object.document).and_then(Value::as_array).cloned().unwrap_or_default();
+        if let Some(max) = members.max {
+            pages::Most::Members(max).check(run, items.len())?;
+        }
+        all.push(items);
     }
     Ok(all)
 }
@@ -214,6 +228,7 @@ async fn lists_of(
     run: &Run<'_>,
     list: &ListCall,
     parallel: usize,
+    most: pages::Most,
     objects: &[Object],
 ) -> Result<Vec<Vec<Value>>, ScimError> {
     let env = |object| -> Env<'_> {
@@ -221,9 +236,9 @@ async fn lists_of(
         Env { id: Some(&object.key), native: Some(&object.document), ..run.env() }
     };
     let envs = objects.iter().map(env).collect();
-    let lists = pages::many(run, list, envs, pages::Most::Members(run.snapshot.limits.members_max), parallel).await?;
+    let lists = pages::many(run, list, envs, most, parallel).await?;
     let present = lists.into_iter().map(|list| match list {
-        // The group was removed between its listing and this call.
+        // The object was removed between its listing and this call.
         Err(error) if judge::says_absent(&error) => Ok(Vec::new()),
         other => other,
     });
@@ -250,38 +265,36 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
 }
 
 /// The groups of each object, as SCIM elements.
-async fn groups_of(run: &Run<'_>, inverse: &Inverse, objects: &[Object]) -> Result<Vec<Vec<Value>>, ScimError> {
+pub(super) async fn groups_of(
+    run: &Run<'_>,
+    inverse: &Inverse,
+    objects: &[Object],
+) -> Result<Vec<Vec<Value>>, ScimError> {
     let endpoint = run.of_type(&inverse.group).map(|of| of.mapping.resource_type.endpoint.clone());
-    let mut all = Vec::with_capacity(objects.len());
-    for object in objects {
-        let items = match &inverse.source {
-            InverseSource::Native(path) => path.get(&object.document).cloned().unwrap_or_default(),
-            InverseSource::Call(call, envelope) => {
-                let env = Env { id: Some(&object.key), native: Some(&object.document), ..run.env() };
-                match run.call(call, &env, Rows::default()).await {
-                    Ok(reply) => envelope.items.get(&reply.body).cloned().unwrap_or_default(),
-                    Err(error) if judge::says_absent(&error) => Value::Null,
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        let items = match items {
-            Value::Array(items) => items,
-            Value::Null => Vec::new(),
-            single => vec![single],
-        };
-        let elements = items.iter().filter_map(|item| {
-            let id = read(&inverse.value, item).as_ref().and_then(id_text)?;
-            let mut element = json!({ "type": "direct", "value": id });
-            if let Some(endpoint) = &endpoint {
-                element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));
-            }
-            if let Some(display) = inverse.display.as_ref().and_then(|extract| read(extract, item)) {
-                element["display"] = display;
-            }
-            Some(element)
-        });
-        all.push(elements.collect());
-    }
-    Ok(all)
+    let lists = match &inverse.source {
+        InverseSource::Native(path) => {
+            let items = objects.iter().map(|object| match path.get(&object.document) {
+                Some(Value::Array(items)) => items.clone(),
+                Some(Value::Null) | None => Vec::new(),
+                Some(single) => vec![single.clone()],
+            });
+            items.collect()
+        }
+        InverseSource::Call(list) => {
+            let most = pages::Most::Members(run.snapshot.limits.members_max);
+            lists_of(run, list, inverse.parallel, most, objects).await?
+        }
+    };
+    let element = |item: &Value| {
+        let id = read(&inverse.value, item).as_ref().and_then(id_text)?;
+        let mut element = json!({ "type": "direct", "value": id });
+        if let Some(endpoint) = &endpoint {
+            element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));
+        }
+        if let Some(display) = inverse.display.as_ref().and_then(|extract| read(extract, item)) {
+            element["display"] = display;
+        }
+        Some(element)
+    };
+    Ok(lists.iter().map(|items| items.iter().filter_map(element).collect()).collect())
 }

@@ -61,6 +61,7 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
         resource: run.mapping.resource_type.name.clone(),
         origin: call.origin.clone(),
         idempotent: call.idempotent,
+        keep: None,
     })
 }
 

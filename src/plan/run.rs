@@ -24,6 +24,8 @@ pub(super) struct Run<'a> {
     pub(super) backend: &'a Backend,
     pub(super) mapping: &'a Mapping,
     pub(super) native: &'a Native,
+    /// Replies that were kept do not serve: what is decided here must be true at this moment.
+    pub(super) fresh: bool,
 }
 
 impl<'a> Run<'a> {
@@ -33,7 +35,7 @@ impl<'a> Run<'a> {
         let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
         let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
         let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
-        Ok(Self { context, snapshot, route, backend, mapping, native })
+        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false })
     }
 
     /// The same request seen from another resource type of the route.

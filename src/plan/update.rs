@@ -76,7 +76,7 @@ async fn with_members(
     ops: &[PatchOp],
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
-    let group = Group { run, id, key, known: after.clone().or(before) };
+    let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
     let Applied { sent, read } = members::apply(group, change, ops).await?;
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
 }
@@ -100,6 +100,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let mut sent = normalised.resource;
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
     sent.set(&MEMBERS, None);
+    members::check(run, members.as_deref().unwrap_or_default())?;
 
     run.turn_on(id).await?;
     let object = read::fetch(run, id).await?;
@@ -277,6 +278,7 @@ pub(super) async fn send(
     if changed == 0 {
         return Ok(None);
     }
+    change::note_collapsed(run, changed, state);
     let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);

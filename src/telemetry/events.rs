@@ -117,6 +117,10 @@ impl NativeCalled<'_> {
     /// Logs and counts. Neither path nor body is logged: both may hold personal data.
     pub fn emit(&self, metrics: &Metrics) {
         let slot = self.record.call.slot.as_str();
+        if self.record.kept {
+            metrics.native_requests.with_label_values(&[self.backend, slot, "none", "kept"]).inc();
+            return;
+        }
         let (status, outcome) = match self.record.outcome {
             NativeOutcome::Reply(reply) => (reply.status, if reply.unreadable { "unreadable" } else { "reply" }),
             NativeOutcome::Failed(failure) => (0, failure.as_str()),

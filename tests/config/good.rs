@@ -160,6 +160,105 @@ fn discovery_shows_what_the_mapping_holds() {
     assert_eq!(emails.sub_attribute("type").unwrap().canonical_values, ["work"]);
 }
 
+/// A small file with these rows of a user.
+fn with_rows(rows: &str) -> Snapshot {
+    fine(&format!(
+        r#"
+version = 1
+extends = ["preset:rest@1"]
+[auth.idp]
+kind = "bearer"
+tokens = ["env:SCIM_TOKEN"]
+[backend.app]
+url = "http://127.0.0.1:3000/api"
+auth = {{ kind = "bearer", token = "env:APP_TOKEN" }}
+[[route]]
+path = "/scim/v2/{{tenant}}"
+auth = "idp"
+[resource.User]
+path = "/{{tenant}}/users"
+[resource.User.attrs]
+{rows}
+"#
+    ))
+}
+
+/// What discovery says of an attribute follows from its row.
+#[test]
+fn characteristics_follow_from_the_row() {
+    use scimshim::scim::schema::Uniqueness;
+    let user = |rows: &str| {
+        let snapshot = with_rows(&format!("userName = \"login\"\n{rows}"));
+        mapping(&snapshot, "User").clone()
+    };
+    let title = |row: &str| announced(&user(&format!("title = {row}")), 0, "title").clone();
+    assert_eq!(title("\"job\"").mutability, Mutability::ReadWrite);
+    assert_eq!(title("{ native = \"job\", access = \"read\" }").mutability, Mutability::ReadOnly);
+    assert_eq!(title("{ native = \"job\", access = \"create\" }").mutability, Mutability::Immutable);
+    let secret = title("{ native = \"job\", access = \"write\" }");
+    assert_eq!((secret.mutability, secret.returned), (Mutability::WriteOnly, Returned::Never));
+    assert!(!title("\"job\"").required);
+    assert!(title("{ native = \"job\", required = true }").required);
+    assert_eq!(title("\"job\"").uniqueness, Uniqueness::None);
+    assert_eq!(title("{ native = \"job\", unique = true }").uniqueness, Uniqueness::Server);
+    assert!(!title("\"job\"").case_exact);
+    assert!(title("{ native = \"job\", case = \"exact\" }").case_exact);
+    assert!(!announced(&user("externalId = { native = \"ext\", case = \"ignore\" }"), 0, "userName").case_exact);
+    assert_eq!(title("{ native = \"job\", map = { A = 1, B = 2 } }").canonical_values, ["A", "B"]);
+    let mapped = user("department = \"dept\"");
+    let names: Vec<&str> = mapped.resource_type.announced.iter().map(|schema| schema.name.as_str()).collect();
+    assert_eq!(names, ["User", "EnterpriseUser"], "a bare name is looked for in the extension too");
+    assert!(mapped.resource_type.announced[0].attribute("title").is_none(), "what no row holds is not shown");
+}
+
+/// Where `omit` is not said it follows from the column, then from the resource, then from what the calls send.
+#[test]
+fn omission_may_be_said_for_a_resource() {
+    let rows = "userName = \"login\"\ntitle = \"job\"\nnickName = { native = \"nick\", omit = \"absent\" }";
+    let omit = |snapshot: &Snapshot, name: &str| row(mapping(snapshot, "User"), name).omit;
+    let snapshot = with_rows(rows);
+    assert_eq!((omit(&snapshot, "title"), omit(&snapshot, "nickName")), (Omit::Null, Omit::Absent));
+    let whole = |omit: &str| {
+        let text =
+            root().replacen("put_omitted = \"clear\"", &format!("put_omitted = \"clear\"\nomit = \"{omit}\"\n#"), 1);
+        fine(&text)
+    };
+    assert_eq!(omit(&whole("empty"), "title"), Omit::Empty);
+    assert_eq!(omit(&whole("absent"), "title"), Omit::Absent);
+    assert_eq!(omit(&whole("null"), "active"), Omit::Keep, "it has a default");
+    assert_eq!(omit(&snapshot, "userName"), Omit::Keep, "it is required");
+}
+
+/// Either side of `else` may stand alone, and a table for one direction needs no reason.
+#[test]
+fn half_an_else_is_enough() {
+    let snapshot = with_rows(concat!(
+        "userName = \"login\"\n",
+        "title = { native = \"job\", map = { A = 1 }, else = { read = \"other\" }, access = \"read\" }\n",
+        "userType = { native = \"kind\", map = { A = 1 }, else = { write = 9 }, lossy = \"others are folded\" }\n",
+    ));
+    let user = mapping(&snapshot, "User");
+    let Source::Native { codec, .. } = &row(user, "title").source else { panic!("a table") };
+    assert_eq!(codec[0].decode(&serde_json::json!(5)), Ok(serde_json::json!("other")));
+    assert!(codec[0].encode(&serde_json::json!("C")).is_err());
+    let Source::Native { codec, .. } = &row(user, "userType").source else { panic!("a table") };
+    assert_eq!(codec[0].encode(&serde_json::json!("C")), Ok(serde_json::json!(9)));
+    assert!(codec[0].decode(&serde_json::json!(5)).is_err());
+}
+
+/// The lock mark in front of a stored hash, and the format of a zone: lawful rows of the harder kind.
+#[test]
+fn rows_that_see_the_old_native_value_are_lawful() {
+    with_rows(concat!(
+        "userName = \"login\"\n",
+        "active = { native = \"login_key\", read = \"!native.login_key.startsWith('!')\", ",
+        "write = \"(scim.active ? '' : '!') + default(native.login_key, '').replaceRe('^!+', '')\", on = [\"update\"] }\n",
+        "'meta.created' = { native = \"ctime\", codec = { datetime = \"%Y-%m-%d %H:%M:%S\", zone = \"Europe/Oslo\" } }\n",
+        "displayName = { native = \"d\", default = \"{default(scim.department, scim.userName)}\" }\n",
+        "department = { native = \"dept\", codec = { regex = { pattern = 'D-(.*)', back = 'D-$1' } } }\n",
+    ));
+}
+
 /// `{ native, access = "mirror" }`, `{ mirror = .. }`: the long and the short way to say one thing.
 #[test]
 fn both_spellings_of_a_mirror_mean_the_same() {

@@ -99,6 +99,7 @@ pub(crate) static PAGING: Keys = Keys {
         key("first", Kind::Int(0, 1), "The number of the first page (1) or object (0)."),
         key("max", Kind::Int(1, 100_000), "The largest page the application serves.").default("100"),
         key("total", Kind::Path, "As in `envelope`."),
+        key("end", Kind::Words(&["empty", "short"]), "With `page` and `offset`: what the last page looks like where nobody says the total; `short` trusts the application to fill its pages.").default("\"empty\""),
     ],
     shared: &[],
     later: &[],

@@ -1,6 +1,6 @@
 //! Membership.
 
-use super::resource::{CALL, EXTRACTED};
+use super::resource::{AS, CALL, EACH_MAX, EACH_PARALLEL, EXTRACTED, FOR, STEPS, WHEN};
 use super::{Keys, Kind, PAGING, key};
 
 pub(crate) static MEMBERS: Keys = Keys {
@@ -20,10 +20,12 @@ pub(crate) static MEMBERS: Keys = Keys {
         key("allow_clear", Kind::Bool, "Whether `remove members` without saying which may empty a group.").default("false"),
         key("diff", Kind::Words(&["needed", "always"]), "Whether the current members are read before every change.").default("\"needed\""),
         key("parallel", Kind::Int(1, 64), "Calls under way together.").default("4"),
+        key("max", Kind::Int(1, 1_000_000), "Members of one group that are read, or named in one request, at the most; by default `limits.members_max`."),
+        key("exclusive", Kind::Words(&["move", "refuse"]), "Where nobody can be in two groups: whether joining one may end the membership of another. Needs `inverse`."),
         key("inverse", Kind::Table(&INVERSE), "`groups` of a member, from the other side."),
     ],
     shared: &[],
-    later: &["nested", "max", "exclusive"],
+    later: &["nested"],
 };
 
 pub(crate) static MEMBER_LIST: Keys = Keys {
@@ -43,9 +45,17 @@ pub(crate) static CHANGE: Keys = Keys {
     title: "`members.add` and `members.remove`",
     what: "a member call",
     about: "A call that changes membership.",
-    own: &[key("batch", Kind::Int(1, 10_000), "Members in one call, as `{batch}`; without it one member a call.")],
+    own: &[
+        key("batch", Kind::Int(1, 10_000), "Members in one call, as `{batch}`; without it one member a call."),
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+    ],
     shared: CALL,
-    later: &["steps", "for", "as", "when", "in"],
+    later: &["in"],
 };
 
 pub(crate) static SET: Keys = Keys {
@@ -78,8 +88,9 @@ pub(crate) static INVERSE: Keys = Keys {
         key("native", Kind::Path, "The list of groups in the document of the member."),
         key("value", EXTRACTED, "The group's id in an item.").default("\"\""),
         key("display", EXTRACTED, "The group's name in an item."),
+        key("paging", Kind::Table(&PAGING), "Replaces the backend's, for a call."),
         key("returned", Kind::Words(&["default", "request"]), "Always, or only when asked for by name; by default `request` for a call."),
     ],
     shared: CALL,
-    later: &["paging"],
+    later: &[],
 };

@@ -19,6 +19,7 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("filter", Kind::Map("comparison", &Kind::Either(&[Kind::Plan, Kind::Table(&PLAN), Kind::Table(&REST)])), "Comparisons that the application can answer: `'attribute op op' = plan`; `'*'` is everything else."),
         key("members", Kind::Table(&MEMBERS), "The membership of a group."),
         key("put_omitted", Kind::Words(&["clear", "keep"]), "What becomes of attributes that a PUT leaves out (RFC 7644 section 3.5.1: `clear`).").default("\"clear\""),
+        key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
@@ -60,7 +61,7 @@ pub(crate) static ROW: Keys = Keys {
         key("write", Kind::Expression, "The native value, computed from `scim` and `native`; goes to `native`."),
         key("access", Kind::Words(&["both", "read", "write", "create", "mirror"]), "Both ways, only read, only written (never returned), set once, or a second attribute over the same value."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "When the row is sent.").default("[\"create\", \"update\"]"),
-        key("default", Kind::Template, "Fills what the client leaves out when it creates."),
+        key("default", Kind::Template, "Fills what the client leaves out when it creates; `{password(24)}` makes up a secret, for `access = \"write\"`."),
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively; `keep`: there is no such state."),
         key("required", Kind::Bool, "Shown in `/Schemas`."),
         key("unique", Kind::Bool, "Shown in `/Schemas`."),
@@ -109,18 +110,6 @@ pub(super) const CALL: &[Key] = &[
     key("idempotent", Kind::Bool, "Whether it may be repeated; by default reads, PUT and DELETE."),
 ];
 
-// A constant cannot refer to a static, so these are written out where they stand.
-macro_rules! steps {
-    () => {
-        key("steps", Kind::List(&Kind::Table(&STEP)), "Calls after this one, in order.")
-    };
-}
-macro_rules! undo {
-    () => {
-        key("undo", Kind::Either(&[Kind::Call, Kind::Table(&UNDO)]), "Takes back what this call of a create has made, if a later one fails.")
-    };
-}
-
 /// A call, a table, or the word that an operation is not offered.
 macro_rules! operation {
     ($table:ident) => {
@@ -155,7 +144,7 @@ pub(crate) static LIST_CALL: Keys = Keys {
 
 pub(crate) static READ_CALL: Keys = Keys {
     title: "`ops.get`",
-    what: "a call",
+    what: "`ops.get`",
     about: "The call that reads one object.",
     own: &[],
     shared: CALL,
@@ -165,17 +154,30 @@ pub(crate) static READ_CALL: Keys = Keys {
 pub(crate) static CREATE_CALL: Keys = Keys {
     title: "`ops.create`",
     what: "`ops.create`",
-    about: "The calls that make a new object: `call`, then `steps`, then the phases of `then`.",
-    own: &[steps!(), THEN, undo!()],
+    about: "The call that makes an object, and what follows it.",
+    own: &[
+        STEPS,
+        UNDO_KEY,
+        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "The order of the phases that follow: rows that were not sent, members, a last read."),
+    ],
     shared: CALL,
     later: &[],
 };
 
 pub(crate) static WRITE_CALL: Keys = Keys {
-    title: "`ops.update` and `ops.replace`",
+    title: "`ops.replace` and `ops.update`",
     what: "a call",
-    about: "The calls that change an object: `call`, then `steps`.",
-    own: &[WHEN, steps!(), FOR, AS, MAX, PARALLEL, THEN, undo!()],
+    about: "A call that writes an object, and what follows it.",
+    own: &[
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
+        key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "`get`: read the object, whatever the reply shows."),
+    ],
     shared: CALL,
     later: &[],
 };
@@ -183,19 +185,24 @@ pub(crate) static WRITE_CALL: Keys = Keys {
 pub(crate) static DELETE_CALL: Keys = Keys {
     title: "`ops.delete`",
     what: "`ops.delete`",
-    about: "The calls that remove an object: `call`, then `steps`.",
-    own: &[WHEN, steps!(), FOR, AS, MAX, PARALLEL, undo!()],
+    about: "The call that removes an object, and what follows it.",
+    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL, UNDO_KEY],
     shared: CALL,
     later: &["set"],
 };
 
 pub(crate) static STEP: Keys = Keys {
-    title: "A step",
+    title: "A step of `steps`",
     what: "a step",
-    about: "One of several calls that belong together. It sees what the steps before it saved, as `steps.<id>.<name>`.",
+    about: "A call that may depend on a condition, be made for every element of a list, and use what earlier steps saved.",
     own: &[
-        key("id", Kind::Word, "The name by which later steps find what this one saved."),
-        WHEN, FOR, AS, MAX, PARALLEL, undo!(),
+        key("id", Kind::Word, "The name by which later steps find what it saves: `steps.<id>.<name>`."),
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
     ],
     shared: CALL,
     later: &[],
@@ -204,18 +211,22 @@ pub(crate) static STEP: Keys = Keys {
 pub(crate) static UNDO: Keys = Keys {
     title: "`undo`",
     what: "`undo`",
-    about: "The call that takes back what a call of a create has made, if a later one fails.",
+    about: "A call that takes another one back.",
     own: &[],
     shared: CALL,
     later: &[],
 };
 
-const WHEN: Key = key("when", Kind::Expression, "Only then is the call made.");
-const FOR: Key = key("for", Kind::Expression, "A list; the call is made once for each element of it.");
-const AS: Key = key("as", Kind::Word, "The name of an element of `for`.");
-const MAX: Key = key("max", Kind::Int(1, 10_000), "Elements of `for` at the most; beyond it no call is made.").default("1000");
-const PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
-const THEN: Key = key("then", Kind::Either(&[PHASE, Kind::List(&PHASE)]), "Phases that follow, in order, where one call is not enough.");
+// What slots for more than one call have in common.
+static STEP_TABLE: Kind = Kind::Table(&STEP);
+static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
+pub(super) const STEPS: Key = key("steps", Kind::List(&STEP_TABLE), "Calls behind its own; a table of nothing but `steps` has no call of its own.");
+pub(super) const WHEN: Key = key("when", Kind::Expression, "The call is made only if this holds.");
+pub(super) const FOR: Key = key("for", Kind::Expression, "The call is made once for every element of this list.");
+pub(super) const AS: Key = key("as", Kind::Word, "What an element is called in the call.");
+pub(super) const EACH_MAX: Key = key("max", Kind::Int(1, 10_000), "Elements that `for` may have.").default("1000");
+pub(super) const EACH_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "Calls of `for` under way together.").default("1");
+const UNDO_KEY: Key = key("undo", Kind::Either(&UNDO_FORMS), "On a create: takes the call back when something behind it fails.");
 const PHASE: Kind = Kind::Words(&["update", "members", "get"]);
 
 pub(crate) static WRITE_RULE: Keys = Keys {
@@ -227,11 +238,16 @@ pub(crate) static WRITE_RULE: Keys = Keys {
         key("when", Kind::Expression, "When it applies, over `scim`, `old`, `native`, `id`, `changed`, `mapped` and `req`."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "On which occasions.").default("[\"update\"]"),
         key("claims", Kind::Bool, "Whether the attributes are not sent by `update` as well.").default("true"),
-        key("order", Kind::Words(&["before", "after"]), "Before or after `update`.").default("\"after\""),
-        steps!(), FOR, AS, MAX, PARALLEL, undo!(),
+        key("order", Kind::Words(&["before", "after"]), "Before or after `update`; without it after, but before if the rule claims nothing."),
+        STEPS,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
     ],
     shared: CALL,
-    later: &["then"],
+    later: &[],
 };
 
 pub(crate) static PLAN: Keys = Keys {
@@ -259,7 +275,8 @@ pub(crate) static SCAN: Keys = Keys {
     title: "`scan`",
     what: "`scan`",
     about: "A filter answered by reading all objects.",
-    own: &[key("max", Kind::Int(1, 10_000_000), "Objects read at the most; beyond it the answer is 400 `tooMany`.").required()],
+    own: &[key("max", Kind::Int(1, 10_000_000), "Objects read at the most; beyond it the answer is 400 `tooMany`.").required(),
+        key("cache", Kind::Duration, "How long what was read may serve again, unless something is written through the adapter.")],
     shared: &[],
-    later: &["cache"],
+    later: &[],
 };

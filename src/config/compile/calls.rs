@@ -376,10 +376,7 @@ pub(super) fn envelope(cx: &mut Context, node: &Node) -> EnvelopeParts {
 fn total(cx: &mut Context, node: &Node) -> Option<Total> {
     match cx.report.text(node)? {
         "walk" => Some(Total::Walk),
-        "open" => {
-            cx.report.error("E002", &node.place, "`total = \"open\"` is not supported in this version");
-            None
-        }
+        "open" => Some(Total::Open),
         _ => cx.native_path(node).map(Total::Path),
     }
 }
@@ -430,14 +427,18 @@ pub(super) fn paging(cx: &mut Context, node: &Node) -> Option<(Paging, Option<To
     let size = fields.get("size").and_then(|node| cx.report.word(node)).map(Arc::from);
     let max = fields.get("max").and_then(|node| cx.report.integer(node, 1..=100_000));
     let max = max.and_then(|max| u32::try_from(max).ok()).unwrap_or(DEFAULT_PAGE);
-    Some((Paging { style, size, max }, fields.get("total").and_then(|node| total(cx, node))))
+    let ends = [("empty", false), ("short", true)];
+    let short_ends = fields.get("end").and_then(|node| cx.report.choice(node, &ends)).unwrap_or(false);
+    let total = fields.get("total").and_then(|node| total(cx, node));
+    check_total(cx, &fields, &style, total.as_ref());
+    Some((Paging { style, size, max, short_ends }, total))
 }
 
 fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, style: &PagingStyle) {
     let wanted: &[&str] = match style {
         PagingStyle::None => &["style", "total"],
-        PagingStyle::Page { .. } => &["style", "page", "first", "size", "max", "total"],
-        PagingStyle::Offset { .. } => &["style", "offset", "first", "size", "max", "total"],
+        PagingStyle::Page { .. } => &["style", "page", "first", "size", "max", "total", "end"],
+        PagingStyle::Offset { .. } => &["style", "offset", "first", "size", "max", "total", "end"],
         PagingStyle::Cursor { .. } => &["style", "cursor", "next", "size", "max", "total"],
         PagingStyle::Link { .. } => &["style", "next", "size", "max", "total"],
     };
@@ -448,9 +449,16 @@ fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, style: &PagingStyle) {
     }
 }
 
+fn check_total(cx: &mut Context, fields: &Fields<'_>, style: &PagingStyle, total: Option<&Total>) {
+    if let (PagingStyle::None, Some(Total::Open), Some(entry)) = (style, total, fields.entry("total")) {
+        let message = "a list without pages is always read whole, so its total is never open";
+        cx.report.error("E160", &entry.value.place, message);
+    }
+}
+
 /// The whole list in one reply.
 pub(super) fn unpaged() -> Paging {
-    Paging { style: PagingStyle::None, size: None, max: DEFAULT_PAGE }
+    Paging { style: PagingStyle::None, size: None, max: DEFAULT_PAGE, short_ends: false }
 }
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

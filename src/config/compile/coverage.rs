@@ -1,8 +1,13 @@
 //! Whether calls and rows fit together: every writable row is sent by some call, every required attribute can be set.
 
+use serde_json::Value;
+
 use crate::config::tree::Place;
-use crate::expr::Name;
-use crate::mapping::{Access, Body, BodyNode, Call, Flow, IdRule, Mapping, Phase, RowSet, Source, Target};
+use crate::expr::{Env, Expr, Name};
+use crate::mapping::{
+    Access, Body, BodyNode, Call, Flow, IdRule, Mapping, Phase, Row, RowSet, Source, Target, WriteRule,
+};
+use crate::scim::{AttributeType, Resource};
 
 use super::context::Context;
 use super::rows::RowDraft;
@@ -15,9 +20,14 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
     let (rules_create, rules_update) = (by_rules(|rule| rule.on_create), by_rules(|rule| rule.on_update));
     for (index, draft) in drafts.iter().enumerate() {
         let bit: RowSet = 1 << index;
+        both_values(cx, mapping, draft, bit);
+        let before = cx.report.count();
         one_way(cx, draft, rules_update & bit != 0);
+        if cx.report.count() != before {
+            continue;
+        }
         let (row, target) = (&draft.row, &draft.row.target);
-        let sent_on_update = rules_update & bit != 0 || updates_send(mapping, target);
+        let sent_on_update = rules_update & bit != 0 || updates_send(mapping, row);
         if row.updatable() && row.on_update && !sent_on_update && !cx.call_missing {
             let message = format!("no call sends `{target}` on update");
             let help =
@@ -26,7 +36,7 @@ pub(super) fn check(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], pl
         }
         let writable = matches!(row.access, Access::Both | Access::Write | Access::Create);
         let sent_on_create = rules_create & bit != 0
-            || mapping.ops.create.as_ref().is_none_or(|create| create_sends(create, mapping, target));
+            || mapping.ops.create.as_ref().is_none_or(|create| create_sends(create, mapping, row));
         if writable && row.on_create && !sent_on_create && !cx.call_missing {
             let message = format!("no call sends `{target}` on create");
             let help = "name it in the body, let `then = \"update\"` follow, or say `on = [\"update\"]`".to_owned();
@@ -59,13 +69,56 @@ fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
     }
 }
 
-fn updates_send(mapping: &Mapping, target: &Target) -> bool {
-    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|flow| sends(flow, mapping, target))
+fn updates_send(mapping: &Mapping, row: &Row) -> bool {
+    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|flow| sends(flow, mapping, row))
 }
 
-fn create_sends(create: &Flow, mapping: &Mapping, target: &Target) -> bool {
-    let by_key = create.uses(Name::Id) && derives_from(&mapping.id, mapping, target);
-    sends(create, mapping, target) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, target))
+fn create_sends(create: &Flow, mapping: &Mapping, row: &Row) -> bool {
+    let by_key = create.uses(Name::Id) && derives_from(&mapping.id, mapping, &row.target);
+    sends(create, mapping, row) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, row))
+}
+
+/// Rules that together are silent about one value of a boolean, which no other call sends: whoever asks for it is told
+/// that it worked.
+fn both_values(cx: &mut Context, mapping: &Mapping, draft: &RowDraft, bit: RowSet) {
+    let (row, target) = (&draft.row, &draft.row.target);
+    let about = |rule: &&WriteRule| rule.rows & bit != 0;
+    if target.kind != AttributeType::Boolean || !row.updatable() || !row.on_update || updates_send(mapping, row) {
+        return;
+    }
+    let rules: Vec<&WriteRule> = mapping.writes.iter().filter(about).filter(|rule| rule.on_update).collect();
+    if rules.is_empty() || cx.call_missing {
+        return;
+    }
+    for value in [true, false] {
+        let mut resource = Resource::default();
+        target.write(&mut resource, Value::Bool(value));
+        let scim = Value::Object(resource.0);
+        let env = Env { scim: Some(&scim), ..Env::default() };
+        let may_send = |rule: &&WriteRule| match &rule.when {
+            // What depends on more than the value may hold.
+            Some(when) if !is_about(when, mapping, target) => true,
+            Some(when) => when.test(&env).unwrap_or(true),
+            None => true,
+        };
+        if !rules.iter().any(may_send) {
+            let message = format!("no call sends `{target}` when it becomes {value}");
+            let attribute = match &target.path.extension {
+                None => format!("scim.{target}"),
+                Some(urn) => format!("scim['{urn}'].{}", target.path.attribute),
+            };
+            let help = format!("add a write rule with `when = \"{attribute} == {value}\"`, or let `update` send it");
+            cx.report.warn("W181", &draft.place, message, help);
+        }
+    }
+}
+
+/// Whether a condition reads this attribute and nothing else.
+fn is_about(when: &Expr, mapping: &Mapping, target: &Target) -> bool {
+    let others = [Name::Old, Name::Native, Name::Id, Name::Req, Name::Mapped, Name::Changed, Name::Steps];
+    let paths = when.field_paths(Name::Scim);
+    let own = paths.iter().all(|path| mentions(std::slice::from_ref(path), mapping, target));
+    own && !others.iter().any(|name| when.uses(*name)) && !when.uses_variables()
 }
 
 fn derives_from(id: &IdRule, mapping: &Mapping, target: &Target) -> bool {
@@ -74,11 +127,11 @@ fn derives_from(id: &IdRule, mapping: &Mapping, target: &Target) -> bool {
 }
 
 /// Whether a call of a flow carries a row: with all the rows, or by name.
-fn sends(flow: &Flow, mapping: &Mapping, target: &Target) -> bool {
-    flow.calls().any(carries_rows)
-        || flow.uses(Name::Mapped)
-        || flow.uses(Name::Changed)
-        || mentions(&flow.paths(Name::Scim), mapping, target)
+fn sends(flow: &Flow, mapping: &Mapping, row: &Row) -> bool {
+    let with_rows = flow.calls().any(carries_rows) || flow.uses(Name::Mapped) || flow.uses(Name::Changed);
+    // A row without a `write` has no native form of its own.
+    let has_form = !matches!(row.source, Source::Computed { write: None, .. });
+    (with_rows && has_form) || mentions(&flow.paths(Name::Scim), mapping, &row.target)
 }
 
 fn carries_rows(call: &Call) -> bool {
@@ -131,11 +184,4 @@ pub(super) fn call_uses(call: &Call, name: Name) -> bool {
     let mut used = false;
     call.each_template(&mut |template| used |= template.uses(name));
     used
-}
-
-/// Every selection from a name that a call makes.
-pub(super) fn call_paths(call: &Call, name: Name) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    call.each_template(&mut |template| paths.extend(template.field_paths(name)));
-    paths
 }

@@ -1,7 +1,8 @@
 //! `[resource.T.filter]`: which comparisons the application can answer itself, and how far a scan may go.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::catalogue;
 use crate::config::read::Fields;
@@ -20,6 +21,9 @@ use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
 use super::target::split_error;
+
+/// How long a list may be kept. What changes natively shows that much later.
+const CACHE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// What the plans of a resource start from.
 pub(super) struct FilterBase<'b> {
@@ -49,8 +53,9 @@ fn rest(cx: &mut Context, node: &Node) -> Option<Scan> {
     let node = fields.require(&mut cx.report, "scan", "how far a filter without a plan may read")?;
     let fields = Fields::of(&mut cx.report, node, &catalogue::SCAN)?;
     let node = fields.require(&mut cx.report, "max", "objects read at the most")?;
-    let max = cx.report.integer(node, 1..=10_000_000)?;
-    Some(Scan { max: u32::try_from(max).ok()? })
+    let max = cx.report.integer(node, 1..=10_000_000);
+    let cache = fields.get("cache").and_then(|node| cx.report.duration(node, CACHE));
+    Some(Scan { max: u32::try_from(max?).ok()?, cache })
 }
 
 fn plan(cx: &mut Context, entry: &Entry, base: &FilterBase<'_>) -> Option<FilterPlan> {
@@ -232,6 +237,11 @@ fn complete(
     case_exact: bool,
 ) {
     if is_id {
+        if matches!(how, FilterCall::Get { .. }) && base.ops.get.is_none() && !cx.call_missing {
+            let help = "give it a query, such as { query = { id = \"{value}\" } }; that will serve as `get`, too";
+            let message = "this plan uses the operation `get`, and there is none";
+            cx.report.error_help("E040", &entry.value.place, message, help.to_owned());
+        }
         return;
     }
     let draft = row.and_then(|index| base.rows.get(index));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::catalogue::{Keys, STEP, UNDO};
+use crate::config::catalogue::{self, Keys};
 use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::expr::Name;
@@ -31,7 +31,7 @@ pub(super) fn flow(cx: &mut Context, node: &Node, keys: &'static Keys, spec: &Fl
         return call(cx, node, keys, &spec.call, None).map(Flow::of);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
-    let when = fields.if_known("when").map(|node| cx.expr(node, &spec.call.scope));
+    let when = fields.if_known("when").map(|node| cx.condition(node, &spec.call.scope));
     let mut flow = flow_table(cx, node, &fields, spec)?;
     if let Some(when) = when {
         let when = when?;
@@ -49,7 +49,7 @@ pub(super) fn flow(cx: &mut Context, node: &Node, keys: &'static Keys, spec: &Fl
 /// The same for a table whose keys have been checked, and whose `when` means something else.
 pub(super) fn flow_table(cx: &mut Context, node: &Node, fields: &Fields<'_>, spec: &FlowSpec<'_>) -> Option<Flow> {
     let steps = fields.if_known("steps");
-    let own = steps.is_none() || OWN_CALL.iter().any(|key| fields.if_known(key).is_some());
+    let own = steps.is_none() || OWN_CALL.iter().any(|key| fields.get(key).is_some());
     let mut found = Vec::new();
     let mut fine = true;
     if own {
@@ -113,7 +113,7 @@ fn steps(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Vec<Step>
 }
 
 fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
-    let fields = Fields::of(&mut cx.report, node, &STEP)?;
+    let fields = Fields::of(&mut cx.report, node, &catalogue::STEP)?;
     let mut names = spec.names.to_vec();
     names.push(("steps", Name::Steps));
     let outer = SlotScope { names: &names, ..spec.call.scope };
@@ -121,7 +121,7 @@ fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
     let names = with_local(&names, local.as_deref());
     let scope = SlotScope { names: &names, ..spec.call.scope };
     let each = each(cx, &fields, &outer, local.is_some());
-    let when = fields.if_known("when").map_or(Some(None), |node| cx.expr(node, &scope).map(Some));
+    let when = fields.if_known("when").map_or(Some(None), |node| cx.condition(node, &scope).map(Some));
     let inner = CallSpec { scope, body: Body::None, ..spec.call };
     let call = call_table(cx, node, &fields, &inner, None);
     let id = fields.get("id").and_then(|node| step_id(cx, node));
@@ -221,7 +221,7 @@ fn undo(
         return None;
     }
     let spec = CallSpec { scope: *scope, body: Body::None, ..*spec };
-    call(cx, &entry.value, &UNDO, &spec, None).map(Some)
+    call(cx, &entry.value, &catalogue::UNDO, &spec, None).map(Some)
 }
 
 /// Elements that `for` takes unless `max` says otherwise.

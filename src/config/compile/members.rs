@@ -6,12 +6,14 @@ use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{
-    Body, Call, Extract, Inverse, ListCall, MemberCall, Members, Missing, MissingPolicy, NativePath, Slot,
+    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
+    NativePath, Paging, Slot,
 };
 use crate::scim::{AttrPath, ResourceType};
 
-use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, extract, paging, unpaged};
+use super::calls::{CallSpec, call, call_table, extract, paging, unpaged};
 use super::context::Context;
+use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
 use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
@@ -33,8 +35,8 @@ pub(super) fn members(
     // A member list starts from the backend's envelope, not from the group's.
     let base = Inherited { envelope: inherited.backend_envelope.clone(), ..inherited.clone() };
     let source = source(cx, &fields, of, &base);
-    let add = change(cx, fields.get("add"), Slot::MembersAdd, of, &base);
-    let remove = change(cx, fields.get("remove"), Slot::MembersRemove, of, &base);
+    let add = change(cx, fields.get("add"), Slot::MembersAdd, of, &base, member_type);
+    let remove = change(cx, fields.get("remove"), Slot::MembersRemove, of, &base, member_type);
     let set = fields.get("set").and_then(|node| {
         let spec = CallSpec { body: Body::None, ..base.spec(Slot::MembersSet, of, BATCH) };
         call(cx, node, &catalogue::SET, &spec, None)
@@ -44,7 +46,14 @@ pub(super) fn members(
     let always_diff = fields.get("diff").and_then(|node| cx.report.choice(node, &diff)).unwrap_or(false);
     let allow_clear = fields.get("allow_clear").and_then(|node| cx.report.boolean(node)).unwrap_or(false);
     let parallel = fields.get("parallel").and_then(|node| cx.report.integer(node, 1..=64)).unwrap_or(4);
-    let inverse = fields.get("inverse").and_then(|node| inverse(cx, node, of, member_type, &base));
+    let parallel = usize::try_from(parallel).unwrap_or(4);
+    let max = fields.get("max").and_then(|node| cx.report.integer(node, 1..=1_000_000));
+    let exclusive = exclusive(cx, &fields);
+    let inverse = fields.get("inverse").and_then(|node| inverse(cx, node, of, member_type, &base, parallel));
+    check_ways(cx, &fields, missing.as_ref());
+    if let Some(add) = add.as_ref().filter(|add| add.single().is_none()) {
+        check_one_reply(cx, &fields, add);
+    }
     let (source, value, display) = source?;
     let members = Members {
         of: member_type?.name.to_string(),
@@ -57,10 +66,56 @@ pub(super) fn members(
         missing: missing?,
         allow_clear,
         always_diff,
-        parallel: usize::try_from(parallel).unwrap_or(4),
+        parallel,
+        max: max.and_then(|max| usize::try_from(max).ok()),
+        exclusive,
         origin: cx.origin(&node.place),
     };
     Some((members, inverse))
+}
+
+fn exclusive(cx: &mut Context, fields: &Fields<'_>) -> Option<Exclusive> {
+    let entry = fields.entry("exclusive")?;
+    let kinds = [("move", Exclusive::Move), ("refuse", Exclusive::Refuse)];
+    let found = cx.report.choice(&entry.value, &kinds);
+    if fields.get("inverse").is_none() {
+        let message = "`exclusive` needs `inverse`: how else is it known which group a member is in?";
+        cx.report.error("E122", &entry.key, message);
+    }
+    found
+}
+
+/// What the calls together cannot do.
+fn check_ways(cx: &mut Context, fields: &Fields<'_>, missing: Option<&Missing>) {
+    let has = |key: &str| fields.get(key).is_some();
+    let tolerant = missing.is_some_and(|missing| !matches!(missing.policy, MissingPolicy::Reject));
+    if let Some(entry) = fields.entry("missing").filter(|_| tolerant && !has("add")) {
+        let message = "without `add` nobody can be left out or created: a reply to `set` does not say who is unknown";
+        cx.report.error("E121", &entry.key, message);
+    }
+    let one_way = match (has("add"), has("remove")) {
+        (true, false) => Some(("added", "removed", "remove")),
+        (false, true) => Some(("removed", "added", "add")),
+        _ => None,
+    };
+    if let Some((can, cannot, key)) = one_way.filter(|_| !has("set")) {
+        let message =
+            format!("members can be {can} but not {cannot}: a request for that is refused with 400 `mutability`");
+        cx.report.warn("W120", fields.place, message, format!("add `{key}`, or `set`"));
+    }
+}
+
+/// `missing.when` is about the reply of `add`, so there has to be one.
+fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, add: &MemberCall) {
+    let when = fields.get("missing").and_then(Node::as_table).and_then(|table| table.get("when"));
+    if let Some(when) = when {
+        let message = "`when` looks at the reply of one call, and `add` makes it depend on conditions or makes several";
+        let help = format!(
+            "leave `when` out: what the error rules make 404 is a missing member (`add` in line {})",
+            add.flow.origin.line
+        );
+        cx.report.error_help("E125", &when.key, message, help);
+    }
 }
 
 fn member_of<'t>(cx: &mut Context, node: &Node, types: &'t [ResourceType]) -> Option<&'t ResourceType> {
@@ -112,12 +167,18 @@ fn member_list(
     let field = |key: &str| inner.as_ref().and_then(|fields| fields.get(key)).or_else(|| outer.get(key));
     let value = field("value").map_or(Some(whole()), |node| extract(cx, node));
     let display = field("display").and_then(|node| extract(cx, node));
-    let own = inner.as_ref().and_then(|fields| fields.get("paging")).and_then(|node| paging(cx, node));
-    if let (Some((_, Some(total))), Some(list)) = (&own, &mut list) {
+    let own = inner.as_ref().and_then(|fields| fields.get("paging"));
+    let paging = list_paging(cx, own, list.as_mut(), inherited);
+    Some((MemberSource::List(Box::new(ListCall { call: list?, paging })), value?, display))
+}
+
+/// Its own paging, the backend's, or none.
+fn list_paging(cx: &mut Context, node: Option<&Node>, list: Option<&mut Call>, inherited: &Inherited<'_>) -> Paging {
+    let own = node.and_then(|node| paging(cx, node));
+    if let (Some((_, Some(total))), Some(list)) = (&own, list) {
         list.envelope.total = total.clone();
     }
-    let paging = own.map(|(paging, _)| paging).or_else(|| inherited.backend_paging.cloned()).unwrap_or_else(unpaged);
-    Some((MemberSource::List(Box::new(ListCall { call: list?, paging })), value?, display))
+    own.map(|(paging, _)| paging).or_else(|| inherited.backend_paging.cloned()).unwrap_or_else(unpaged)
 }
 
 fn whole() -> Extract {
@@ -130,30 +191,53 @@ fn change(
     slot: Slot,
     of: &ResourceType,
     inherited: &Inherited<'_>,
+    member_type: Option<&ResourceType>,
 ) -> Option<MemberCall> {
     let node = node?;
     let batch = node.as_table().and_then(|table| table.get("batch"));
     let names = if batch.is_some() { BATCH } else { MEMBER };
     let spec = CallSpec { body: Body::None, ..inherited.spec(slot, of, names) };
-    let call = call(cx, node, &catalogue::CHANGE, &spec, None);
+    let flow = flow(cx, node, &catalogue::CHANGE, &FlowSpec { call: spec, names, fallback: None });
     let batch = batch.map(|entry| cx.report.integer(&entry.value, 1..=10_000));
     let batch = batch.map_or(Some(None), |batch| batch.map(Some))?.and_then(|batch| usize::try_from(batch).ok());
-    let call = call?;
-    names_the_member(cx, node, &call, slot, batch.is_some());
-    Some(MemberCall { call, batch })
+    let flow = flow?;
+    names_the_member(cx, node, &flow, slot, batch.is_some());
+    let paths = flow.paths(Name::Member);
+    check_member_scim(cx, node, &paths, member_type);
+    let whole = paths.iter().any(Vec::is_empty);
+    let reads = |field: &str| whole || paths.iter().any(|path| path.first().is_some_and(|first| first == field));
+    let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
+    let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
+    Some(MemberCall { flow, batch, reads })
 }
 
-fn names_the_member(cx: &mut Context, node: &Node, call: &Call, slot: Slot, batched: bool) {
+/// `member.scim` has the attributes of the members' type.
+fn check_member_scim(cx: &mut Context, node: &Node, paths: &[Vec<String>], member_type: Option<&ResourceType>) {
+    let Some(member_type) = member_type else { return };
+    for path in paths {
+        let Some(("scim", rest)) = path.split_first().map(|(first, rest)| (first.as_str(), rest)) else { continue };
+        let Some((attribute, sub)) = super::slots::scim_path(rest, member_type) else { continue };
+        let text = sub.map_or(attribute.clone(), |sub| format!("{attribute}.{sub}"));
+        if let Err(error) = member_type.resolve_attribute(&text) {
+            let (message, help) = split_error(&error);
+            cx.report.error_help("E024", &node.place, format!("`member.scim`: {message}"), help);
+        }
+    }
+}
+
+fn names_the_member(cx: &mut Context, node: &Node, flow: &Flow, slot: Slot, batched: bool) {
     let wanted = if batched { Name::Batch } else { Name::Member };
-    if !super::coverage::call_uses(call, wanted) {
+    if !flow.uses(wanted) {
         let name = if batched { "{batch}" } else { "{member.id}" };
         let message = format!("the call does not say which member it is about: `{name}` is used nowhere");
         cx.report.error("E050", &node.place, message);
     }
     if slot == Slot::MembersAdd {
-        let paths = super::coverage::call_paths(call, Name::Member);
-        if paths.iter().any(|path| path.first().is_some_and(|first| first == "native")) {
-            let message = "`member.native` is the membership as it was read, so it is there in `remove` only";
+        let paths = flow.paths(Name::Member);
+        let known_later = |field: &&str| paths.iter().any(|path| path.first().is_some_and(|first| first == field));
+        for field in ["native", "display"].iter().filter(|field| known_later(field)) {
+            let message =
+                format!("`member.{field}` is of the membership as it was read, so it is there in `remove` only");
             cx.report.error("E024", &node.place, message);
         }
     }
@@ -228,6 +312,7 @@ fn inverse(
     group: &ResourceType,
     member_type: Option<&ResourceType>,
     inherited: &Inherited<'_>,
+    parallel: usize,
 ) -> Option<Inverse> {
     let fields = Fields::of(&mut cx.report, node, &catalogue::INVERSE)?;
     if let Some(member_type) = member_type
@@ -242,7 +327,8 @@ fn inverse(
     let returned = [("default", false), ("request", true)];
     let on_request = fields.get("returned").and_then(|node| cx.report.choice(node, &returned)).unwrap_or(from_call);
     let origin = cx.origin(&node.place);
-    Some(Inverse { group: group.name.to_string(), source: source?, value: value?, display, on_request, origin })
+    let (group, source, value) = (group.name.to_string(), source?, value?);
+    Some(Inverse { group, source, value, display, on_request, parallel, origin })
 }
 
 fn inverse_source(
@@ -253,13 +339,17 @@ fn inverse_source(
     inherited: &Inherited<'_>,
 ) -> Option<InverseSource> {
     match (fields.get("native"), fields.get("call")) {
-        (Some(native), None) => cx.native_path(native).map(InverseSource::Native),
+        (Some(native), None) => {
+            if let Some(entry) = fields.entry("paging") {
+                cx.report.error("E004", &entry.key, "`paging` belongs to `call`");
+            }
+            cx.native_path(native).map(InverseSource::Native)
+        }
         (None, Some(_)) => {
             let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::Inverse, group, BY_ID) };
-            let call = call_table(cx, node, fields, &spec, None)?;
-            let own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
-            let shape = own.over(spec.envelope).finish();
-            Some(InverseSource::Call(Box::new(call), Box::new(shape)))
+            let mut call = call_table(cx, node, fields, &spec, None);
+            let paging = list_paging(cx, fields.get("paging"), call.as_mut(), inherited);
+            Some(InverseSource::Call(Box::new(ListCall { call: call?, paging })))
         }
         _ => {
             let message = "where are the groups of a member? `native` or `call`, one of them";

@@ -1,6 +1,6 @@
 //! `[resource.T.ops]`, with what presets say about the operations it leaves out.
 
-use crate::config::catalogue::{CREATE_CALL, DELETE_CALL, LIST_CALL, OPERATIONS, READ_CALL, WRITE_CALL};
+use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Data, Node, Table};
 use crate::mapping::{Body, Call, Flow, IdRule, ListCall, Operations, Paging, Slot};
@@ -10,7 +10,7 @@ use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
 use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
-use super::slots::{self, BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST};
+use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -20,7 +20,7 @@ pub(super) fn operations(
     id: &IdRule,
     inherited: &Inherited<'_>,
 ) -> Operations {
-    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &OPERATIONS));
+    let own = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::OPERATIONS));
     let slots = Slots { own, defaults: defaults.and_then(Node::as_table), of, id, inherited };
     let list = slots.node(Slot::List).and_then(|node| slots.list(cx, node));
     Operations {
@@ -65,7 +65,7 @@ impl<'s> Slots<'s> {
 
     fn list(&self, cx: &mut Context, node: &Node) -> Option<ListCall> {
         let spec = self.inherited.spec(Slot::List, self.of, REQUEST);
-        let list = call(cx, node, &LIST_CALL, &spec, self.fallback(Slot::List));
+        let list = call(cx, node, &catalogue::LIST_CALL, &spec, self.fallback(Slot::List));
         cx.call_missing |= list.is_none();
         let own = self.own.as_ref().and_then(|fields| fields.get("list"));
         list.map(|call| list_call(cx, call, own, self.inherited))
@@ -73,7 +73,7 @@ impl<'s> Slots<'s> {
 
     fn get(&self, cx: &mut Context, node: &Node) -> Option<Call> {
         let spec = self.inherited.spec(Slot::Get, self.of, BY_ID);
-        let get = call(cx, node, &READ_CALL, &spec, self.fallback(Slot::Get));
+        let get = call(cx, node, &catalogue::READ_CALL, &spec, self.fallback(Slot::Get));
         cx.call_missing |= get.is_none();
         get
     }
@@ -89,11 +89,11 @@ impl<'s> Slots<'s> {
         // A create that consists of steps alone does not know the id, unless the adapter computes it.
         let is_made = table.is_none_or(|table| table.get("steps").is_none() || table.get("call").is_some());
         let (keys, names, after) = match slot {
-            Slot::Create if has_key => (&CREATE_CALL, CREATE_BY_ID, CREATE_BY_ID),
-            Slot::Create if is_made => (&CREATE_CALL, CREATE, CREATE_BY_ID),
-            Slot::Create => (&CREATE_CALL, CREATE, CREATE),
-            Slot::Delete => (&DELETE_CALL, REMOVAL, REMOVAL),
-            _ => (&WRITE_CALL, slots::WRITE_CALL, slots::WRITE_CALL),
+            Slot::Create if has_key => (&catalogue::CREATE_CALL, CREATE_BY_ID, CREATE_BY_ID),
+            Slot::Create if is_made => (&catalogue::CREATE_CALL, CREATE, CREATE_BY_ID),
+            Slot::Create => (&catalogue::CREATE_CALL, CREATE, CREATE),
+            Slot::Delete => (&catalogue::DELETE_CALL, REMOVAL, REMOVAL),
+            _ => (&catalogue::WRITE_CALL, WRITE_CALL, WRITE_CALL),
         };
         let body = if slot == Slot::Delete { Body::None } else { Body::Rows };
         let call = CallSpec { body, ..self.inherited.spec(slot, self.of, names) };

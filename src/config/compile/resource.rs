@@ -6,7 +6,7 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
-use crate::mapping::{Body, Inverse, Mapping, NativePath, Paging, PutOmitted, Slot};
+use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
@@ -15,7 +15,7 @@ use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments}
 use super::context::Context;
 use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
-use super::rows::{RowDraft, rows};
+use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
 use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
 
@@ -77,6 +77,7 @@ pub(super) fn mappings(
         check_member_type(cx, &draft, &serving);
         drafts.push(draft);
     }
+    check_members(cx, &drafts);
     give_inverses(cx, &mut drafts);
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
@@ -113,7 +114,9 @@ fn resource(
     if fields.get("attrs").is_none() {
         cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
     }
-    let rows = rows(cx, fields.get("attrs"), of, changes_sent);
+    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
+    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
+    let rows = rows(cx, fields.get("attrs"), of, omit);
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
@@ -209,6 +212,26 @@ fn check_member_type(cx: &mut Context, draft: &Draft, routes: &[&RouteParts]) {
     if let Some(route) = routes.iter().find(|route| !route.serves(&members.of)) {
         let message = format!("the route in line {} does not serve the members, `{}`", route.origin.line, members.of);
         cx.report.error("E007", &draft.place, message);
+    }
+}
+
+/// What membership asks of the type of the members.
+fn check_members(cx: &mut Context, drafts: &[Draft]) {
+    for draft in drafts {
+        let Some(members) = &draft.mapping.members else { continue };
+        let named = |other: &&Draft| *other.mapping.resource_type.name == *members.of;
+        let Some(of) = drafts.iter().find(named).map(|draft| &draft.mapping) else { continue };
+        if matches!(members.missing.policy, MissingPolicy::Create(_)) && of.ops.create.is_none() && !cx.call_missing {
+            let message = format!("unknown members are to be created, and no call creates a `{}`", members.of);
+            cx.report.error("E123", &draft.place, message);
+        }
+        let reads =
+            [&members.add, &members.remove].into_iter().flatten().any(|call| call.reads.scim || call.reads.object);
+        let by_id = of.ops.get.is_some() || of.filters.iter().any(|plan| &*plan.path.attribute == "id");
+        if (reads || members.exclusive.is_some()) && !by_id && !cx.call_missing {
+            let message = format!("the members have to be read one by one, and no call reads one `{}`", members.of);
+            cx.report.error("E124", &draft.place, message);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct RowDraft {
 }
 
 /// All rows; faulty ones are left out and reported.
-pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, changes_sent: bool) -> Vec<RowDraft> {
+pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, omit: Omit) -> Vec<RowDraft> {
     let table = node.and_then(|node| cx.report.table(node));
     let entries = table.map_or(&[][..], |table| &table.entries);
     let mut drafts = Vec::with_capacity(entries.len());
@@ -51,7 +51,7 @@ pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, cha
         drafts.truncate(crate::mapping::MAX_ROWS);
     }
     for draft in drafts.iter_mut().filter(|draft| !draft.omit_given) {
-        draft.row.omit = default_omit(&draft.row, changes_sent);
+        draft.row.omit = default_omit(&draft.row, omit);
     }
     resolve_mirrors(cx, &mut drafts, of);
     drafts
@@ -137,9 +137,8 @@ fn characteristics(
         row.target.case_exact = exact.unwrap_or(row.target.case_exact);
     }
     if let Some(node) = fields.get("omit") {
-        let choices = [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
         draft.omit_given = true;
-        row.omit = cx.report.choice(node, &choices).unwrap_or(row.omit);
+        row.omit = cx.report.choice(node, &OMIT).unwrap_or(row.omit);
         if row.access == Access::Read {
             cx.report.error("E004", &node.place, "`omit` is about writing, and this row is only read");
         }
@@ -287,8 +286,8 @@ fn fitting_access(cx: &mut Context, node: &Node, access: Access, keyed: &KeyedTa
     access
 }
 
-/// `keep` where the column has no unassigned state; else what the application most likely understands.
-fn default_omit(row: &Row, changes_sent: bool) -> Omit {
+/// `keep` where the column has no unassigned state; else what the resource says.
+fn default_omit(row: &Row, otherwise: Omit) -> Omit {
     let stateless = match &row.source {
         Source::Native { codec, .. } => codec.iter().any(|codec| match codec {
             Codec::Bool { .. } => true,
@@ -297,13 +296,7 @@ fn default_omit(row: &Row, changes_sent: bool) -> Omit {
         }),
         _ => false,
     };
-    if row.default.is_some() || row.required || stateless {
-        Omit::Keep
-    } else if changes_sent {
-        Omit::Null
-    } else {
-        Omit::Absent
-    }
+    if row.default.is_some() || row.required || stateless { Omit::Keep } else { otherwise }
 }
 
 /// Turns names into row numbers. `access = "mirror"` without `mirror` means the row with the same native path.
@@ -367,6 +360,10 @@ fn same_column(drafts: &[RowDraft], index: usize, path: &NativePath, codec: &[Co
         other != index && same && draft.row.access != Access::Mirror
     })
 }
+
+/// How "unassigned" looks natively.
+pub(super) const OMIT: [(&str, Omit); 4] =
+    [("null", Omit::Null), ("absent", Omit::Absent), ("empty", Omit::Empty), ("keep", Omit::Keep)];
 
 const ACCESS: [(&str, Access); 5] = [
     ("both", Access::Both),

@@ -413,7 +413,7 @@ pub(super) fn placeholder_mask(text: &str) -> Vec<bool> {
     mask
 }
 
-const MEMBER_FIELDS: [&str; 4] = ["id", "value", "display", "native"];
+const MEMBER_FIELDS: [&str; 6] = ["id", "value", "display", "native", "scim", "object"];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Transcripts of whole plans, as data in `tests/plans`, and what holds for every plan.
 
 mod cases;
+mod injection;
 mod page;
 mod properties;
 

@@ -130,6 +130,9 @@ fn the_catalogue_is_complete() {
             } else if matches!(name, "matches" | "strip" | "replaceRe") {
                 args[0] = "'p'";
             }
+            if name == "password" {
+                args = vec!["24", "'digit'"][..count].to_vec();
+            }
             let receiver = if entry.form == Form::Global { "" } else { "scim.x." };
             let source = format!("{receiver}{name}({})", args.join(", "));
             assert!(Expr::compile(&source, &scope()).is_ok(), "{source}");

@@ -34,6 +34,8 @@ const INTS: &[&str] = &[
     "#t.indexOf(#t, 1)",
     "#t.lastIndexOf(#t, 2)",
     "int(#t)",
+    "size(#l.filter(v, #b))",
+    "{'k': {'j': #i}}.k.j",
     "[#i, #i][#i]",
 ];
 const TEXTS: &[&str] = &[
@@ -59,6 +61,8 @@ const TEXTS: &[&str] = &[
     "#l.join(#t)",
     "#l.join()",
     "(#b ? #t : #t)",
+    "(#t + string(#i))",
+    "#l.map(v, #t).join('-')",
     "#t.charAt(1)",
     "#l[0]",
     "{'k': #t}.k",
@@ -88,6 +92,13 @@ const CONDITIONS: &[&str] = &[
     "#t.endsWith(#t)",
     "#t.contains(#t)",
     "#t.matches('^[a-c]+')",
+    "#t.matches('^[a-c,]{1,3}$')",
+    "#t.matches('^[^a-z]*$')",
+    "#t.matches('[a-c]$')",
+    "(#i in [#i, #i])",
+    "#l.map(v, size(v)).exists(n, n == #i)",
+    "(#b ? #l : #l).all(v, v != '')",
+    "{'k': {'j': #b}}.k.j",
     "#l.exists(v, v == #t)",
     "#l.all(v, v.size() < #i)",
     "#l.exists_one(v, v == 'a')",
@@ -212,7 +223,7 @@ fn every_form_agrees() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_expressions_agree(form in prop::sample::select(&["#i", "#t", "#b", "#l"][..]), picks in prop::collection::vec(0_usize..1000, 30)) {

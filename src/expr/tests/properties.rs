@@ -235,6 +235,10 @@ proptest! {
         run_all(&source, &scim, &body);
         run_all(&format!("x{{{source}}}y"), &scim, &body);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_value_never_adds_a_segment_or_parameter(value in any::<String>()) {

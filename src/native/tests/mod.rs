@@ -1,6 +1,8 @@
 //! Native calls against a scripted server on loopback.
 
 mod bounds;
+mod injection;
+mod kept;
 mod requests;
 mod retries;
 mod steps;
@@ -71,6 +73,7 @@ pub(super) fn client(backend: &Backend) -> NativeClient {
 
 pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
     NativeCall {
+        keep: None,
         method: Arc::from(method),
         target: "/users?page=1".to_owned(),
         headers: Vec::new(),
@@ -97,7 +100,7 @@ pub(super) async fn send(client: &NativeClient, call: &NativeCall) -> Completed 
 
 pub(super) async fn send_within(client: &NativeClient, call: &NativeCall, time: Duration) -> Completed {
     let forwarded = Forwarded::default();
-    let context = CallContext { backend: 0, deadline: Instant::now() + time, forwarded: &forwarded };
+    let context = CallContext { backend: 0, deadline: Instant::now() + time, forwarded: &forwarded, keeping: None };
     client.call(call, &context).await
 }
 

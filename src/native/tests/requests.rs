@@ -118,7 +118,7 @@ async fn tracing_headers_pass_and_credentials_of_the_caller_do_not() {
         (Forwarded::from_request(&incoming).with_request_id("mine"), Some("x-request-id: mine\r\n")),
     ] {
         let deadline = Instant::now() + Duration::from_secs(20);
-        client.call(&get(), &CallContext { backend: 0, deadline, forwarded: &forwarded }).await;
+        client.call(&get(), &CallContext { backend: 0, deadline, forwarded: &forwarded, keeping: None }).await;
         let request = stub.requests().pop().unwrap();
         assert!(request.contains("traceparent: 00-aa-bb-01\r\n"), "{request}");
         for absent in ["scim\r\n", "cookie", "x-forwarded-for", "tracestate", "first", "second"] {

@@ -1,0 +1,146 @@
+//! What has to be read before members can be written: who is in the group, and what the members are.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::expr::Env;
+use crate::mapping::Members;
+use crate::mapping::members::{Exclusive, MemberCall};
+use crate::scim::ScimError;
+
+use super::change::{Current, value_of};
+use crate::plan::judge::{self, judge};
+use crate::plan::read::{self, Object};
+use crate::plan::render::Rows;
+use crate::plan::run::{Run, id_text};
+
+/// The members a group has. What showed them is kept where a removal is about that.
+pub(super) async fn current(run: &Run<'_>, members: &Members, object: &Object) -> Result<Current, ScimError> {
+    let items = read::member_items(run, members, std::slice::from_ref(object)).await?.pop().unwrap_or_default();
+    let by_row = members.remove.as_ref().is_some_and(|remove| remove.reads.row);
+    let elements = read::elements(run, members, &items);
+    let values = super::change::values(&elements);
+    let mut shown_by: HashMap<String, Vec<Value>> = HashMap::new();
+    for item in items.into_iter().filter(|_| by_row) {
+        if let Some(value) = read::read(&members.value, &item).as_ref().and_then(id_text) {
+            shown_by.entry(value).or_default().push(item);
+        }
+    }
+    Ok(Current { values, elements, shown_by })
+}
+
+/// A member on its way into a call.
+pub(super) struct Person {
+    pub(super) value: String,
+    pub(super) key: Value,
+    /// The member's own document, where it had to be read.
+    pub(super) object: Option<Object>,
+}
+
+/// Reads the members' own documents where the call, or a rule about other groups, needs them. Somebody who is not there
+/// comes back in the second list.
+pub(super) async fn read_people(
+    run: &Run<'_>,
+    members: &Members,
+    call: &MemberCall,
+    people: Vec<Person>,
+    adding: bool,
+) -> Result<(Vec<Person>, Vec<Person>), ScimError> {
+    let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
+    let Some(of) = run.of_type(&members.of).filter(|_| needed) else { return Ok((people, Vec::new())) };
+    let objects = objects(&of, &people, members.parallel).await?;
+    let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
+    Ok(read.partition(|person| person.object.is_some()))
+}
+
+/// The documents of several people; `None` for who is not there.
+async fn objects(of: &Run<'_>, people: &[Person], parallel: usize) -> Result<Vec<Option<Object>>, ScimError> {
+    let Some(get) = &of.mapping.ops.get else {
+        let mut found = Vec::with_capacity(people.len());
+        for person in people {
+            found.push(read::find_by_key(of, &person.key).await?);
+        }
+        return Ok(found);
+    };
+    let env = |person| -> Env<'_> {
+        let person: &Person = person;
+        Env { id: Some(&person.key), ..of.env() }
+    };
+    let calls: Result<Vec<_>, _> = people.iter().map(|person| of.render(get, &env(person), Rows::default())).collect();
+    let outcomes = of.native.together(calls?, parallel).await?;
+    let judged = people.iter().zip(outcomes).map(|(person, outcome)| {
+        match judge(of, get, outcome, &env(person)).into_result() {
+            Ok(reply) => Ok(read::object_in(of, &get.envelope.item, reply)
+                .filter(|object| id_text(&object.key) == id_text(&person.key))),
+            Err(error) if judge::says_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    judged.collect()
+}
+
+/// `member`, as calls see it.
+pub(super) fn member(
+    run: &Run<'_>,
+    members: &Members,
+    call: &MemberCall,
+    person: &Person,
+    row: Option<&Value>,
+) -> Value {
+    let mut member = json!({ "id": person.key, "value": person.value });
+    if let Some(row) = row {
+        member["native"] = row.clone();
+        if let Some(display) = members.display.as_ref().and_then(|extract| read::read(extract, row)) {
+            member["display"] = display;
+        }
+    }
+    if let (Some(object), Some(of)) = (&person.object, run.of_type(&members.of)) {
+        if call.reads.scim {
+            member["scim"] = Value::Object(read::base(&of, object).0);
+        }
+        if call.reads.object {
+            member["object"] = object.document.clone();
+        }
+    }
+    member
+}
+
+/// Says who leaves another group by joining this one, or refuses it; the second list holds the refusals.
+pub(super) async fn leave_others(
+    run: &Run<'_>,
+    members: &Members,
+    exclusive: Exclusive,
+    group: &str,
+    people: Vec<Person>,
+) -> Result<(Vec<Person>, Vec<ScimError>), ScimError> {
+    let Some(of) = run.of_type(&members.of) else { return Ok((people, Vec::new())) };
+    let Some(inverse) = &of.mapping.inverse else { return Ok((people, Vec::new())) };
+    let objects: Vec<Object> = people.iter().filter_map(|person| person.object.clone()).collect();
+    let groups = read::groups_of(&of, inverse, &objects).await?;
+    let mut others: HashMap<&str, Vec<String>> = HashMap::new();
+    for (object, groups) in objects.iter().zip(&groups) {
+        let elsewhere = groups.iter().filter_map(value_of).filter(|other| other != group).collect();
+        others.insert(&object.id, elsewhere);
+    }
+    let (mut joining, mut refused) = (Vec::with_capacity(people.len()), Vec::new());
+    for person in people {
+        let others = others.get(person.value.as_str()).filter(|others| !others.is_empty());
+        let named = others.map(|others| {
+            others.iter().map(|other| format!("{}/{other}", run.type_name())).collect::<Vec<_>>().join(", ")
+        });
+        match (named, exclusive) {
+            (Some(named), Exclusive::Refuse) => refused.push(ScimError::invalid_value(format!(
+                "members: '{}' is in {named}, and can be in one {} only; remove it there first",
+                person.value,
+                run.type_name()
+            ))),
+            (Some(named), Exclusive::Move) => {
+                run.note(format!("{} leaves {named} by joining {}/{group} (exclusive)", person.value, run.type_name()));
+                joining.push(person);
+            }
+            (None, _) => joining.push(person),
+        }
+    }
+    Ok((joining, refused))
+}

@@ -1,0 +1,130 @@
+//! Lists that are read to their end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::expr::Env;
+use crate::mapping::ListCall;
+use crate::plan::judge::judge;
+use crate::scim::ScimError;
+
+use super::pager::{Pager, largest};
+use super::{Page, Run, page};
+
+/// Every item, at most `max`.
+///
+/// # Errors
+/// 400 `tooMany` when there are more.
+pub(in crate::plan) async fn all(
+    run: &Run<'_>,
+    list: &ListCall,
+    env: &Env<'_>,
+    max: usize,
+) -> Result<Vec<Value>, ScimError> {
+    kept(run, list, env, max, None).await
+}
+
+/// As [`all`], from replies that may have been kept for some time.
+pub(in crate::plan) async fn kept(
+    run: &Run<'_>,
+    list: &ListCall,
+    env: &Env<'_>,
+    max: usize,
+    keep: Option<Duration>,
+) -> Result<Vec<Value>, ScimError> {
+    let walks = vec![Walk::new(list, *env, keep)];
+    together(run, list, walks, Most::Objects(max), 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+}
+
+/// One walk per environment, in rounds: the pages of a round are fetched together, at most `parallel` at a time.
+/// The outer error ends all walks; an inner one is about one of them.
+pub(in crate::plan) async fn many(
+    run: &Run<'_>,
+    list: &ListCall,
+    envs: Vec<Env<'_>>,
+    most: Most,
+    parallel: usize,
+) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
+    let walks = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
+    together(run, list, walks, most, parallel).await
+}
+
+async fn together(
+    run: &Run<'_>,
+    list: &ListCall,
+    mut walks: Vec<Walk<'_>>,
+    most: Most,
+    parallel: usize,
+) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
+    loop {
+        let mut requests = Vec::new();
+        for walk in walks.iter().filter(|walk| !walk.is_done()) {
+            requests.push(walk.pager.request(run, list, &walk.env)?);
+        }
+        if requests.is_empty() {
+            break;
+        }
+        let outcomes = run.native.together(requests, parallel).await?;
+        for (walk, outcome) in walks.iter_mut().filter(|walk| !walk.is_done()).zip(outcomes) {
+            let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
+            if let Err(error) = page.and_then(|page| walk.take(run, list, page, most)) {
+                walk.result = Err(error);
+            }
+        }
+    }
+    Ok(walks.into_iter().map(|walk| walk.result).collect())
+}
+
+/// One list being read to its end.
+struct Walk<'e> {
+    env: Env<'e>,
+    pager: Pager,
+    result: Result<Vec<Value>, ScimError>,
+}
+
+impl<'e> Walk<'e> {
+    fn new(list: &ListCall, env: Env<'e>, keep: Option<Duration>) -> Self {
+        Self { env, pager: Pager::new(list, largest(list), keep), result: Ok(Vec::new()) }
+    }
+
+    fn is_done(&self) -> bool {
+        self.pager.ended || self.result.is_err()
+    }
+
+    fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page, most: Most) -> Result<(), ScimError> {
+        let Ok(found) = &mut self.result else { return Ok(()) };
+        // What the application announces is as good a reason to stop as what it sends.
+        let announced = page.total.unwrap_or(0);
+        let items = self.pager.take(run, list, page)?;
+        found.extend(items);
+        most.check(run, found.len().max(announced))
+    }
+}
+
+/// How much one walk may read, and of what: the advice differs.
+#[derive(Clone, Copy)]
+pub(in crate::plan) enum Most {
+    Objects(usize),
+    Members(usize),
+}
+
+impl Most {
+    /// # Errors
+    /// 400 `tooMany` when that many are too many.
+    pub(in crate::plan) fn check(self, run: &Run<'_>, items: usize) -> Result<(), ScimError> {
+        let name = run.type_name();
+        let (Self::Objects(max) | Self::Members(max)) = self;
+        if items <= max {
+            return Ok(());
+        }
+        Err(ScimError::too_many(match self {
+            Self::Objects(max) => format!(
+                "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
+            ),
+            Self::Members(max) => format!(
+                "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max or members.max"
+            ),
+        }))
+    }
+}
