@@ -23,7 +23,7 @@ async fn a_member_more_of_ten_thousand_is_one_call() {
     let without = format!("{path}?excludedAttributes=members");
     for (op, method) in [("add", "POST"), ("remove", "DELETE")] {
         bench.patch(&without, json!([{"op": op, "path": "members", "value": [{"value": newcomer}]}])).await;
-        let calls: Vec<String> = bench.app.take_calls().iter().map(|call| call.method.to_string()).collect();
+        let calls: Vec<String> = bench.app.take_calls().iter().map(|call| call.method.clone()).collect();
         // The last one is for the answer.
         assert_eq!(calls, [method, "GET"], "{op}");
     }

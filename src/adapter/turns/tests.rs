@@ -110,7 +110,9 @@ async fn many_with_overlapping_keys_all_get_through() {
                     assert!(inside.lock().unwrap().insert(key), "{key} is taken");
                 }
                 tokio::task::yield_now().await;
-                wanted.iter().for_each(|key| drop(inside.lock().unwrap().remove(key)));
+                for key in &wanted {
+                    inside.lock().unwrap().remove(key);
+                }
                 drop(turn);
             })
         })

@@ -114,6 +114,7 @@ fn first_call(user: &Value) -> Result<NativeCall, u16> {
         base_url: "https://scim.example/scim/v2".to_owned(),
         request: json!({ "id": "r1" }),
         now: 0,
+        marks: Arc::default(),
         cursor_key: [0; 32],
         seed: None,
     };
