@@ -84,15 +84,16 @@ fn total(text: &str) -> Outcome<f64> {
 /// differs from build to build; where the calls come in does not matter to their number.
 fn allocations(text: &str) -> Outcome<f64> {
     let mut names: HashMap<&str, &str> = HashMap::new();
-    let (mut caller, mut callee, mut count) = ("", "", 0.0);
+    let (mut from, mut into, mut count) = ("", "", 0.0);
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("fn=") {
-            caller = spelled_out(&mut names, name);
+            from = spelled_out(&mut names, name);
         } else if let Some(name) = line.strip_prefix("cfn=") {
-            callee = spelled_out(&mut names, name);
+            into = spelled_out(&mut names, name);
         } else if let Some(calls) = line.strip_prefix("calls=")
-            && takes_memory(callee)
-            && !takes_memory(caller)
+            && takes_memory(into)
+            && !takes_memory(from)
+            && !from.trim_start_matches('_').starts_with("mi_")
         {
             count += calls.split(' ').next().unwrap_or_default().parse::<f64>()?;
         }

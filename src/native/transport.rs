@@ -33,7 +33,7 @@ enum Wire {
     /// A sidecar's own application, most of the time: as short a way as there is.
     Plain(Plain),
     /// TLS, and HTTP/2 where the server offers it.
-    Secure(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Secure(Box<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
 }
 
 /// What a transport is made with.
@@ -63,7 +63,7 @@ impl Transport {
                 .pool_max_idle_per_host(idle_max)
                 .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
                 .build(secure_connector(connect_timeout)?);
-            Wire::Secure(client)
+            Wire::Secure(Box::new(client))
         } else {
             Wire::Plain(Plain::new(idle_max, connect_timeout, reply_max_bytes))
         };

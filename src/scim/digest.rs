@@ -31,7 +31,9 @@ fn feed(value: &Value, bytes: &mut Vec<u8>) {
         Value::Array(items) => {
             bytes.push(b'a');
             feed_length(items.len(), bytes);
-            items.iter().for_each(|item| feed(item, bytes));
+            for item in items {
+                feed(item, bytes);
+            }
         }
         Value::Object(object) => feed_object(object, bytes),
     }

@@ -45,6 +45,7 @@ impl Outlet {
         let _ = out.flush();
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it is the thread's own time; no request is served on it")]
     fn run(&self) -> ! {
         loop {
             let mut held = self.lock();
