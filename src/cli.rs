@@ -3,6 +3,9 @@
 //! In: arguments. Out: 0 if all went well, 1 if not, 2 for arguments that make no sense. What goes wrong before logging
 //! starts is said on standard error.
 
+mod config;
+mod help;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,8 +16,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::adapter::{ResourceLocks, Shared};
 use crate::cases;
+use crate::config::Snapshot;
 use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
-use crate::config::{Snapshot, Source, compile, render};
 use crate::demo::command as demo;
 use crate::explain;
 use crate::server::load::{FileLoader, compile_file};
@@ -23,7 +26,7 @@ use crate::telemetry::{Metrics, log};
 
 /// A reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 #[derive(Debug, Parser)]
-#[command(name = "scimshim", version)]
+#[command(name = "scimshim", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,7 +37,15 @@ enum Command {
     /// Serve until SIGTERM; SIGHUP or a changed file reloads the configuration.
     Run(ConfigArgs),
     /// Check a configuration and print everything that is wrong with it.
-    Check(ConfigArgs),
+    Check(config::CheckArgs),
+    /// Look at a configuration: show, schema, reference, migrate.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Explain a code of `check`, such as E014, or a command.
+    Help {
+        /// A code or a command.
+        topic: Option<String>,
+    },
     /// Print what a SCIM request would become, without doing it.
     Explain(explain::cli::ExplainArgs),
     /// Run the cases that live beside a configuration.
@@ -60,7 +71,9 @@ impl Cli {
     pub fn execute(self) -> ExitCode {
         let result = match self.command {
             Command::Run(args) => run(args.config),
-            Command::Check(args) => check(&args.config),
+            Command::Check(args) => config::check(&args),
+            Command::Config(command) => config::execute(command),
+            Command::Help { topic } => help::help(topic.as_deref()),
             Command::Explain(args) => return explain::cli::run(&args),
             Command::Test(args) => return cases::cli::run(&args),
             Command::Demo(command) => return try_out(command),
@@ -90,19 +103,6 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     // Nobody can be told that standard error is gone.
     let _ = writeln!(std::io::stderr(), "scimshim: {error}");
     ExitCode::FAILURE
-}
-
-/// Prints all findings; fails if one of them is an error.
-fn check(path: &Path) -> Result<(), Failure> {
-    let source = Source { name: path.display().to_string().into(), text: read(path)? };
-    match compile(source) {
-        Ok(snapshot) if snapshot.warnings.is_empty() => say(&format!("{}: ok\n", path.display())),
-        Ok(snapshot) => say(&format!("{}\n{}: ok, with warnings\n", render(&snapshot.warnings), path.display())),
-        Err(findings) => {
-            say(&render(&findings))?;
-            Err(format!("{} cannot be used", path.display()).into())
-        }
-    }
 }
 
 fn run(path: PathBuf) -> Result<(), Failure> {
@@ -178,6 +178,9 @@ fn read(path: &Path) -> Result<String, LoadError> {
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 all went well, warnings included; 1 it did not, or the configuration cannot be \
+                          used; 2 arguments that make no sense.";
 
 fn say(text: &str) -> Result<(), Failure> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)

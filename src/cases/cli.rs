@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::config::{Snapshot, Source, TEXT_MAX_BYTES, compile, render};
+use crate::config::reload::fetch_text;
+use crate::config::{Snapshot, Source, TEXT_MAX_BYTES, compile_with, render};
 use crate::explain::cli::{Failure, text};
 
 use super::coverage::Coverage;
@@ -56,7 +57,7 @@ pub fn run(args: &TestArgs) -> ExitCode {
 
 fn execute(args: &TestArgs) -> Result<Outcome, Failure> {
     let source = Source { name: file_name(&args.config), text: text(&args.config, TEXT_MAX_BYTES)? };
-    let snapshot = Arc::new(compile(source).map_err(|findings| Failure::Config(render(&findings)))?);
+    let snapshot = Arc::new(compile_with(source, &fetch_text).map_err(|findings| Failure::Config(render(&findings)))?);
     let beside = [args.config.with_extension("cases.toml")];
     let paths = if args.cases.is_empty() { &beside } else { args.cases.as_slice() };
     let (mut report, mut coverage) = (Report::default(), Coverage::default());

@@ -23,11 +23,11 @@ mod tests;
 
 pub(crate) use backend::{BACKEND, CREDENTIAL, ENVELOPE, ERROR_ANSWER, ERROR_RULE, PAGING};
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
-pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, ROUTE, SCHEMA, SERVER};
+pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, ROUTE, SCHEMA, SERVER};
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MISSING, SET};
 pub(crate) use resource::{
-    CREATE_CALL, DELETE_CALL, ELSE, EXTRACT, ID, LIST_CALL, OPERATIONS, PLAN, READ_CALL, RESOURCE, REST, ROW, SCAN,
-    STEP, UNDO, WRITE_CALL, WRITE_RULE,
+    CREATE_CALL, DELETE_CALL, ELSE, EXISTS, EXTRACT, ID, LIST_CALL, OPERATIONS, PLAN, READ_CALL, RESOURCE, REST, ROW,
+    SCAN, STEP, UNDO, WRITE_CALL, WRITE_RULE,
 };
 
 /// The keys of one kind of table.
@@ -84,6 +84,8 @@ pub(crate) enum Kind {
     Address,
     /// An address or a range of addresses.
     AddressRange,
+    /// Versions of the program.
+    Requirement,
     /// Scheme, host, port and perhaps a path.
     Url,
     /// A URN.
@@ -102,6 +104,8 @@ pub(crate) enum Kind {
     Plan,
     /// A codec: its name, or a table with its name and argument.
     Codec,
+    /// The form of a time.
+    TimeFormat,
     /// A reference to a secret.
     Secret,
     /// A reference to a secret, or the hash of one.
@@ -165,7 +169,7 @@ impl Kind {
             Self::Table(keys) => vec![keys],
             Self::List(kind) | Self::Map(_, kind) => kind.tables(),
             Self::Either(kinds) => kinds.iter().flat_map(Self::tables).collect(),
-            Self::Codec => CODECS.iter().filter_map(|codec| codec.argument.kind()).flat_map(Self::tables).collect(),
+            Self::Codec => CODECS.iter().flat_map(|codec| codec.argument.tables()).collect(),
             _ => Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The catalogue of findings. A code keeps its meaning for good; a retired one is not given out again.
 
 /// Every code with what it means. `E` refuses the file, `W` is a warning.
-pub const CODES: [(&str, &str); 70] = [
+pub const CODES: &[(&str, &str)] = &[
     ("E000", "the text is not TOML, or too long"),
     ("E001", "unknown key"),
     ("E002", "a key or value of the language that this version does not support"),
@@ -55,12 +55,19 @@ pub const CODES: [(&str, &str); 70] = [
     ("E102", "a step that has not run yet"),
     ("E103", "a step does not save this"),
     ("E104", "a name that is taken, or is no name"),
+    ("E105", "an account would be adopted by a value that others can choose"),
+    ("E106", "nothing finds what has to be looked for"),
     ("E121", "nobody can be told apart from the others"),
     ("E122", "`exclusive` without `inverse`"),
     ("E123", "members cannot be created"),
     ("E124", "members cannot be read one by one"),
     ("E125", "a condition on one reply where there are several"),
     ("E160", "a total that does not go with its style of paging"),
+    ("E200", "what `extends` names leads back to itself, or to too much"),
+    ("E201", "a file that `extends` names cannot be read"),
+    ("E202", "nothing to unset"),
+    ("E203", "the file is for other versions of the program"),
+    ("E204", "no warning that could be allowed"),
     ("W011", "an unusual value in a value filter"),
     ("W014", "`trim` on an attribute that keeps white space"),
     ("W026", "an error rule is reached for few replies only"),
@@ -72,4 +79,5 @@ pub const CODES: [(&str, &str); 70] = [
     ("W120", "membership can be changed in one direction only"),
     ("W180", "`lossy` on a row that loses nothing"),
     ("W181", "write rules leave one value of a boolean to nobody"),
+    ("W205", "a warning is allowed that nothing gives"),
 ];

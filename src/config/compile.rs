@@ -1,6 +1,6 @@
 //! From a tree to a [`Snapshot`]: every name resolved, every path, template and expression compiled.
 //!
-//! In: the text of one file. Out: a snapshot, or everything that is wrong with the file at once. Pure: presets are
+//! In: the text of one file, and a way to fetch those it extends. Out: a snapshot, or everything that is wrong with the file at once. Pure: presets are
 //! built in, secrets stay references, nothing is opened. After this stage no string of the file is looked at again.
 //!
 //! The modules below, in the order in which they run: `top` (version, presets, patterns), `server`, `auth`, `route`
@@ -16,10 +16,12 @@ mod calls;
 mod codecs;
 mod context;
 mod coverage;
+mod exists;
 mod filter;
 mod flow;
 mod id;
 mod laws;
+mod lint;
 mod members;
 mod ops;
 mod overlap;
@@ -38,8 +40,12 @@ mod writes;
 use sha2::{Digest, Sha256};
 
 use super::diagnostic::Diagnostic;
+use super::layers::Fetch;
+
 use super::snapshot::Snapshot;
 use super::tree::Source;
+
+use context::Context;
 
 pub(crate) use top::document;
 
@@ -49,11 +55,23 @@ pub(crate) use top::document;
 ///
 /// Everything found, in file order; warnings too. A snapshot has no errors, and keeps its warnings.
 pub fn compile(source: Source) -> Result<Snapshot, Vec<Diagnostic>> {
+    compile_with(source, &|_| Err("there are no files here".to_owned()))
+}
+
+/// Compiles a configuration file and the files that it extends.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn compile_with(source: Source, fetch: Fetch<'_>) -> Result<Snapshot, Vec<Diagnostic>> {
     if source.text.len() > TEXT_MAX_BYTES {
         return Err(vec![too_long(&source)]);
     }
-    let hash = hash(&source.text);
-    let (mut cx, root) = document(source);
+    let (mut cx, root) = document(source, fetch);
+    if cx.report.says("E203") {
+        return Err(cx.report.finish());
+    }
+    let hash = hash(&cx);
     let parts = top::parts(&mut cx, &root);
     let snapshot = top::assemble(&mut cx, parts, hash);
     match snapshot {
@@ -62,9 +80,13 @@ pub fn compile(source: Source) -> Result<Snapshot, Vec<Diagnostic>> {
     }
 }
 
-/// 16 hexadecimal digits that change with the text.
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+/// 16 hexadecimal digits that change with the text of any file.
+fn hash(cx: &Context) -> String {
+    let mut digest = Sha256::new();
+    for text in cx.report.sources.texts() {
+        digest.update(text.as_bytes());
+    }
+    let digest = digest.finalize();
     let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{number:016x}")
 }

@@ -71,7 +71,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::OneOf(numbers) => json!({ "enum": numbers }),
         Kind::Words(words) => json!({ "enum": words }),
         Kind::Text | Kind::Path => json!({ "type": "string" }),
-        Kind::Word | Kind::Name(_) | Kind::Pattern | Kind::Expression => json!({ "type": "string", "minLength": 1 }),
+        Kind::Word | Kind::Requirement | Kind::Name(_) | Kind::Pattern | Kind::Expression => {
+            json!({ "type": "string", "minLength": 1 })
+        }
         Kind::Duration => pattern("^[0-9]+(ms|s|m|h)$"),
         Kind::Size => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, pattern("^[0-9]+(B|KiB|MiB)?$")] }),
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
@@ -82,6 +84,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Call => pattern(CALL),
         Kind::Plan => pattern(PLAN),
         Kind::Codec => json!({ "$ref": "#/definitions/codec" }),
+        Kind::TimeFormat => pattern("^(rfc3339|epoch|epoch_ms|.*%.*)$"),
         Kind::Secret => pattern("^(env|file|plain):."),
         Kind::Token => pattern("^(env|file|plain|sha256):."),
         Kind::Body => json!({ "type": ["string", "number", "boolean", "array", "object"] }),
@@ -112,22 +115,29 @@ fn codec() -> Value {
             Some((codec.name.to_owned(), described))
         }
     });
-    json!({ "anyOf": [
-        { "enum": plain.map(|codec| codec.name).collect::<Vec<_>>() },
-        {
+    let mut forms = vec![
+        json!({ "enum": plain.map(|codec| codec.name).collect::<Vec<_>>() }),
+        json!({
             "type": "object",
             "properties": arguments.collect::<Map<_, _>>(),
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,
-        },
-        {
-            "type": "object",
-            "properties": { "datetime": pattern("%"), "zone": { "type": "string", "minLength": 1 } },
-            "additionalProperties": false,
-            "required": ["datetime"],
-        },
-    ]})
+        }),
+    ];
+    for codec in CODECS.iter().filter(|codec| !codec.beside.is_empty()) {
+        let beside = codec.beside.iter().map(|key| (key.name.to_owned(), described(key)));
+        let argument = match codec.argument {
+            Argument::None => json!(true),
+            Argument::Optional(argument) | Argument::Required(argument) => kind(&argument),
+        };
+        let properties: Map<_, _> = beside.chain([(codec.name.to_owned(), argument)]).collect();
+        let required = [codec.name];
+        let table =
+            json!({ "type": "object", "properties": properties, "additionalProperties": false, "required": required });
+        forms.push(table);
+    }
+    json!({ "anyOf": forms })
 }
 
 const CALL: &str = r"^(GET|POST|PUT|PATCH|DELETE) (/|\{path\})";

@@ -6,11 +6,14 @@
 //! | `catalogue` | every table and key of the language |
 //! | `read` | values -> typed values, and findings |
 //! | `preset` | the built-in presets |
+//! | `layers` | a file and what it extends -> one tree |
 //! | `secret` | references to secrets |
 //! | `compile` | the tree -> compiled mappings, checked |
 //! | `snapshot` | what comes out |
 //! | `reference`, `json_schema` | the catalogue -> Markdown, and a JSON Schema for editors |
-//! | `diagnostic`, `codes` | what is wrong, how it is shown, what each code means |
+//! | `show` | the merged configuration as one file |
+//! | `migrate` | an older file -> one of this version |
+//! | `diagnostic`, `codes`, `errors` | what is wrong, how it is shown, what each code means |
 //!
 //! All of it is pure: reading files, resolving secrets and watching for changes is the shell's business.
 
@@ -18,22 +21,30 @@ mod catalogue;
 mod codes;
 mod compile;
 mod diagnostic;
+mod errors;
 mod json_schema;
+mod layers;
+#[cfg(feature = "server")]
+pub mod migrate;
 mod preset;
 mod read;
 mod reference;
 #[cfg(feature = "server")]
 pub mod reload;
 pub mod secret;
+mod show;
 mod snapshot;
 mod tree;
 mod units;
 
 pub use codes::CODES;
-pub use compile::{TEXT_MAX_BYTES, compile};
+pub use compile::{TEXT_MAX_BYTES, compile, compile_with};
 pub use diagnostic::{Diagnostic, Severity, render};
+pub use errors::explanation;
 pub use json_schema::json_schema;
+pub use layers::Fetch;
 pub use reference::reference;
+pub use show::{Origins, show};
 pub use snapshot::{
     Backend, BaseUrl, Cidr, ErrorRule, Format, Limits, OutboundAuth, ResolvedSecrets, Route, Server, Snapshot,
 };

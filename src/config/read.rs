@@ -18,11 +18,13 @@ pub(crate) struct Report {
     found: Vec<(usize, usize, Diagnostic)>,
     /// Texts that may be secrets: no excerpt shows them.
     masked: Vec<String>,
+    /// Codes of warnings that the author accepts, and where.
+    allowed: Vec<(String, Place)>,
 }
 
 impl Report {
     pub(crate) fn new(sources: SourceMap) -> Self {
-        Self { sources, found: Vec::new(), masked: Vec::new() }
+        Self { sources, found: Vec::new(), masked: Vec::new(), allowed: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: impl Into<String>) {
@@ -78,8 +80,34 @@ impl Report {
         self.found.iter().any(|(_, _, diagnostic)| diagnostic.severity == Severity::Error)
     }
 
+    /// Whether a code was given.
+    pub(crate) fn says(&self, code: &str) -> bool {
+        self.found.iter().any(|(_, _, diagnostic)| diagnostic.code == code)
+    }
+
+    /// Leaves out warnings of this code.
+    pub(crate) fn allow(&mut self, code: &str, place: &Place) {
+        self.allowed.push((code.to_owned(), place.clone()));
+    }
+
+    fn leave_out_allowed(&mut self) {
+        for (code, place) in std::mem::take(&mut self.allowed) {
+            // What errors kept from being compiled might have given it.
+            if !self.says(&code) && !self.has_errors() {
+                self.warn("W205", &place, format!("nothing gives {code} any more"), "delete the line".to_owned());
+            }
+            self.found.retain(|(_, _, diagnostic)| {
+                diagnostic.severity == Severity::Error || !diagnostic.code.eq_ignore_ascii_case(&code)
+            });
+        }
+    }
+
     /// Everything found, in file order.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.leave_out_allowed();
+        if self.says("E203") {
+            self.found.retain(|(_, _, diagnostic)| matches!(diagnostic.code, "E000" | "E203"));
+        }
         self.found.sort_by_key(|(source, offset, _)| (*source, *offset));
         // What a syntax error swallowed is not missing.
         if self.found.iter().any(|(_, _, diagnostic)| diagnostic.code == "E000") {

@@ -226,6 +226,20 @@ pub async fn read_text(path: &Path) -> Result<String, LoadError> {
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))
 }
 
+/// Reads a file that a configuration extends, for [`compile_with`](super::compile_with).
+///
+/// # Errors
+///
+/// A reason, without the path.
+pub fn fetch_text(path: &str) -> Result<String, String> {
+    let read = || {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::io::Read::take(std::fs::File::open(path)?, FILE_MAX_BYTES), &mut text)?;
+        Ok::<_, std::io::Error>(text)
+    };
+    read().map_err(|error| error.to_string())
+}
+
 async fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = tokio::fs::File::open(path).await?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).await?;

@@ -170,28 +170,6 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Lays `over` on `base`: tables merge deeply, everything else is replaced.
-pub(crate) fn merge(base: Table, over: Table) -> Table {
-    let mut merged = base;
-    for entry in over.entries {
-        match merged.entries.iter_mut().find(|old| old.name == entry.name) {
-            Some(old) => merge_entry(old, entry),
-            None => merged.entries.push(entry),
-        }
-    }
-    merged
-}
-
-fn merge_entry(old: &mut Entry, new: Entry) {
-    let place = new.value.place.clone();
-    old.key = new.key;
-    let before = std::mem::replace(&mut old.value.data, Data::Broken);
-    old.value = match (before, new.value.data) {
-        (Data::Table(base), Data::Table(over)) => Node { place, data: Data::Table(merge(base, over)) },
-        (_, data) => Node { place, data },
-    };
-}
-
 /// Texts with their line starts.
 #[derive(Debug)]
 pub(crate) struct SourceMap {
@@ -200,14 +178,28 @@ pub(crate) struct SourceMap {
 
 impl SourceMap {
     pub(crate) fn new(sources: Vec<Source>) -> Self {
-        let sources = sources
-            .into_iter()
-            .map(|source| {
-                let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-                (source, starts)
-            })
-            .collect();
-        Self { sources }
+        let mut map = Self { sources: Vec::new() };
+        for source in sources {
+            map.add(source);
+        }
+        map
+    }
+
+    /// Adds a text; its number.
+    pub(crate) fn add(&mut self, source: Source) -> usize {
+        let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.sources.push((source, starts));
+        self.sources.len() - 1
+    }
+
+    /// The number of a text that is there already.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.sources.iter().position(|(source, _)| *source.name == *name)
+    }
+
+    /// Every text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|(source, _)| source.text.as_str())
     }
 
     pub(crate) fn text(&self, source: usize) -> &str {
@@ -339,15 +331,5 @@ mod tests {
         assert_eq!(errors.iter().map(|(_, error)| error.line).collect::<Vec<_>>(), [1, 1, 3, 4], "{errors:?}");
         assert!(matches!(table.get("a").unwrap().value.data, Data::Broken));
         assert!(matches!(table.get("b").unwrap().value.data, Data::Int(2)));
-    }
-
-    #[test]
-    fn merging_is_deep_for_tables_and_replaces_the_rest() {
-        let (_, base, _) = tree("x = { a = 1, l = [1, 2] }\n");
-        let (_, over, _) = tree("x = { l = [3], b = 2 }\n");
-        let merged = merge(base, over);
-        let x = merged.get("x").unwrap().value.as_table().unwrap();
-        assert_eq!(x.entries.len(), 3);
-        assert!(matches!(&x.get("l").unwrap().value.data, Data::List(items) if items.len() == 1));
     }
 }

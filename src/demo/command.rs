@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::acme::{Acme, AcmeOptions};
 use super::client::{Client, ClientError};
-use super::cycle::{self, Idp, Observer, Report, Tally, Target};
+use super::cycle::{self, Idp, Observer, Profile, Report, Tally, Target};
 use super::sidecar::{Elsewhere, Setup, Sidecar, SidecarError};
 use crate::config::reload::{LoadError, read_text};
 
@@ -75,7 +75,7 @@ pub struct CycleArgs {
     #[arg(long, env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// What stands behind the sidecar, because not every application can do everything
-    #[arg(long, default_value = "acme", value_parser = ["acme", "jupyterhub"])]
+    #[arg(long, default_value = "acme", value_parser = Profile::NAMES)]
     profile: String,
     /// Whose cycles
     #[arg(long, value_enum, default_value_t = Idp::All)]
@@ -141,8 +141,8 @@ async fn demo(args: DemoArgs) -> Result<Ending, CommandError> {
         return until_interrupted(&app, &sidecar).await;
     }
     say(&format!("application  http://{}/api\nsidecar      {base}\n", app.addr()))?;
-    let target = Target { base: base.clone(), token: token.clone(), profile: "acme".to_owned() };
-    let tally = cycles(args.idp, &target, sidecar.observer()).await?;
+    let target = Target { base: base.clone(), token: token.clone() };
+    let tally = cycles(args.idp, "acme", &target, sidecar.observer()).await?;
     if args.exit {
         sidecar.stop();
         app.stop();
@@ -172,25 +172,25 @@ async fn cycle(args: CycleArgs) -> Result<Ending, CommandError> {
     let token = args.token;
     let Some(file) = args.config else {
         let base = args.url.unwrap_or_default().trim_end_matches('/').to_owned();
-        let target = Target { base, token: token.unwrap_or_default(), profile: args.profile };
-        return Ok(ending(cycles(args.idp, &target, &Elsewhere).await?));
+        let target = Target { base, token: token.unwrap_or_default() };
+        return Ok(ending(cycles(args.idp, &args.profile, &target, &Elsewhere).await?));
     };
     let text = read_text(&file).await?;
     // Nobody else is let in, so that the provider's token may be any.
     let variables = vec![("SCIM_TOKEN", token.unwrap_or_else(random_word))];
     let sidecar = Sidecar::start(Setup { file, text, listen: ANY_PORT, upstream: args.upstream, variables }).await?;
-    let target = Target { base: sidecar.base_url(), token: sidecar.token().to_owned(), profile: args.profile };
-    let tally = cycles(args.idp, &target, sidecar.observer()).await?;
+    let target = Target { base: sidecar.base_url(), token: sidecar.token().to_owned() };
+    let tally = cycles(args.idp, &args.profile, &target, sidecar.observer()).await?;
     sidecar.stop();
     Ok(ending(tally))
 }
 
 /// Runs the cycles of a provider and prints them.
-async fn cycles(idp: Idp, target: &Target, observer: &impl Observer) -> Result<Tally, CommandError> {
+async fn cycles(idp: Idp, profile: &str, target: &Target, observer: &impl Observer) -> Result<Tally, CommandError> {
     let client = Client::new()?;
     let mut report = Report::stdout();
     let mut tally = Tally::default();
-    for script in idp.scripts()? {
+    for script in idp.scripts(&Profile::named(profile)?)? {
         report.title(&script.title)?;
         let mut written = Ok(());
         let of_script = cycle::run(&script, &client, target, observer, |outcome| {

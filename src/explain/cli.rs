@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::config::{Snapshot, Source, TEXT_MAX_BYTES, compile, render};
+use crate::config::reload::fetch_text;
+use crate::config::{Snapshot, Source, TEXT_MAX_BYTES, compile_with, render};
 
 use super::{Layout, Replies, Request, explain};
 
@@ -87,7 +88,7 @@ fn transcript(args: &ExplainArgs) -> Result<String, Failure> {
 
 fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
     let source = Source { name: Arc::from(path.display().to_string()), text: text(path, TEXT_MAX_BYTES)? };
-    compile(source).map_err(|findings| Failure::Config(render(&findings)))
+    compile_with(source, &fetch_text).map_err(|findings| Failure::Config(render(&findings)))
 }
 
 fn replies(path: &Path) -> Result<Replies, Failure> {

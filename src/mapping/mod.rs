@@ -67,6 +67,8 @@ pub struct Mapping {
     pub members: Option<Members>,
     /// The read-only `groups` attribute, seen from the member's side.
     pub inverse: Option<Inverse>,
+    /// What makes a new object the same as one that is there.
+    pub exists: Option<Exists>,
     /// What a PUT that leaves an attribute out does.
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
@@ -75,6 +77,15 @@ pub struct Mapping {
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+}
+
+/// When the object of a create is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exists {
+    /// The row whose value says that two objects are the same.
+    pub row: usize,
+    /// Use it, and bring it to the state that is asked for; otherwise 409.
+    pub adopt: bool,
 }
 
 /// A set of rows by index.

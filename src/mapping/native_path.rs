@@ -27,6 +27,8 @@ pub(crate) use parse::conjunction;
 pub struct NativePath {
     root: Root,
     steps: Vec<Step>,
+    /// The top-level field is sent whole, although nothing below it is a list.
+    whole: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ enum Step {
 impl NativePath {
     /// The whole document.
     pub fn whole() -> Self {
-        Self { root: Root::Document, steps: Vec::new() }
+        Self { root: Root::Document, steps: Vec::new(), whole: false }
     }
 
     /// Parses a path.
@@ -81,10 +83,29 @@ impl NativePath {
         }
     }
 
-    /// The top-level field, if the path goes through a list below it. Such a list is always sent whole.
-    pub fn list_field(&self) -> Option<&str> {
+    /// The top-level field, if it is always sent whole: the path goes through a list below it, or the application
+    /// replaces the object there.
+    pub fn whole_field(&self) -> Option<&str> {
         match self.steps.first() {
-            Some(Step::Name(name)) if self.steps.iter().any(|step| !matches!(step, Step::Name(_))) => Some(name),
+            Some(Step::Name(name)) if self.whole || self.steps.iter().any(|step| !matches!(step, Step::Name(_))) => {
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+
+    /// Marks the path if it leads into the top-level field `field`, which the application replaces as a whole. Says
+    /// whether it does.
+    pub fn send_whole(&mut self, field: &str) -> bool {
+        let below = matches!(self.steps.as_slice(), [Step::Name(name), _, ..] if **name == *field);
+        self.whole |= below;
+        below
+    }
+
+    /// The name of the top-level field, if the path is nothing but that.
+    pub fn field(&self) -> Option<&str> {
+        match (&self.root, self.steps.as_slice()) {
+            (Root::Document, [Step::Name(name)]) => Some(name),
             _ => None,
         }
     }

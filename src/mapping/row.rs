@@ -114,6 +114,14 @@ impl Row {
         }
     }
 
+    /// The same, to be marked while the mapping is compiled.
+    pub(crate) fn native_path_mut(&mut self) -> Option<&mut NativePath> {
+        match &mut self.source {
+            Source::Native { path, .. } | Source::Computed { path: Some(path), .. } => Some(path),
+            Source::Computed { .. } | Source::Mirror { .. } => None,
+        }
+    }
+
     /// Whether the row's value can be changed after creation.
     pub fn updatable(&self) -> bool {
         matches!(self.access, Access::Both | Access::Write)

@@ -21,8 +21,8 @@ pub enum Purpose {
 
 /// Writes the rows of a set into a native document.
 ///
-/// `base` is what lists are merged into (the old document, on update); the result holds only what the rows wrote, a
-/// list whole under its top-level field.
+/// `base` is what lists are merged into (the old document, on update); the result holds only what the rows wrote, and
+/// what is sent whole under its top-level field.
 ///
 /// # Errors
 /// 400 `invalidValue` when a value has no native form; 500 when an expression of the mapping fails.
@@ -57,7 +57,7 @@ fn write_row(
     if matches!(row.source, Source::Computed { write: None, .. }) {
         return Ok(());
     }
-    if let (Some(field), Some(base)) = (path.list_field(), base) {
+    if let (Some(field), Some(base)) = (path.whole_field(), base) {
         seed(document, field, base);
     }
     let sole = mapping.sole_on_attribute(row);
@@ -80,7 +80,7 @@ fn write_row(
     Ok(())
 }
 
-/// Puts the old list under its field, so that a selector changes one item and keeps the others.
+/// Puts the old value under its field, so that one item or field changes and the others stay.
 fn seed(document: &mut Value, field: &str, base: &Value) {
     if let (Value::Object(fields), Some(old)) = (document, base.get(field)) {
         fields.entry(field.to_owned()).or_insert_with(|| old.clone());
@@ -131,7 +131,7 @@ pub fn left_out<'m>(
 ) -> impl Iterator<Item = (&'m Row, &'m NativePath)> {
     let cleared = mapping.rows_in(rows).filter(|(_, row)| row.omit == Omit::Absent && row.default.is_none());
     cleared.filter_map(|(_, row)| {
-        let path = row.native_path().filter(|path| path.list_field().is_none())?;
+        let path = row.native_path().filter(|path| path.whole_field().is_none())?;
         let unassigned = row.target.read(state, mapping.sole_on_attribute(row)).is_none();
         unassigned.then_some((row, path))
     })

@@ -266,7 +266,7 @@ fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
     let no_form = row.omit == Omit::Absent
         && run.mapping.ops.update.is_some()
         && row.default.is_none()
-        && row.native_path().is_some_and(|path| path.list_field().is_none());
+        && row.native_path().is_some_and(|path| path.whole_field().is_none());
     run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || is_active || no_form
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::{Body, BodyNode, Collision, Flow, Phase, RowSet, to_native};
+use crate::mapping::{Body, BodyNode, Flow, Phase, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
 use crate::scim::{Resource, ScimError};
@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::{Run, id_text};
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, members, update};
+use super::{ScimRequest, answer, change, exists, members, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -40,10 +40,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         })?;
     let derived = derived_key(run, &resource)?;
     let mut progress = Progress::default();
-    let made = match held(run, derived.as_ref(), &resource).await? {
-        Some(holder) => Made { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), fresh: false },
-        None => make(run, flow, &resource, derived, &mut progress).await?,
-    };
+    exists::take_turn(run, derived.as_ref(), &resource).await?;
+    let made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
     let done = follow_up(run, flow, &resource, members, &made).await;
     let whole = match done {
@@ -63,6 +61,35 @@ struct Made {
     object: Option<Object>,
     /// Whether this request made it; it is an existing one otherwise.
     fresh: bool,
+}
+
+impl Made {
+    fn existing(holder: Object) -> Self {
+        Self { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), fresh: false }
+    }
+}
+
+async fn find_or_make<'f>(
+    run: &Run<'_>,
+    flow: &'f Flow,
+    resource: &Resource,
+    derived: Option<Value>,
+    progress: &mut Progress<'f>,
+) -> Result<Made, ScimError> {
+    if let Some(holder) = exists::held(run, derived.as_ref(), resource).await? {
+        return Ok(Made::existing(holder));
+    }
+    if let Some(holder) = exists::adopted(run, resource).await? {
+        return Ok(Made::existing(holder));
+    }
+    match make(run, flow, resource, derived.clone(), progress).await {
+        // Somebody else was faster, outside this adapter: it ends as if the look had come later.
+        Err(error) if error.status == 409 && progress.done.is_empty() => {
+            let holder = exists::held(run, derived.as_ref(), resource).await?;
+            holder.map(Made::existing).ok_or(error)
+        }
+        made => made,
+    }
 }
 
 /// Members that cannot be ids of their type are refused before anything is made.
@@ -90,28 +117,6 @@ fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, Scim
             run.type_name()
         ))
     })
-}
-
-/// The object that already has the derived key, where it may be used instead of a new one.
-async fn held(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<Option<Object>, ScimError> {
-    let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
-        return Ok(None);
-    };
-    let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
-    let held = read::base(run, &holder);
-    let same_source = run
-        .mapping
-        .rows
-        .iter()
-        .filter(|row| row.required || row.target.path.attribute.as_ref() == "displayName")
-        .all(|row| change::value(run, row, &held) == change::value(run, row, resource));
-    if run.mapping.id.collision == Collision::Reuse && same_source {
-        run.note(format!("the key {} is held by an equal object, which is used", holder.id));
-        return Ok(Some(holder));
-    }
-    let name =
-        held.0.get("displayName").or_else(|| held.0.get("userName")).and_then(Value::as_str).unwrap_or(&holder.id);
-    Err(ScimError::uniqueness(format!("the key {} is taken by '{name}'", holder.id)))
 }
 
 async fn make<'f>(

@@ -15,6 +15,7 @@ mod create;
 mod cursor;
 mod delete;
 mod discovery;
+mod exists;
 mod judge;
 mod lookup;
 mod members;

@@ -221,7 +221,7 @@ fn scan_cache(run: &Run<'_>) -> Option<Duration> {
 }
 
 /// A superset of the objects that satisfy the filter.
-async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+pub(super) async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
     match lookup::candidates(run, filter).await? {
         Some(found) => Ok(found),
         None => scan(run, filter).await,

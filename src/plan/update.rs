@@ -213,9 +213,9 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
 /// Whether a new value of the row says everything about it.
 fn stands_alone(row: &Row) -> bool {
     let plain = match &row.source {
-        Source::Native { path, .. } => path.list_field().is_none(),
-        Source::Computed { path: Some(_), write: Some(write), .. } => {
-            !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1
+        Source::Native { path, .. } => path.whole_field().is_none(),
+        Source::Computed { path: Some(path), write: Some(write), .. } => {
+            path.whole_field().is_none() && !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1
         }
         Source::Computed { .. } | Source::Mirror { .. } => false,
     };

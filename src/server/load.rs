@@ -3,6 +3,7 @@
 //! In: a path, the environment, the files of secrets. Out: a [`Live`] with its adapter and its upstream. When to load
 //! is the business of [`reload`](crate::config::reload).
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,9 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::adapter::{Adapter, Shared};
-use crate::config::reload::{LoadError, Loaded, Loader, read_text};
+use crate::config::reload::{LoadError, Loaded, Loader, fetch_text, read_text};
 use crate::config::secret::{Secret, SecretKind, SecretRef};
-use crate::config::{Backend, ResolvedSecrets, Server, Snapshot, Source, compile};
+use crate::config::{Backend, ResolvedSecrets, Server, Snapshot, Source, compile_with};
 use crate::proxy::edge::{Bounds, Live};
 use crate::proxy::forward::TrustedProxies;
 use crate::proxy::upstream::{Upstream, UpstreamTarget};
@@ -24,19 +25,24 @@ pub struct FileLoader {
     /// `[server]` of the first load: what only a restart can change.
     first: Server,
     secret_files: Mutex<Vec<PathBuf>>,
+    /// What the file extended when it was last read, whether or not it was fine.
+    extended: Mutex<Vec<PathBuf>>,
 }
 
 impl FileLoader {
     /// A loader for `path`. `first` is what the process was started with: sockets and threads follow it for ever.
     pub fn new(path: PathBuf, first: Server, shared: Shared) -> Self {
-        Self { path, shared, first, secret_files: Mutex::default() }
+        Self { path, shared, first, secret_files: Mutex::default(), extended: Mutex::default() }
     }
 }
 
 #[async_trait]
 impl Loader for FileLoader {
     async fn load(&self) -> Result<Loaded, LoadError> {
-        let snapshot = compile_file(&self.path, read_text(&self.path).await?)?;
+        let mut extended = Vec::new();
+        let compiled = compile_files(&self.path, read_text(&self.path).await?, &mut extended);
+        *self.extended.lock().unwrap_or_else(PoisonError::into_inner) = extended;
+        let snapshot = compiled?;
         *self.secret_files.lock().unwrap_or_else(PoisonError::into_inner) = secret_files(&snapshot, &self.path);
         let moved = restart_needed(&self.first, &snapshot.server);
         if !moved.is_empty() {
@@ -50,7 +56,8 @@ impl Loader for FileLoader {
 
     fn files(&self) -> Vec<PathBuf> {
         let secrets = self.secret_files.lock().unwrap_or_else(PoisonError::into_inner);
-        [self.path.clone()].into_iter().chain(secrets.iter().cloned()).collect()
+        let extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        [self.path.clone()].into_iter().chain(extended.iter().cloned()).chain(secrets.iter().cloned()).collect()
     }
 }
 
@@ -60,8 +67,20 @@ impl Loader for FileLoader {
 ///
 /// [`LoadError::Invalid`] with everything that is wrong with it.
 pub fn compile_file(path: &Path, text: String) -> Result<Snapshot, LoadError> {
+    compile_files(path, text, &mut Vec::new())
+}
+
+/// As [`compile_file`]; `extended` gets the paths of the files that it extends, those that cannot be read included.
+fn compile_files(path: &Path, text: String, extended: &mut Vec<PathBuf>) -> Result<Snapshot, LoadError> {
     let source = Source { name: path.display().to_string().into(), text };
-    compile(source).map_err(|findings| LoadError::Invalid(findings.iter().map(ToString::to_string).collect()))
+    let asked = RefCell::new(Vec::new());
+    let fetch = |path: &str| {
+        asked.borrow_mut().push(PathBuf::from(path));
+        fetch_text(path)
+    };
+    let compiled = compile_with(source, &fetch);
+    extended.append(&mut asked.into_inner());
+    compiled.map_err(|findings| LoadError::Invalid(findings.iter().map(ToString::to_string).collect()))
 }
 
 /// Makes a snapshot ready to serve.

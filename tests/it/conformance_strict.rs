@@ -25,8 +25,8 @@ async fn patch_and_put_of_a_user_answer_200_with_the_resource() {
 }
 
 #[tokio::test]
-async fn a_group_patch_answers_200_unless_it_is_configured_otherwise() {
-    for (setting, status) in [("", 200), ("group_patch_status = 204", 204)] {
+async fn a_group_patch_answers_204_unless_it_is_configured_otherwise() {
+    for (setting, status) in [("", 204), ("group_patch_status = 200", 200)] {
         let line = CONFIG.lines().find(|line| line.starts_with("group_patch_status")).unwrap();
         let bench = Bench::with(&CONFIG.replace(line, setting)).await;
         let group = bench.make("/Groups", json!({})).await;

@@ -1,5 +1,7 @@
 //! What only a socket can show. One binary, because each further one links again.
 
+#[path = "../apps/mod.rs"]
+mod apps;
 mod auth_in;
 mod auth_out;
 mod bounds;
@@ -9,6 +11,11 @@ mod conformance_bench;
 mod conformance_lists;
 mod conformance_strict;
 mod cycles;
+mod examples_bench;
+mod examples_configcat;
+mod examples_people;
+mod examples_permit;
+mod mapping_guide;
 mod members;
 mod operator;
 mod proxy_binary;

@@ -8,6 +8,8 @@ pub(crate) struct CodecEntry {
     pub(crate) name: &'static str,
     /// What `{ name = argument }` takes.
     pub(crate) argument: Argument,
+    /// Keys that may stand beside it in its table.
+    pub(crate) beside: &'static [Key],
     /// One sentence, from SCIM to native.
     pub(crate) about: &'static str,
     /// What a round trip keeps.
@@ -23,17 +25,32 @@ pub(crate) enum Argument {
 }
 
 impl Argument {
-    pub(crate) fn kind(&self) -> Option<&Kind> {
+    /// The tables that it may be.
+    pub(super) fn tables(self) -> Vec<&'static Keys> {
         match self {
-            Self::None => None,
-            Self::Optional(kind) | Self::Required(kind) => Some(kind),
+            Self::None => Vec::new(),
+            Self::Optional(kind) | Self::Required(kind) => kind.tables(),
         }
     }
 }
 
 const fn codec(name: &'static str, argument: Argument, law: &'static str, about: &'static str) -> CodecEntry {
-    CodecEntry { name, argument, about, law }
+    CodecEntry { name, argument, beside: &[], about, law }
 }
+
+pub(crate) static REWRITE: Keys = Keys {
+    title: "`regex` as a codec",
+    what: "`regex`",
+    about: "A part of the SCIM value, and how the value is made of it again.",
+    own: &[
+        key("pattern", Kind::Pattern, "What the SCIM value looks like, with one group: the native value.").required(),
+        key("back", Kind::Text, "The SCIM value again, from the group `$1`.").required(),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+const ZONE: &[Key] = &[key("zone", Kind::Word, "The time zone of a `datetime` without an offset, such as `\"Europe/Oslo\"`.")];
 
 /// Every codec.
 pub(crate) static CODECS: &[CodecEntry] = &[
@@ -55,24 +72,9 @@ pub(crate) static CODECS: &[CodecEntry] = &[
     codec("join", Argument::Required(Kind::Word), "partial", "Several values as one text with this separator."),
     codec("wrap", Argument::Required(Kind::Word), "iso", "`x` as `{ key: x }`; of a complex attribute only that sub-attribute, plain."),
     codec("truncate", Argument::Required(Kind::Int(1, 65_536)), "lossy", "Text cut after so many characters."),
-    codec("datetime", Argument::Required(Kind::Words(&["rfc3339", "epoch", "epoch_ms"])), "canon", "A time as `rfc3339`, `epoch`, `epoch_ms`, or in a format with `%`, which may have a `zone` beside it: `{ datetime = \"%Y-%m-%d %H:%M:%S\", zone = \"Europe/Oslo\" }`."),
+    CodecEntry { beside: ZONE, ..codec("datetime", Argument::Required(Kind::TimeFormat), "canon", "A time as `rfc3339`, `epoch`, `epoch_ms` or in a format with `%`; `zone` beside it for a format without an offset.") },
     codec("bool", Argument::Required(Kind::List(&Kind::Literal)), "iso", "`true` and `false` as these two values."),
 ];
 
 /// Codecs of the language that this version does not support.
 pub(crate) static LATER_CODECS: &[&str] = &["table"];
-
-pub(crate) static REWRITE: Keys = Keys {
-    title: "`regex` of a codec",
-    what: "`regex`",
-    about: "A text of which natively only a part is kept.",
-    own: &[
-        REWRITE_PATTERN,
-        REWRITE_BACK,
-    ],
-    shared: &[],
-    later: &[],
-};
-
-const REWRITE_PATTERN: Key = key("pattern", Kind::Pattern, "What the SCIM value looks like, with one group.").required();
-const REWRITE_BACK: Key = key("back", Kind::Text, "The SCIM value again, from the group `$1`.").required();

@@ -8,7 +8,10 @@ pub(crate) static FILE: Keys = Keys {
     about: "One file configures one adapter.",
     own: &[
         key("version", Kind::OneOf(&[1]), "The version of this language, not of the program.").required(),
-        key("extends", Kind::List(&Kind::Text), "Presets laid under this file, left to right.").default("[]"),
+        key("extends", Kind::List(&Kind::Word), "Presets (`\"preset:rest@1\"`) and files beside this one that are laid under it, left to right.").default("[]"),
+        key("unset", Kind::List(&Kind::Word), "Keys of what this file extends that are taken away, such as `\"resource.Group\"`.").default("[]"),
+        key("needs", Kind::Requirement, "Versions of the program that the file is for, such as `\">=0.1\"`; any other refuses it and says so."),
+        key("lint", Kind::Table(&LINT), "Warnings that are accepted."),
         key("server", Kind::Table(&SERVER), "The listeners and how they stop."),
         key("limits", Kind::Table(&LIMITS), "Bounds on everything that comes from outside."),
         key("patterns", Kind::Map("name", &Kind::Pattern), "Regular expressions for use as `\"$name\"`."),
@@ -20,7 +23,16 @@ pub(crate) static FILE: Keys = Keys {
         key("defaults", Kind::Table(&DEFAULTS), "What resources do not say themselves; mostly given by a preset."),
     ],
     shared: &[],
-    later: &["needs", "store", "tenants", "lint", "unset"],
+    later: &["store", "tenants"],
+};
+
+pub(crate) static LINT: Keys = Keys {
+    title: "`[lint]`",
+    what: "[lint]",
+    about: "Warnings that are accepted.",
+    own: &[key("allow", Kind::Map("code", &Kind::Word), "The reason why a warning is none, by its code: `{ W038 = \"the application ignores case\" }`.").default("{}")],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static SERVER: Keys = Keys {
@@ -36,7 +48,7 @@ pub(crate) static SERVER: Keys = Keys {
         key("trusted_proxies", Kind::List(&Kind::AddressRange), "Peers whose `X-Forwarded-*` headers are believed.").default("[]"),
         key("keep_accepting", Kind::Duration, "After SIGTERM: how long connections are still accepted.").default("\"5s\""),
         key("drain_timeout", Kind::Duration, "After that: how long work in flight may take.").default("\"30s\""),
-        key("group_patch_status", Kind::OneOf(&[200, 204]), "Answer to a PATCH of a group: 200 with the group, or 204, which reads nothing.").default("200"),
+        key("group_patch_status", Kind::OneOf(&[200, 204]), "Answer to a PATCH of a group: 204, which reads nothing, or 200 with the group and all its members.").default("204"),
     ],
     shared: &[],
     later: &["tls"],
@@ -148,7 +160,10 @@ pub(crate) static DEFAULTS: Keys = Keys {
     title: "`[defaults]`",
     what: "`defaults`",
     about: "What resources do not say themselves. Presets are made of this.",
-    own: &[key("id", Kind::Path, "Where the native key is.")],
+    own: &[
+        key("id", Kind::Path, "Where the native key is."),
+        key("backend", Kind::Table(&BACKEND), "Laid under every backend."),
+    ],
     shared: DEFAULT_CALLS,
     later: &[],
 };

@@ -18,19 +18,33 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("write", Kind::List(&Kind::Table(&WRITE_RULE)), "Calls of their own for some attributes, one `[[resource.<Type>.write]]` each."),
         key("filter", Kind::Map("comparison", &Kind::Either(&[Kind::Plan, Kind::Table(&PLAN), Kind::Table(&REST)])), "Comparisons that the application can answer: `'attribute op op' = plan`; `'*'` is everything else."),
         key("members", Kind::Table(&MEMBERS), "The membership of a group."),
+        key("exists", Kind::Table(&EXISTS), "What is done when the object of a create is there already."),
         key("put_omitted", Kind::Words(&["clear", "keep"]), "What becomes of attributes that a PUT leaves out (RFC 7644 section 3.5.1: `clear`).").default("\"clear\""),
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
+        key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["exists", "deactivate", "off", "unmapped", "guard", "part", "lock", "whole"],
+    later: &["deactivate", "off", "unmapped", "guard", "part", "lock"],
 };
 
 /// A path, or a table with codecs; reading only.
 pub(super) const EXTRACTED: Kind = Kind::Either(&[Kind::Path, Kind::Table(&EXTRACT)]);
 const CODEC_CHAIN: Kind = Kind::Either(&[Kind::Codec, Kind::List(&Kind::Codec)]);
+
+pub(crate) static EXISTS: Keys = Keys {
+    title: "`[resource.<Type>.exists]`",
+    what: "`exists`",
+    about: "A look before every create, whether the object is there already.",
+    own: &[
+        key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it.").required(),
+        key("policy", Kind::Words(&["conflict", "adopt"]), "409, or bring the existing object to the state that is asked for; adopting takes `userName` or `externalId`.").default("\"conflict\""),
+    ],
+    shared: &[],
+    later: &[],
+};
 
 pub(crate) static ID: Keys = Keys {
     title: "`id` of a resource",
@@ -234,6 +248,7 @@ pub(crate) static WRITE_RULE: Keys = Keys {
     what: "a write rule",
     about: "A call of its own for some attributes.",
     own: &[
+        key("id", Kind::Word, "A name, by which a file that extends this one replaces or unsets the rule."),
         key("attrs", Kind::List(&Kind::Text), "The attributes it is about.").required(),
         key("when", Kind::Expression, "When it applies, over `scim`, `old`, `native`, `id`, `changed`, `mapped` and `req`."),
         key("on", Kind::List(&Kind::Words(&["create", "update"])), "On which occasions.").default("[\"update\"]"),

@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(super) used_variables: Vec<(usize, Place)>,
     /// Variables that any template reads.
     pub(super) ever_used: BTreeSet<usize>,
-    /// A preset is unknown, so what it would have said is not missing.
+    /// Something that the file extends is not there, so what it would have said is not missing.
     pub(super) preset_missing: bool,
     /// A call of the resource at hand could not be compiled, so what it would have done is not missing.
     pub(super) call_missing: bool,
@@ -70,7 +70,7 @@ impl Context {
         }
     }
 
-    pub(super) fn origin(&self, place: &Place) -> Origin {
+    pub(crate) fn origin(&self, place: &Place) -> Origin {
         self.report.sources.origin(place)
     }
 

@@ -17,7 +17,7 @@ use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, id, laws, members, ops, overlap, probe, writes};
+use super::{announce, coverage, exists, id, laws, members, ops, overlap, probe, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -116,10 +116,14 @@ fn resource(
     }
     let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
     let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
-    let rows = rows(cx, fields.get("attrs"), of, omit);
+    let mut rows = rows(cx, fields.get("attrs"), of, omit);
+    if let Some(node) = fields.get("whole") {
+        whole(cx, node, &mut rows, changes_sent);
+    }
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
+    let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
@@ -135,6 +139,7 @@ fn resource(
         scan,
         members,
         inverse: None,
+        exists,
         put_omitted: fields
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
@@ -176,6 +181,26 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
 fn strip(cx: &mut Context, node: &Node) -> Vec<NativePath> {
     let items = cx.report.list(node).unwrap_or(&[]);
     items.iter().filter_map(|item| cx.native_path(item)).collect()
+}
+
+/// `whole`: top-level fields that the application replaces as a whole.
+fn whole(cx: &mut Context, node: &Node, rows: &mut [RowDraft], changes_sent: bool) {
+    if !changes_sent {
+        let message = "`whole` is about `update`; `replace` sends the whole object anyway";
+        cx.report.error("E004", &node.place, message);
+        return;
+    }
+    for item in cx.report.list(node).unwrap_or(&[]) {
+        let Some(path) = cx.native_path(item) else { continue };
+        let Some(field) = path.field() else {
+            cx.report.error("E004", &item.place, "a field of the object itself is meant, such as \"attributes\"");
+            continue;
+        };
+        let paths = rows.iter_mut().filter_map(|draft| draft.row.native_path_mut());
+        if paths.filter_map(|path| path.send_whole(field).then_some(())).count() == 0 {
+            cx.report.error("E004", &item.place, format!("no row is about a part of `{path}`"));
+        }
+    }
 }
 
 /// Every route must know the variables that the calls behind it use. `name` is the resource type, for what belongs to

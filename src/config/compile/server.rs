@@ -66,7 +66,7 @@ fn default_server() -> Server {
         trusted_proxies: Vec::new(),
         keep_accepting: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(30),
-        group_patch_status: 200,
+        group_patch_status: 204,
     }
 }
 

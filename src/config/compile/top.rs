@@ -5,51 +5,23 @@ use std::sync::Arc;
 
 use crate::auth::{AuthKind, Authenticator};
 use crate::config::catalogue;
-use crate::config::preset::PRESETS;
+use crate::config::layers::{Fetch, Layered, layered};
 use crate::config::read::{Fields, Report};
 use crate::config::snapshot::{Backend, Limits, Route, Server, Snapshot};
-use crate::config::tree::{Node, Place, Source, SourceMap, Table, merge, parse};
+use crate::config::tree::{Node, Place, Source, SourceMap, Table};
 use crate::mapping::Mapping;
 use crate::scim::ResourceType;
 
 use super::backend::BackendParts;
 use super::context::Context;
 use super::route::{RouteAuth, RouteParts};
-use super::{auth, backend, resource, route, schema, server};
+use super::{auth, backend, lint, resource, route, schema, server};
 
-/// Parses the file and lays it on the presets it extends.
-pub(crate) fn document(source: Source) -> (Context, Table) {
-    let presets = PRESETS.map(|(name, text)| Source { name: Arc::from(name), text: text.to_owned() });
-    let sources = std::iter::once(source).chain(presets).collect();
-    let mut report = Report::new(SourceMap::new(sources));
-    let (root, errors) = parse(&report.sources, 0);
-    for (offset, error) in errors {
-        report.push(0, offset, error);
-    }
-    let mut base = Table::default();
-    let named = extends(&mut report, &root);
-    let preset_missing = named.contains(&None);
-    for preset in named.into_iter().flatten() {
-        let (table, _) = parse(&report.sources, preset);
-        base = merge(base, table);
-    }
-    (Context { preset_missing, ..Context::new(report) }, merge(base, root))
-}
-
-/// Numbers of the sources that `extends` names; `None` for an unknown one.
-fn extends(report: &mut Report, root: &Table) -> Vec<Option<usize>> {
-    let Some(entry) = root.get("extends") else { return Vec::new() };
-    let names = PRESETS.map(|(name, _)| name);
-    let mut found = Vec::new();
-    for node in report.list(&entry.value).unwrap_or(&[]) {
-        let Some(name) = report.text(node) else { continue };
-        let index = names.iter().position(|known| *known == name);
-        if index.is_none() {
-            report.unknown("E007", &node.place, format!("there is no preset `{name}`"), name, names);
-        }
-        found.push(index.map(|index| index + 1));
-    }
-    found
+/// Parses the file and lays it on what it extends.
+pub(crate) fn document(source: Source, fetch: Fetch<'_>) -> (Context, Table) {
+    let mut report = Report::new(SourceMap::new(vec![source]));
+    let Layered { root, incomplete } = layered(&mut report, fetch);
+    (Context { preset_missing: incomplete, ..Context::new(report) }, root)
 }
 
 /// Everything that resources need, before there are any mappings.
@@ -67,6 +39,7 @@ pub(super) struct Parts<'n> {
 pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let fields = Fields::of_table(&mut cx.report, root, &TOP, &catalogue::FILE);
     version(cx, &fields);
+    lint::lint(cx, fields.get("lint"));
     cx.patterns = patterns(cx, &fields);
     let (server, passthrough_node) = server::server(cx, fields.get("server"));
     let limits = server::limits(cx, fields.get("limits"));

@@ -1,22 +1,22 @@
 //! Provisioning cycles: what an identity provider does in the life of a few people and a group, as data.
 //!
 //! In: the scripts under `scripts/`, one per way of speaking SCIM. Out: steps with a request and what must come of it.
-//! A script knows nothing of the application behind the sidecar, except under `profiles`, where an application that
-//! cannot do something says what its users read instead. Nothing here sends anything; that is the runner's part.
+//! A script knows nothing of the application behind the sidecar; what is different there stands in a [`Profile`], under
+//! `profiles/`. Nothing here sends anything; that is the runner's part.
 
 mod check;
 mod names;
+mod profile;
 mod report;
 mod run;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use profile::{Attributes, Profile};
 pub use report::Report;
 pub use run::{Observer, Outcome, Tally, Target, run};
 
@@ -34,13 +34,18 @@ pub enum Idp {
 }
 
 impl Idp {
-    /// The cycles of this provider.
+    /// The cycles of this provider in front of an application.
     ///
     /// # Errors
     /// A script in this source tree is malformed, which a test excludes.
-    pub fn scripts(self) -> serde_json::Result<Vec<Script>> {
-        let sources = SCRIPTS.iter().filter(|(idp, _)| self == Idp::All || self == *idp);
-        sources.map(|(_, text)| serde_json::from_str(text)).collect()
+    pub fn scripts(self, profile: &Profile) -> serde_json::Result<Vec<Script>> {
+        Ok(self.named_scripts()?.into_iter().map(|(name, script)| profile.apply(name, script)).collect())
+    }
+
+    /// As they are written, each with the name that profiles know it by.
+    fn named_scripts(self) -> serde_json::Result<Vec<(&'static str, Script)>> {
+        let sources = SCRIPTS.iter().filter(|(idp, ..)| self == Idp::All || self == *idp);
+        sources.map(|(_, name, text)| Ok((*name, serde_json::from_str(text)?))).collect()
     }
 }
 
@@ -66,9 +71,6 @@ pub struct Step {
     pub save: Option<String>,
     /// What must come of it.
     pub expect: Expect,
-    /// What must come of it instead, in front of applications that are named here.
-    #[serde(default)]
-    pub profiles: BTreeMap<String, Expect>,
 }
 
 /// A SCIM request. Every text may hold `{{name}}`.
@@ -117,17 +119,10 @@ pub struct Expect {
     pub unchanged: bool,
 }
 
-impl Step {
-    /// What must come of the step in front of the application `profile`.
-    pub fn expect(&self, profile: &str) -> &Expect {
-        self.profiles.get(profile).unwrap_or(&self.expect)
-    }
-}
-
-static SCRIPTS: [(Idp, &str); 5] = [
-    (Idp::Entra, include_str!("scripts/entra-default.json")),
-    (Idp::Entra, include_str!("scripts/entra-flag.json")),
-    (Idp::Okta, include_str!("scripts/okta-catalogue.json")),
-    (Idp::Okta, include_str!("scripts/okta-own.json")),
-    (Idp::Pusher, include_str!("scripts/pusher.json")),
+static SCRIPTS: [(Idp, &str, &str); 5] = [
+    (Idp::Entra, "entra-default", include_str!("scripts/entra-default.json")),
+    (Idp::Entra, "entra-flag", include_str!("scripts/entra-flag.json")),
+    (Idp::Okta, "okta-catalogue", include_str!("scripts/okta-catalogue.json")),
+    (Idp::Okta, "okta-own", include_str!("scripts/okta-own.json")),
+    (Idp::Pusher, "pusher", include_str!("scripts/pusher.json")),
 ];

@@ -11,15 +11,13 @@ use super::{Expect, Script, Step};
 use crate::adapter::ExchangeRecord;
 use crate::demo::client::{Answer, Client, ClientError};
 
-/// Where a cycle is sent, and what stands behind it.
+/// Where a cycle is sent.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The SCIM base URL, without a slash at its end.
     pub base: String,
     /// The bearer token.
     pub token: String,
-    /// Which expectations hold; see [`Step::expect`].
-    pub profile: String,
 }
 
 /// Sees what a sidecar in the same process made of a request.
@@ -80,7 +78,7 @@ pub async fn run(
     let mut names = Names::new();
     let mut tally = Tally::default();
     for step in &script.steps {
-        let outcome = match Prepared::new(step, target, &names) {
+        let outcome = match Prepared::new(step, &names) {
             Ok(prepared) => prepared.send(client, target, observer, step.save.as_deref(), &mut names).await,
             Err(unknown) => unsent(step, format!("not sent: nothing was saved as `{unknown}`")),
         };
@@ -104,10 +102,10 @@ struct Prepared {
 impl Prepared {
     /// # Errors
     /// A name nothing has been saved under.
-    fn new(step: &Step, target: &Target, names: &Names) -> Result<Prepared, String> {
+    fn new(step: &Step, names: &Names) -> Result<Prepared, String> {
         let json = |value: &Option<Value>| value.as_ref().map(|value| fill_json(value, names)).transpose();
         let request = &step.request;
-        let mut expect = step.expect(&target.profile).clone();
+        let mut expect = step.expect.clone();
         expect.body = json(&expect.body)?;
         expect.after = json(&expect.after)?;
         for id in &mut expect.contains {

@@ -10,24 +10,24 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Idp, Observer, Outcome, Script, Tally, Target, run};
+use super::{Idp, Observer, Outcome, Profile, Script, Tally, Target, run};
 use crate::adapter::ExchangeRecord;
 use crate::demo::client::Client;
 
 #[test]
 fn every_script_can_be_read_and_carried_out() {
-    let scripts = Idp::All.scripts().unwrap();
-    assert_eq!(scripts.len(), 5);
+    let scripts: Vec<Script> =
+        Profile::NAMES.iter().flat_map(|name| Idp::All.scripts(&Profile::named(name).unwrap()).unwrap()).collect();
+    assert_eq!(scripts.len(), 5 * Profile::NAMES.len());
     for script in &scripts {
         let mut saved = BTreeSet::new();
         let mut created = 0;
         let mut deleted = 0;
         for step in &script.steps {
             let place = format!("{}: {}", script.title, step.name);
-            for expect in step.profiles.values().chain([&step.expect]) {
-                assert!(!expect.status.is_empty(), "{place}");
-                assert!(!(expect.gone && expect.after.is_some()), "{place}");
-            }
+            let expect = &step.expect;
+            assert!(!expect.status.is_empty(), "{place}");
+            assert!(!(expect.gone && expect.after.is_some()), "{place}");
             let text = serde_json::to_string(&(&step.request.path, &step.request.query, &step.request.body)).unwrap();
             for used in text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")) {
                 assert!(saved.contains(used.0), "{place}: {} is not saved yet", used.0);
@@ -38,20 +38,6 @@ fn every_script_can_be_read_and_carried_out() {
         }
         assert_eq!(created, deleted, "{}: what is made is deleted", script.title);
     }
-}
-
-#[test]
-fn profiles_replace_an_expectation_as_a_whole() {
-    let script: Script = serde_json::from_value(json!({"title": "t", "steps": [{
-        "name": "n",
-        "request": {"method": "GET", "path": "/Users"},
-        "expect": {"status": [200], "list": 1},
-        "profiles": {"other": {"status": [400]}},
-    }]}))
-    .unwrap();
-    let step = &script.steps[0];
-    assert_eq!((step.expect("acme").status.as_slice(), step.expect("acme").list), ([200].as_slice(), Some(1)));
-    assert_eq!((step.expect("other").status.as_slice(), step.expect("other").list), ([400].as_slice(), None));
 }
 
 /// Observes nothing, as with a sidecar in another process.
@@ -83,7 +69,7 @@ async fn cycle(answers: Value, steps: Value) -> (Tally, Vec<Outcome>) {
         }
     });
     let script: Script = serde_json::from_value(json!({"title": "t", "steps": steps})).unwrap();
-    let target = Target { base, token: "t".to_owned(), profile: "acme".to_owned() };
+    let target = Target { base, token: "t".to_owned() };
     let mut outcomes = Vec::new();
     let tally = run(&script, &Client::new().unwrap(), &target, &Blind, |outcome| outcomes.push(outcome.clone())).await;
     (tally, outcomes)
@@ -125,7 +111,7 @@ async fn a_server_that_is_not_there_is_a_deviation() {
         {"name": "n", "request": {"method": "GET", "path": "/Users"}, "expect": {"status": [200]}},
     ]}))
     .unwrap();
-    let target = Target { base: "http://127.0.0.1:1".to_owned(), token: "t".to_owned(), profile: String::new() };
+    let target = Target { base: "http://127.0.0.1:1".to_owned(), token: "t".to_owned() };
     let tally = run(&script, &Client::new().unwrap(), &target, &Blind, |outcome| {
         assert!(outcome.deviations[0].starts_with("no answer: "), "{:?}", outcome.deviations);
     })

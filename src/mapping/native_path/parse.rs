@@ -23,7 +23,7 @@ pub(super) fn path(text: &str) -> Result<NativePath, NativePathError> {
         return Err(error(0..text.len(), format!("a native path has at most {MAX_BYTES} bytes")));
     }
     if text == "@link" {
-        return Ok(NativePath { root: Root::Link, steps: Vec::new() });
+        return Ok(NativePath { root: Root::Link, steps: Vec::new(), whole: false });
     }
     if let Some(name) = text.strip_prefix("@header:") {
         return header(name);
@@ -45,7 +45,7 @@ pub(super) fn path(text: &str) -> Result<NativePath, NativePathError> {
             return Err(cursor.unexpected("`.`, `[` or the end"));
         }
     }
-    Ok(NativePath { root: Root::Document, steps })
+    Ok(NativePath { root: Root::Document, steps, whole: false })
 }
 
 fn header(name: &str) -> Result<NativePath, NativePathError> {
@@ -54,7 +54,7 @@ fn header(name: &str) -> Result<NativePath, NativePathError> {
     if name.is_empty() || !name.chars().all(token) {
         return Err(error(start..start + name.len(), "not the name of a header".to_owned()));
     }
-    Ok(NativePath { root: Root::Header(Arc::from(name)), steps: Vec::new() })
+    Ok(NativePath { root: Root::Header(Arc::from(name)), steps: Vec::new(), whole: false })
 }
 
 /// What stands between `[` and `]`.

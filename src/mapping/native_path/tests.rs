@@ -79,8 +79,16 @@ fn reading_follows_the_steps() {
     assert_eq!(path("contacts[].to[]").get_all(&document), [&json!("a"), &json!("b"), &json!("c")]);
     assert_eq!(path("@header:Location").header(), Some("Location"));
     assert!(path("@link").is_link());
-    assert_eq!(path("contacts[kind eq 1].to[0]").list_field(), Some("contacts"));
-    assert_eq!(path("a.b").list_field(), None);
+    assert_eq!(path("contacts[kind eq 1].to[0]").whole_field(), Some("contacts"));
+    assert_eq!(path("a.b").whole_field(), None);
+    for (text, marked) in
+        [("a.b", true), ("a.b.c", true), ("a[0]", true), ("a", false), ("ab.c", false), ("b.a", false)]
+    {
+        let mut path = path(text);
+        assert_eq!(path.send_whole("a"), marked, "{text}");
+        assert_eq!(path.whole_field(), marked.then_some("a"), "{text}");
+    }
+    assert_eq!((path("a").field(), path("a.b").field(), path("a[0]").field()), (Some("a"), None, None));
 }
 
 #[test]

@@ -136,7 +136,8 @@ fn keys_of(value: &Value) -> Vec<Found> {
 }
 
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    let parts: Vec<String> = path.iter().map(|part| part.replace('~', "~0").replace('/', "~1")).collect();
+    if parts.is_empty() { String::new() } else { format!("/{}", parts.join("/")) }
 }
 
 #[test]

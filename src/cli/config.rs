@@ -1,0 +1,219 @@
+//! `scimshim config` and `scimshim check`: what is in a configuration, and what is wrong with it.
+//!
+//! In: arguments, and the files they name. Out: text on standard output, and whether it went well. Nothing is served
+//! and no secret is resolved.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::config::migrate::migrate;
+use crate::config::reload::fetch_text;
+use crate::config::{
+    Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
+};
+use crate::mapping::{FilterCall, Mapping};
+
+use super::{ConfigArgs, Failure, read, say};
+
+/// What can be done with a configuration besides serving it.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print the configuration with everything that it extends, as one file.
+    Show(ShowArgs),
+    /// Print the JSON Schema of the file, for editors.
+    Schema,
+    /// Print the reference of all tables and keys.
+    Reference,
+    /// Bring a file to the version of the language that this program reads.
+    Migrate(MigrateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ShowArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Say with each line where its value comes from.
+    #[arg(long)]
+    origin: bool,
+    /// Print what SCIM clients can do with it instead.
+    #[arg(long, conflicts_with = "origin")]
+    capabilities: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MigrateArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Rewrite the file instead of printing it.
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print the findings as JSON, for editors and CI.
+    #[arg(long)]
+    json: bool,
+    /// Say how long it took.
+    #[arg(long)]
+    timing: bool,
+}
+
+/// Does what the arguments say.
+pub(super) fn execute(command: ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Show(args) if args.capabilities => {
+            let path = &args.config.config;
+            match compile_with(source(path)?, &fetch_text) {
+                Ok(snapshot) => say(&capabilities(&snapshot)),
+                Err(findings) => unusable(path, &findings),
+            }
+        }
+        ConfigCommand::Show(args) => {
+            let origins = if args.origin { Origins::Shown } else { Origins::Hidden };
+            let path = &args.config.config;
+            match show(source(path)?, &fetch_text, origins) {
+                Ok(text) => say(&text),
+                Err(findings) => unusable(path, &findings),
+            }
+        }
+        ConfigCommand::Schema => say(&format!("{}\n", serde_json::to_string_pretty(&json_schema())?)),
+        ConfigCommand::Reference => say(&reference()),
+        ConfigCommand::Migrate(args) => migration(&args),
+    }
+}
+
+fn migration(args: &MigrateArgs) -> Result<(), Failure> {
+    let path = &args.config.config;
+    let migrated = migrate(&read(path)?)?;
+    if !args.write {
+        return say(&migrated.text);
+    }
+    if migrated.done.is_empty() {
+        return say(&format!("{}: nothing to do\n", path.display()));
+    }
+    std::fs::write(path, &migrated.text)?;
+    say(&format!("{}\n", migrated.done.join("\n")))
+}
+
+/// Prints all findings; fails if one of them is an error.
+pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let path = &args.config.config;
+    let source = source(path)?;
+    let begin = Instant::now();
+    let compiled = compile_with(source, &fetch_text);
+    let took = begin.elapsed();
+    let (findings, usable) = match compiled {
+        Ok(snapshot) => (snapshot.warnings, true),
+        Err(findings) => (findings, false),
+    };
+    if args.timing {
+        // Beside the findings, so that their form stays as it is.
+        eprint(&format!("{} findings in {:.1} ms\n", findings.len(), took.as_secs_f64() * 1000.0));
+    }
+    if args.json {
+        let list: Vec<Value> = findings.iter().map(finding).collect();
+        say(&format!("{}\n", serde_json::to_string_pretty(&json!({ "usable": usable, "findings": list }))?))?;
+        return if usable { Ok(()) } else { Err(cannot_be_used(path)) };
+    }
+    match (usable, findings.is_empty()) {
+        (true, true) => say(&format!("{}: ok\n", path.display())),
+        (true, false) => say(&format!("{}\n{}: ok, with warnings\n", render(&findings), path.display())),
+        (false, _) => unusable(path, &findings),
+    }
+}
+
+fn finding(finding: &Diagnostic) -> Value {
+    json!({
+        "severity": match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "code": finding.code,
+        "message": finding.message,
+        "help": finding.help,
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "length": finding.length,
+        "key": finding.key_path,
+    })
+}
+
+fn unusable(path: &Path, findings: &[Diagnostic]) -> Result<(), Failure> {
+    say(&render(findings))?;
+    Err(cannot_be_used(path))
+}
+
+fn cannot_be_used(path: &Path) -> Failure {
+    format!("{} cannot be used", path.display()).into()
+}
+
+fn source(path: &Path) -> Result<Source, Failure> {
+    Ok(Source { name: path.display().to_string().into(), text: read(path)? })
+}
+
+fn eprint(text: &str) {
+    use std::io::Write as _;
+    // Nobody can be told that standard error is gone.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// What follows from a configuration for SCIM clients, base URL by base URL.
+fn capabilities(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for route in &snapshot.routes {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}  ({})", route.label, route.origin);
+        for mapping in &route.mappings {
+            capabilities_of(&mut text, mapping);
+        }
+    }
+    text
+}
+
+fn capabilities_of(text: &mut String, mapping: &Mapping) {
+    let ops = &mapping.ops;
+    let changes = ops.update.is_some() || ops.replace.is_some() || !mapping.writes.is_empty();
+    let members = mapping.members.as_ref();
+    let patches = changes || members.is_some_and(|members| members.add.is_some() || members.set.is_some());
+    let can = [
+        ("POST", ops.create.is_some()),
+        ("GET", ops.get.is_some() || ops.list.is_some()),
+        ("list", ops.list.is_some()),
+        ("PUT", patches),
+        ("PATCH", patches),
+        ("DELETE", ops.delete.is_some()),
+    ];
+    let can: Vec<&str> = can.iter().filter(|(_, can)| *can).map(|(name, _)| *name).collect();
+    let of = &mapping.resource_type;
+    let _ = writeln!(text, "  {} at {}: {}", of.name, of.endpoint, can.join(", "));
+    for plan in &mapping.filters {
+        let ops: Vec<&str> = plan.ops.iter().map(|op| op.as_str()).collect();
+        let how = match &plan.how {
+            FilterCall::Get { .. } => "get",
+            FilterCall::List(_) => "query",
+        };
+        let _ = writeln!(text, "    filter {} {}: {how}  ({})", plan.path, ops.join(" "), plan.origin);
+    }
+    match mapping.scan {
+        Some(scan) => drop(writeln!(text, "    any other filter: reads up to {} objects", scan.max)),
+        None => drop(writeln!(text, "    any other filter: 400 invalidFilter")),
+    }
+    for schema in &of.announced {
+        for attribute in &schema.attributes {
+            let mut about = vec![attribute.mutability.as_str()];
+            about.extend(attribute.required.then_some("required"));
+            about.extend(attribute.case_exact.then_some("case exact"));
+            let subs: Vec<&str> = attribute.sub_attributes.iter().map(|sub| &*sub.name).collect();
+            let subs = if subs.is_empty() { String::new() } else { format!(" {{ {} }}", subs.join(", ")) };
+            let _ = writeln!(text, "    {}:{}{subs}  {}", schema.name, attribute.name, about.join(", "));
+        }
+    }
+}

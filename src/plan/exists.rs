@@ -1,0 +1,114 @@
+//! What is there already when something is to be created: the holder of its key, or the account of the same person.
+
+use serde_json::Value;
+
+use crate::mapping::{Collision, Exists, to_native};
+use crate::scim::filter::{CompareOp, Comparison, Filter};
+use crate::scim::{Resource, ScimError};
+
+use super::read::{self, Object};
+use super::run::{Run, id_text};
+use super::turn::TurnRequest;
+use super::{change, query, update};
+
+/// Waits until nobody else creates the same thing.
+pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
+    let mut keys: Vec<String> = derived.and_then(id_text).iter().map(|id| run.resource_key(id)).collect();
+    keys.extend(match_key(run, resource));
+    if keys.is_empty() {
+        return Ok(());
+    }
+    run.turn(TurnRequest { keys, share: None }).await
+}
+
+/// What two creates of the same thing have in common.
+fn match_key(run: &Run<'_>, resource: &Resource) -> Option<String> {
+    let row = run.mapping.rows.get(run.mapping.exists.as_ref()?.row)?;
+    let value = change::value(run, row, resource)?;
+    Some(run.turn_key(&[run.type_name(), "match", &id_text(&value)?.to_lowercase()]))
+}
+
+/// The object that already has the derived key, where it may be used instead of a new one.
+pub(super) async fn held(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+) -> Result<Option<Object>, ScimError> {
+    let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
+        return Ok(None);
+    };
+    let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
+    let held = read::base(run, &holder);
+    let same_source = run
+        .mapping
+        .rows
+        .iter()
+        .filter(|row| row.required || row.target.path.attribute.as_ref() == "displayName")
+        .all(|row| change::value(run, row, &held) == change::value(run, row, resource));
+    if run.mapping.id.collision == Collision::Reuse && same_source {
+        run.note(format!("the key {} is held by an equal object, which is used", holder.id));
+        return Ok(Some(holder));
+    }
+    let name =
+        held.0.get("displayName").or_else(|| held.0.get("userName")).and_then(Value::as_str).unwrap_or(&holder.id);
+    Err(ScimError::uniqueness(format!("the key {} is taken by '{name}'", holder.id)))
+}
+
+/// The object that is the same by `[resource.T.exists]`, brought to the state that the request asks for.
+///
+/// # Errors
+/// 409 `uniqueness` where it may not be adopted, or where more than one would do.
+pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Object>, ScimError> {
+    let Some(exists) = &run.mapping.exists else { return Ok(None) };
+    let mut found = same(run, exists, resource).await?;
+    let Some(holder) = found.pop() else { return Ok(None) };
+    let name = run.mapping.rows.get(exists.row).map_or_else(String::new, |row| row.target.to_string());
+    if !exists.adopt {
+        return Err(ScimError::uniqueness(format!("this {name} is taken by {} {}", run.type_name(), holder.id)));
+    }
+    if !found.is_empty() {
+        return Err(ScimError::uniqueness(format!(
+            "more than one {} has this {name}, so none can be adopted; make it unique in the application",
+            run.type_name()
+        )));
+    }
+    run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
+    let mut keys = vec![run.resource_key(&holder.id)];
+    keys.extend(match_key(run, resource));
+    run.turn(TurnRequest { keys, share: None }).await?;
+    let holder = read::fetch(run, &holder.id).await?;
+    let old = read::base(run, &holder);
+    let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
+    let differs = |row| {
+        let wanted = change::value(run, row, resource);
+        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_ref(), wanted.as_ref())
+    };
+    let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
+    let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
+    match after {
+        Some(object) => Ok(Some(object)),
+        None if changed == 0 => Ok(Some(holder)),
+        None => read::fetch(run, &holder.id).await.map(Some),
+    }
+}
+
+/// Objects with the same value of the matched attribute, by SCIM equality.
+async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
+    let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
+    let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
+    let filter = Filter::Compare(Comparison {
+        path: row.target.path.clone(),
+        op: CompareOp::Eq,
+        value: value.clone(),
+        kind: row.target.kind,
+        case_exact: row.target.case_exact,
+    });
+    // What was remembered about a list may be older than the object that is looked for.
+    let run = &Run { fresh: true, ..*run };
+    let mut found = query::candidates(run, &filter).await?;
+    found.retain(|object| {
+        let held = read::base(run, object);
+        change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))
+    });
+    Ok(found)
+}
