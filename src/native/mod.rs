@@ -8,10 +8,12 @@
 //! One [`NativeClient`] belongs to one snapshot; its connections go with it.
 
 mod client;
+mod connection;
 mod execute;
 mod form;
 mod forward;
 mod kept;
+mod plain;
 mod reply;
 mod request;
 mod resolver;
