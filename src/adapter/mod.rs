@@ -26,7 +26,9 @@ use crate::native::{
 };
 use crate::plan::marks::Marks;
 use crate::plan::{self, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
-use crate::proxy::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService};
+use crate::proxy::edge::{
+    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService,
+};
 use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
 use crate::scim::ScimError;
 use crate::telemetry::Metrics;
@@ -125,23 +127,39 @@ fn verifiers(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> Result<Vec<Optio
     snapshot.authenticators.iter().map(verifier).collect()
 }
 
-#[async_trait]
 impl ScimService for Adapter {
-    async fn admit(&self, head: &RequestHead<'_>) -> Admission {
+    fn claim(&self, path: &str) -> Option<Box<dyn Claim>> {
         let core = &self.core;
-        let matched = match core.routes.resolve(head.path) {
-            Outcome::Scim(matched) => matched,
-            Outcome::PassThrough => return Admission::PassThrough,
-            Outcome::NotFound(reason) => return Admission::Answer(core.not_found(&reason)),
+        let found = match core.routes.resolve(path) {
+            Outcome::PassThrough => return None,
+            Outcome::Scim(matched) => Ok(matched),
+            Outcome::NotFound(reason) => Err(core.not_found(&reason)),
             Outcome::Refused(refusal) => {
                 core.shared.metrics.route_rejections.with_label_values(&[refusal.0.as_str()]).inc();
                 let error = ScimError::new(refusal.status(), refusal.to_string());
-                return Admission::Answer(EdgeResponse::error(&error, RequestLabels::default()));
+                Err(EdgeResponse::error(&error, RequestLabels::default()))
             }
+        };
+        Some(Box::new(Routed { core: Arc::clone(core), found }))
+    }
+}
+
+/// A request whose path was looked at.
+struct Routed {
+    core: Arc<Core>,
+    found: Result<Matched, EdgeResponse>,
+}
+
+impl Claim for Routed {
+    fn admit(self: Box<Self>, head: &RequestHead<'_>) -> Admission {
+        let Self { core, found } = *self;
+        let matched = match found {
+            Ok(matched) => matched,
+            Err(answer) => return Admission::Answer(answer),
         };
         let labels = core.labels(&matched, head.method.as_str());
         match core.authenticate(&matched, head.headers) {
-            Ok(()) => Admission::Scim(Box::new(Admitted { core: Arc::clone(core), matched, labels })),
+            Ok(()) => Admission::Scim(Box::new(Admitted { core, matched, labels })),
             Err(failure) => Admission::Answer(core.unauthenticated(failure, labels)),
         }
     }
@@ -354,7 +372,8 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
     EdgeResponse {
         status: response.status,
         headers,
-        body: response.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+        // Writing a JSON value into memory cannot fail.
+        body: response.body.and_then(|body| serde_json::to_vec(&body).ok()).map(Bytes::from).unwrap_or_default(),
         scim_type: error.and_then(|error| error.scim_type).map(crate::scim::ScimType::as_str),
         labels,
     }

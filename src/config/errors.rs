@@ -73,11 +73,8 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E102", "Put the step that saves the value before the one that reads it."),
     ("E103", "Name it in `save` of that step."),
     ("E104", "Choose a name of letters, digits and `_` that nothing else has."),
-    (
-        "E105",
-        "Match on the row of `userName` or of `externalId`: whoever may choose an e-mail could take over the account it belongs to.",
-    ),
-    ("E106", "Add a filter plan for the attribute, or `'*' = { scan = { max = .. } }`."),
+    ("E105", "Adopt by `userName` or `externalId`, or say `policy = \"conflict\"`."),
+    ("E106", "Add a plan for `eq` of that attribute, or `'*'`, to `filter`."),
     ("E121", "Name the member: `{member.id}`, `{batch}`, `member.native` or `member.scim` must stand in the call."),
     ("E122", "Declare `inverse`: without it nobody knows which group somebody leaves."),
     ("E123", "Give the members' type an `ops.create`, or choose another policy for unknown members."),

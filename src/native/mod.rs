@@ -10,6 +10,7 @@
 
 mod breaker;
 mod client;
+mod connection;
 mod credential;
 mod execute;
 mod form;
@@ -17,6 +18,7 @@ mod forward;
 mod kept;
 mod line;
 mod login;
+mod plain;
 mod reply;
 mod request;
 mod resolver;

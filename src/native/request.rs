@@ -42,8 +42,8 @@ pub(super) fn build(
     add_mapped_headers(headers, call)?;
     if let Some(body) = body {
         let (media_type, text) = match envelope.format {
-            Format::Json => ("application/json", body.to_string()),
-            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body)),
+            Format::Json => ("application/json", serde_json::to_vec(&body).unwrap_or_default()),
+            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body).into_bytes()),
         };
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
         *request.body_mut() = Full::new(Bytes::from(text));

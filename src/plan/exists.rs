@@ -103,9 +103,7 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
         kind: row.target.kind,
         case_exact: row.target.case_exact,
     });
-    // What was remembered about a list may be older than the object that is looked for.
-    let run = &Run { fresh: true, ..*run };
-    let mut found = query::candidates(run, &filter).await?;
+    let mut found = query::fresh(run, &filter).await?;
     found.retain(|object| {
         let held = read::base(run, object);
         change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))

@@ -221,7 +221,7 @@ fn scan_cache(run: &Run<'_>) -> Option<Duration> {
 }
 
 /// A superset of the objects that satisfy the filter.
-pub(super) async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
     match lookup::candidates(run, filter).await? {
         Some(found) => Ok(found),
         None => scan(run, filter).await,
@@ -238,6 +238,14 @@ async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> 
     })?;
     run.note("filter without a native query: every object is read");
     everything(run).await
+}
+
+/// A superset of the objects that satisfy the filter as they are at this moment: never from a list that was kept.
+pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+    match lookup::candidates(run, filter).await? {
+        Some(found) => Ok(found),
+        None => Ok(objects(run, pages::kept(run, list_call(run)?, &run.env(), scan_max(run), None).await?)),
+    }
 }
 
 /// Every object, from a list that may have been kept for the time that the mapping allows.
