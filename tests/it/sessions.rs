@@ -62,8 +62,10 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
             continue;
         };
-        let field =
-            |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).and_then(|rest| rest.strip_prefix(": "));
+        let field = |name: &str| {
+            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+            fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
         let length: usize = field("content-length").map_or(0, |text| text.parse().unwrap());
         if body.len() < length {
             let mut chunk = [0; 4096];
