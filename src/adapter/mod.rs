@@ -103,7 +103,7 @@ impl Adapter {
             _ => TokenHash::of(&snapshot.hash).derive_key(b"scimshim cursor"),
         };
         let cursor_keys = snapshot.routes.iter().map(|route| key(route.auth)).collect();
-        let client = NativeClient::new(&snapshot, secrets)?;
+        let client = NativeClient::new(&snapshot, secrets, Arc::clone(&shared.metrics))?;
         let shown_by = snapshot.routes.iter().map(memory::shown_by).collect();
         let (kept, marks) = (KeptReplies::default(), Mutex::default());
         let core = Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, shared };
@@ -206,6 +206,21 @@ impl Core {
         }
     }
 
+    /// An error may hold what the application said, and an application may say what it was sent.
+    fn redact(&self, matched: &Matched, response: &mut ScimResponse) {
+        let Some(route) = self.snapshot.routes.get(matched.route) else { return };
+        let Some(error) = &mut response.report.error else { return };
+        let mut detail = error.detail.clone();
+        self.client.redact(route.backend, &mut detail);
+        if detail == error.detail {
+            return;
+        }
+        error.detail.clone_from(&detail);
+        if let Some(Value::Object(body)) = &mut response.body {
+            body.insert("detail".to_owned(), Value::from(detail));
+        }
+    }
+
     fn variables(&self, matched: &Matched) -> Vec<Option<Value>> {
         let mut variables = vec![None; self.snapshot.variables.len()];
         let set = self.snapshot.routes.get(matched.route).map(|route| route.set.as_slice()).unwrap_or_default();
@@ -250,7 +265,8 @@ impl Exchange for Admitted {
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
         let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let mut turns = RequestTurns::new(&core.shared.locks, deadline, credential);
-        let response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+        let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+        core.redact(&matched, &mut response);
         turns.end(&response);
         let Watcher { native, calls, .. } = watcher;
         ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
@@ -276,10 +292,11 @@ async fn carry_out(
     watcher: &mut Watcher<'_>,
     turns: &mut RequestTurns<'_>,
 ) -> Box<ScimResponse> {
+    let variables = core.variables(matched);
     let context = Context {
         snapshot: Arc::clone(&core.snapshot),
         route: matched.route,
-        variables: core.variables(matched),
+        variables: variables.clone(),
         base_url: format!("{}{}", request.origin, matched.base),
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
@@ -303,7 +320,7 @@ async fn carry_out(
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
     let shown_by = core.shown_by.get(matched.route).map(Vec::as_slice).unwrap_or_default();
     let keeping = Keeping { kept: &core.kept, owner: &owner, credential: &credential, shown_by };
-    let call = CallContext { backend, deadline, forwarded: &forwarded, keeping: Some(keeping) };
+    let call = CallContext { backend, deadline, forwarded: &forwarded, variables: &variables, keeping: Some(keeping) };
     let mut response = execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await;
     memory::learn(core, &mut response, now);
     response
@@ -344,6 +361,9 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
         if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(&value)) {
             headers.push((name, value));
         }
+    }
+    if response.status == 401 {
+        headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     }
     if response.status == 405 {
         headers.push((ALLOW, HeaderValue::from_static(plan::allowed(endpoint))));

@@ -16,6 +16,8 @@ mod calls;
 mod codecs;
 mod context;
 mod coverage;
+mod credential;
+mod errors;
 mod exists;
 mod filter;
 mod flow;
