@@ -55,7 +55,7 @@ pub(super) struct TransportOptions {
 
 impl Transport {
     /// Nothing connects before the first exchange.
-    pub(super) fn new(options: TransportOptions) -> io::Result<Self> {
+    pub(super) fn new(options: TransportOptions) -> Self {
         let TransportOptions { name, tls, connect_timeout, idle_max, reply_max_bytes } = options;
         let wire = if let Some(trust) = tls {
             let client = Client::builder(TokioExecutor::new())
@@ -69,7 +69,7 @@ impl Transport {
         } else {
             Wire::Plain(Plain::new(idle_max, connect_timeout, reply_max_bytes))
         };
-        Ok(Self { name, wire, reply_max_bytes })
+        Self { name, wire, reply_max_bytes }
     }
 
     /// Sends one request and reads its reply.

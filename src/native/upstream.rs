@@ -240,14 +240,13 @@ fn transport(
 ) -> Result<Transport, NativeClientError> {
     let fault = |source| NativeClientError::Tls { backend: Arc::clone(&backend.name), source };
     let tls = if url.tls { Some(tls::trust(tls, secrets).map_err(fault)?) } else { None };
-    Transport::new(TransportOptions {
+    Ok(Transport::new(TransportOptions {
         name: Arc::clone(&backend.name),
         tls,
         connect_timeout: limits.upstream_connect_timeout,
         idle_max: backend.concurrency,
         reply_max_bytes: limits.reply_max_bytes,
-    })
-    .map_err(fault)
+    }))
 }
 
 /// Requests whose login would be the same share a session.
