@@ -62,8 +62,10 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
             continue;
         };
-        let field =
-            |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).and_then(|rest| rest.strip_prefix(": "));
+        let field = |name: &str| {
+            let named = |line: &&str| line.split_once(": ").is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+            head.lines().find(named).and_then(|line| line.split_once(": ")).map(|(_, value)| value)
+        };
         let length: usize = field("content-length").map_or(0, |text| text.parse().unwrap());
         if body.len() < length {
             let mut chunk = [0; 4096];
