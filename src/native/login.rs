@@ -40,7 +40,11 @@ pub(super) fn session_token(
 pub(super) fn token_request(client: &ClientCredentials, secret: &Secret) -> Result<Request<Full<Bytes>>, http::Error> {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let mut body = "grant_type=client_credentials".to_owned();
-    let mut add = |name: &str, value: &str| body.push_str(&format!("&{name}={}", encode(value)));
+    let mut add = |name: &str, value: &str| {
+        for part in ["&", name, "=", &encode(value)] {
+            body.push_str(part);
+        }
+    };
     if let Some(scope) = &client.scope {
         add("scope", scope);
     }

@@ -100,11 +100,13 @@ fn secure_connector(trust: Trust, connect_timeout: Duration) -> HttpsConnector<H
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     let builder = HttpsConnectorBuilder::new().with_tls_config(trust.config).https_only();
-    let builder = match trust.server_name {
-        Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
-        None => builder,
-    };
-    builder.enable_all_versions().wrap_connector(tcp)
+    match trust.server_name {
+        Some(name) => {
+            let builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+            builder.enable_all_versions().wrap_connector(tcp)
+        }
+        None => builder.enable_all_versions().wrap_connector(tcp),
+    }
 }
 
 /// No connection, or none that can be trusted: waiting helps only in the first case.

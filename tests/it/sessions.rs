@@ -63,8 +63,8 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             continue;
         };
         let field = |name: &str| {
-            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
-            fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            let named = |line: &&str| line.split_once(": ").is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+            head.lines().find(named).and_then(|line| line.split_once(": ")).map(|(_, value)| value)
         };
         let length: usize = field("content-length").map_or(0, |text| text.parse().unwrap());
         if body.len() < length {

@@ -52,12 +52,12 @@ const WHY: &str = "this kind of credential needs it";
 
 /// `ok` is what the backend says success is.
 pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> CredentialParts {
-    let none = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
-    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return none() };
+    let nothing = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return nothing() };
     let expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     let why = "\"bearer\", \"header\", \"token\", \"basic\", \"oauth2\", \"session\", \"forward\" or \"none\"";
     let kind = fields.require(&mut cx.report, "kind", why).and_then(|node| cx.report.choice(node, &KINDS));
-    let Some(kind) = kind else { return none() };
+    let Some(kind) = kind else { return nothing() };
     unfitting_keys(cx, &fields, kind);
     let auth = auth(cx, &fields, kind, ok).unwrap_or(OutboundAuth::None);
     let in_body = matches!(auth.send().map(|send| &send.place), Some(TokenPlace::Body(_)));
@@ -100,8 +100,8 @@ fn auth(cx: &mut Context, fields: &Fields<'_>, kind: Kind, ok: Option<&Expr>) ->
         }
         Kind::Token => {
             let token = secret(cx, fields, "token");
-            let send = fields.require(&mut cx.report, "send", WHY).and_then(|node| send(cx, node, None));
-            Some(OutboundAuth::Token { token: token?, send: send?.0 })
+            let send = fields.require(&mut cx.report, "send", WHY).and_then(|node| send(cx, node));
+            Some(OutboundAuth::Token { token: token?, send: send? })
         }
         Kind::Basic => {
             let user = fields.require(&mut cx.report, "user", WHY).and_then(|node| cx.report.word(node));
@@ -152,7 +152,7 @@ fn oauth2(cx: &mut Context, fields: &Fields<'_>) -> Option<OutboundAuth> {
     let ways = [("basic", ClientAuth::Basic), ("body", ClientAuth::Body)];
     let client_auth = fields.get("client_auth").and_then(|node| cx.report.choice(node, &ways));
     let send = match fields.get("send") {
-        Some(node) => send(cx, node, None).map(|(send, _)| send),
+        Some(node) => send(cx, node),
         None => Some(bearer()),
     };
     Some(OutboundAuth::OAuth2(Box::new(ClientCredentials {
@@ -224,15 +224,25 @@ fn body_secrets(node: &BodyNode, found: &mut Vec<usize>) {
     }
 }
 
-/// `send` of a session: with a value over what the login saves.
+/// `send` of a session: with a value over what the login saves; `None` is a login with mistakes of its own.
 fn send_value(cx: &mut Context, node: &Node, saved: Option<&[Arc<str>]>) -> Option<(SendAs, Template)> {
-    let (send, value) = send(cx, node, Some(saved))?;
-    Some((send, value?))
+    let fields = Fields::of(&mut cx.report, node, &catalogue::SEND)?;
+    let send = placement(cx, node, &fields);
+    let value = session_value(cx, &fields, node, saved);
+    Some((send?, value?))
 }
 
-/// `session` holds the names that a login saves; the inner `None` is a login with mistakes of its own.
-fn send(cx: &mut Context, node: &Node, session: Option<Option<&[Arc<str>]>>) -> Option<(SendAs, Option<Template>)> {
+/// `send` of a token that is known already.
+fn send(cx: &mut Context, node: &Node) -> Option<SendAs> {
     let fields = Fields::of(&mut cx.report, node, &catalogue::SEND)?;
+    let send = placement(cx, node, &fields);
+    if let Some(entry) = fields.entry("value") {
+        cx.report.error("E004", &entry.key, "`value` belongs to a session: here the token itself is sent");
+    }
+    send
+}
+
+fn placement(cx: &mut Context, node: &Node, fields: &Fields<'_>) -> Option<SendAs> {
     let named: Vec<&str> =
         ["header", "cookie", "query", "body"].into_iter().filter(|key| fields.get(key).is_some()).collect();
     let [place] = named.as_slice() else {
@@ -252,22 +262,8 @@ fn send(cx: &mut Context, node: &Node, session: Option<Option<&[Arc<str>]>>) -> 
         }
         _ => field_path(cx, at).map(TokenPlace::Body),
     };
-    let value = match session {
-        Some(saved) => Some(session_value(cx, &fields, node, saved)),
-        None => {
-            if let Some(entry) = fields.entry("value") {
-                let message = "`value` belongs to a session: here the token itself is sent";
-                cx.report.error("E004", &entry.key, message);
-            }
-            None
-        }
-    };
     let prefix = prefix(cx, fields.get("prefix"));
-    let send = SendAs { place: place?, prefix };
-    match value {
-        Some(value) => Some((send, Some(value?))),
-        None => Some((send, None)),
-    }
+    Some(SendAs { place: place?, prefix })
 }
 
 fn cookie_name(cx: &mut Context, node: &Node) -> Option<String> {
