@@ -23,7 +23,7 @@ pub enum Origins {
 ///
 /// # Errors
 ///
-/// As [`compile`](super::compile): what is wrong cannot be shown as a configuration.
+/// As [`compile`](super::compile()): what is wrong cannot be shown as a configuration.
 pub fn show(source: Source, fetch: Fetch<'_>, origins: Origins) -> Result<String, Vec<Diagnostic>> {
     compile_with(source.clone(), fetch)?;
     let (cx, root) = document(source, fetch);

@@ -54,7 +54,7 @@ pub struct Server {
     pub keep_accepting: Duration,
     /// SIGTERM: how long work in flight may take after that.
     pub drain_timeout: Duration,
-    /// A user PATCH answers 200 with the resource; groups may answer 204.
+    /// The answer to a PATCH that changes nothing but members: 204, or 200 with the resource, as any other PATCH.
     pub group_patch_status: u16,
 }
 

@@ -54,8 +54,9 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
         }
         None => send_difference(run, id, &ops, request).await?,
     };
+    let only_members = ops.is_empty() && !member_ops.is_empty();
     let latest = with_members(run, id, &key, written, change, &member_ops).await?;
-    updated(run, id, latest, &projection, run.mapping.members.is_some()).await
+    updated(run, id, latest, &projection, only_members).await
 }
 
 /// What writing attributes left behind.
@@ -453,15 +454,15 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
     (super::run::id_text(&object.key) == env.id.and_then(super::run::id_text)).then_some(object)
 }
 
-/// 200 with the resource, or the status that the configuration wants for a group PATCH.
+/// 200 with the resource, or the status that the configuration wants for a PATCH of members.
 async fn updated(
     run: &Run<'_>,
     id: &str,
     latest: Option<Object>,
     projection: &Projection,
-    group_patch: bool,
+    only_members: bool,
 ) -> Result<ScimResponse, ScimError> {
-    if group_patch && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All) {
+    if only_members && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All) {
         return Ok(answer::empty(204));
     }
     let object = match latest {

@@ -48,7 +48,7 @@ pub(crate) static SERVER: Keys = Keys {
         key("trusted_proxies", Kind::List(&Kind::AddressRange), "Peers whose `X-Forwarded-*` headers are believed.").default("[]"),
         key("keep_accepting", Kind::Duration, "After SIGTERM: how long connections are still accepted.").default("\"5s\""),
         key("drain_timeout", Kind::Duration, "After that: how long work in flight may take.").default("\"30s\""),
-        key("group_patch_status", Kind::OneOf(&[200, 204]), "Answer to a PATCH of a group: 204, which reads nothing, or 200 with the group and all its members.").default("204"),
+        key("group_patch_status", Kind::OneOf(&[200, 204]), "Answer to a PATCH that only changes members: 204, which reads nothing, or 200 with the group and all its members.").default("204"),
     ],
     shared: &[],
     later: &["tls"],
