@@ -57,6 +57,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E104", "a name that is taken, or is no name"),
     ("E105", "an account would be adopted by a value that others can choose"),
     ("E106", "nothing finds what has to be looked for"),
+    ("E107", "something that needs a store, which this version does not have"),
     ("E121", "nobody can be told apart from the others"),
     ("E122", "`exclusive` without `inverse`"),
     ("E123", "members cannot be created"),

@@ -32,6 +32,7 @@ mod rows;
 mod schema;
 mod server;
 mod slots;
+mod store;
 mod target;
 mod top;
 mod types;

@@ -73,6 +73,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E104", "Choose a name of letters, digits and `_` that nothing else has."),
     ("E105", "Adopt by `userName` or `externalId`, or say `policy = \"conflict\"`."),
     ("E106", "Add a plan for `eq` of that attribute, or `'*'`, to `filter`."),
+    ("E107", "Follow the message: it names what serves instead, mostly a place in the application."),
     ("E121", "Name the member: `{member.id}`, `{batch}`, `member.native` or `member.scim` must stand in the call."),
     ("E122", "Declare `inverse`: without it nobody knows which group somebody leaves."),
     ("E123", "Give the members' type an `ops.create`, or choose another policy for unknown members."),

@@ -17,7 +17,7 @@ use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, exists, id, laws, members, ops, overlap, probe, writes};
+use super::{announce, coverage, exists, id, laws, members, ops, overlap, probe, store, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -108,6 +108,7 @@ fn resource(
         ok: backend.ok.as_ref(),
     };
     let default_id = defaults.and_then(Node::as_table).and_then(|table| table.get("id")).map(|entry| &entry.value);
+    store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
     let changes_sent = ops.update.is_some() || ops.replace.is_none();
