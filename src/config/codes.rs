@@ -58,6 +58,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E105", "an account would be adopted by a value that others can choose"),
     ("E106", "nothing finds what has to be looked for"),
     ("E107", "something that needs a store, which this version does not have"),
+    ("E108", "a deletion that switches off where nothing can"),
+    ("E109", "a deletion that sets fields which nothing sends"),
     ("E121", "nobody can be told apart from the others"),
     ("E122", "`exclusive` without `inverse`"),
     ("E123", "members cannot be created"),

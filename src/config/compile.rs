@@ -16,6 +16,7 @@ mod calls;
 mod codecs;
 mod context;
 mod coverage;
+mod deletion;
 mod exists;
 mod filter;
 mod flow;

@@ -74,6 +74,8 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E105", "Adopt by `userName` or `externalId`, or say `policy = \"conflict\"`."),
     ("E106", "Add a plan for `eq` of that attribute, or `'*'`, to `filter`."),
     ("E107", "Follow the message: it names what serves instead, mostly a place in the application."),
+    ("E108", "Let a row or a write rule write `active` as false, or give `ops.delete` a call."),
+    ("E109", "Add `ops.update` or `ops.replace`, or give `ops.delete` a call."),
     ("E121", "Name the member: `{member.id}`, `{batch}`, `member.native` or `member.scim` must stand in the call."),
     ("E122", "Declare `inverse`: without it nobody knows which group somebody leaves."),
     ("E123", "Give the members' type an `ops.create`, or choose another policy for unknown members."),

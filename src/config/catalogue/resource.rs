@@ -145,7 +145,7 @@ pub(crate) static OPERATIONS: Keys = Keys {
         key("create", operation!(CREATE_CALL), "A new object."),
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
-        key("delete", operation!(DELETE_CALL), "An object removed."),
+        key("delete", Kind::Either(&[Kind::Call, Kind::Words(&["reject", "off"]), Kind::Table(&DELETE_CALL)]), "An object removed; `\"off\"` writes `active: false` instead, the way a change of `active` is sent."),
     ],
     shared: &[],
     later: &[],
@@ -204,9 +204,18 @@ pub(crate) static DELETE_CALL: Keys = Keys {
     title: "`ops.delete`",
     what: "`ops.delete`",
     about: "The call that removes an object, and what follows it.",
-    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL, UNDO_KEY],
+    own: &[
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
+        key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
+    ],
     shared: CALL,
-    later: &["set"],
+    later: &[],
 };
 
 pub(crate) static STEP: Keys = Keys {
