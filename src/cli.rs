@@ -114,7 +114,9 @@ fn run(path: PathBuf) -> Result<(), Failure> {
         .thread_name("scimshim")
         .enable_all()
         .build()?;
-    runtime.block_on(serve(path, &snapshot))
+    let ended = runtime.block_on(serve(path, &snapshot));
+    log::flush();
+    ended
 }
 
 async fn serve(path: PathBuf, snapshot: &Snapshot) -> Result<(), Failure> {

@@ -65,8 +65,8 @@ fn orchestrate(args: &[String]) -> Outcome<()> {
         let mut summary = rounds::run(&stage, &options).await?;
         // The rounds are reported even if the counting, which comes last, fails.
         let counted = if options.callgrind { callgrind::run(&stage, &options).await } else { Ok(Vec::new()) };
-        if let Ok(instructions) = &counted {
-            summary.instructions.clone_from(instructions);
+        if let Ok(costs) = &counted {
+            summary.costs.clone_from(costs);
         }
         print!("{}", report::table(&summary));
         report::write_json(&summary, &options.out)?;

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::callgrind::Cost;
 use crate::rounds::{Sample, Summary};
 use crate::stage::Subject;
 
@@ -16,7 +17,7 @@ pub(crate) fn table(summary: &Summary) -> String {
     let connections = summary.connections;
     let rows: String = Subject::ALL.into_iter().map(|subject| Row::of(summary, subject).to_line(subject)).collect();
     format!(
-        "\n{:<26} {:>9} {:>8} {:>8} {:>10} {:>7} {:>7} {:>10} {:>7}\n{rows}\
+        "\n{:<26} {:>9} {:>8} {:>8} {:>10} {:>7} {:>7} {:>10} {:>7} {:>10} {:>7}\n{rows}\
          medians of {} rounds, {connections} connections; peak memory: bare proxy {:.1} MiB, sidecar {:.1} MiB\n",
         "",
         "req/s",
@@ -26,6 +27,8 @@ pub(crate) fn table(summary: &Summary) -> String {
         "(best)",
         "x bare",
         "instr/req",
+        "x bare",
+        "allocs/req",
         "x bare",
         column(summary, Subject::Bare, |sample| sample.p50_us).len(),
         mib(summary.bare_peak_kib),
@@ -57,6 +60,8 @@ struct Row {
     cpu_to_bare: f64,
     instructions: Option<f64>,
     instructions_to_bare: Option<f64>,
+    allocations: Option<f64>,
+    allocations_to_bare: Option<f64>,
 }
 
 impl Row {
@@ -65,10 +70,9 @@ impl Row {
         let cpu = column(summary, subject, |sample| sample.cpu_ms_per_1k);
         let bare_cpu = column(summary, Subject::Bare, |sample| sample.cpu_ms_per_1k);
         let ratios = cpu.iter().zip(&bare_cpu).map(|(this, bare)| this / bare);
-        let counted = |wanted: Subject| {
-            summary.instructions.iter().find(|(counted, _)| *counted == wanted).map(|(_, count)| *count)
-        };
-        let instructions = counted(subject);
+        let cost = |wanted: Subject| summary.costs.iter().find(|(of, _)| *of == wanted).map(|(_, cost)| *cost);
+        let (own, bare) = (cost(subject), cost(Subject::Bare));
+        let to_bare = |part: fn(Cost) -> f64| own.zip(bare).map(|(own, bare)| part(own) / part(bare));
         Self {
             requests_per_second: median_of(|sample| sample.requests_per_second),
             p50_us: median_of(|sample| sample.p50_us),
@@ -76,14 +80,16 @@ impl Row {
             cpu_to_bare: median(ratios.collect()),
             cpu_ms_per_1k_best: cpu.iter().copied().fold(f64::INFINITY, f64::min),
             cpu_ms_per_1k: median(cpu),
-            instructions,
-            instructions_to_bare: instructions.zip(counted(Subject::Bare)).map(|(this, bare)| this / bare),
+            instructions: own.map(|cost| cost.instructions),
+            instructions_to_bare: to_bare(|cost| cost.instructions),
+            allocations: own.map(|cost| cost.allocations),
+            allocations_to_bare: to_bare(|cost| cost.allocations),
         }
     }
 
     fn to_line(&self, subject: Subject) -> String {
         format!(
-            "{:<26} {:>9.0} {:>8.0} {:>8.0} {:>10.1} {:>7.1} {:>7.2} {:>10} {:>7}\n",
+            "{:<26} {:>9.0} {:>8.0} {:>8.0} {:>10.1} {:>7.1} {:>7.2} {:>10} {:>7} {:>10} {:>7}\n",
             subject.name(),
             self.requests_per_second,
             self.p50_us,
@@ -93,6 +99,8 @@ impl Row {
             self.cpu_to_bare,
             or_dash(self.instructions, 0),
             or_dash(self.instructions_to_bare, 2),
+            or_dash(self.allocations, 0),
+            or_dash(self.allocations_to_bare, 2),
         )
     }
 
@@ -107,6 +115,8 @@ impl Row {
             "cpu_to_bare": self.cpu_to_bare,
             "instructions_per_request": self.instructions,
             "instructions_to_bare": self.instructions_to_bare,
+            "allocations_per_request": self.allocations,
+            "allocations_to_bare": self.allocations_to_bare,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! In: the stage. Out: a [`Summary`] of samples. Subjects alternate within a round, and every other round goes
 //! backwards, so that a drift of the machine falls on all of them alike.
 
+use crate::callgrind::Cost;
 use crate::load::drive;
 use crate::stage::{Stage, Subject};
 use crate::{Options, Outcome};
@@ -25,8 +26,8 @@ pub(crate) struct Summary {
     pub(crate) connections: usize,
     pub(crate) bare_peak_kib: u64,
     pub(crate) sidecar_peak_kib: u64,
-    /// User instructions per request, where they could be counted.
-    pub(crate) instructions: Vec<(Subject, f64)>,
+    /// What a request costs, where it could be counted.
+    pub(crate) costs: Vec<(Subject, Cost)>,
 }
 
 pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Summary> {
@@ -51,7 +52,7 @@ pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Summary> {
         connections: options.connections,
         bare_peak_kib: stage.bare.peak_kib()?,
         sidecar_peak_kib: stage.sidecar.peak_kib()?,
-        instructions: Vec::new(),
+        costs: Vec::new(),
     })
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Subject {
     Pass,
     /// `GET /Users/{id}`.
     Read,
+    /// `GET /Users?count=100`.
+    List,
     /// `POST /Users`.
     Create,
     /// `PATCH /Users/{id}` of `active`, to the other value each time.
@@ -40,7 +42,8 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 6] = [Self::Direct, Self::Bare, Self::Pass, Self::Read, Self::Create, Self::Patch];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Direct, Self::Bare, Self::Pass, Self::Read, Self::List, Self::Create, Self::Patch];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,15 +51,17 @@ impl Subject {
             Self::Bare => "bare proxy, native GET",
             Self::Pass => "sidecar, native GET",
             Self::Read => "sidecar, SCIM GET",
+            Self::List => "sidecar, SCIM list of 100",
             Self::Create => "sidecar, SCIM POST",
             Self::Patch => "sidecar, SCIM PATCH",
         }
     }
 
-    /// Writes are fewer, because the application keeps what is made.
+    /// Writes are fewer, because the application keeps what is made; lists are, because each takes so long.
     pub(crate) fn share_of(self, requests: usize) -> usize {
         match self {
             Self::Create | Self::Patch => requests.div_ceil(5),
+            Self::List => requests.div_ceil(20),
             _ => requests,
         }
     }
@@ -129,6 +134,7 @@ impl Stage {
                 let id = &scim_ids[number % POOL];
                 request("GET", &format!("{SCIM_BASE}/Users/{id}"), &scim_headers(), "")
             }),
+            Subject::List => Box::new(|_| request("GET", &format!("{SCIM_BASE}/Users?count=100"), &scim_headers(), "")),
             Subject::Create => Box::new(move |_| create_request(&made)),
             Subject::Patch => Box::new(move |number| {
                 let id = &scim_ids[number % POOL];

@@ -26,7 +26,9 @@ use crate::native::{
 };
 use crate::plan::marks::Marks;
 use crate::plan::{self, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
-use crate::proxy::edge::{Admission, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService};
+use crate::proxy::edge::{
+    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService,
+};
 use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
 use crate::scim::ScimError;
 use crate::telemetry::Metrics;
@@ -101,7 +103,7 @@ impl Adapter {
             _ => TokenHash::of(&snapshot.hash).derive_key(b"scimshim cursor"),
         };
         let cursor_keys = snapshot.routes.iter().map(|route| key(route.auth)).collect();
-        let client = NativeClient::new(&snapshot, secrets)?;
+        let client = NativeClient::new(&snapshot, secrets, Arc::clone(&shared.metrics))?;
         let shown_by = snapshot.routes.iter().map(memory::shown_by).collect();
         let (kept, marks) = (KeptReplies::default(), Mutex::default());
         let core = Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, shared };
@@ -125,23 +127,39 @@ fn verifiers(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> Result<Vec<Optio
     snapshot.authenticators.iter().map(verifier).collect()
 }
 
-#[async_trait]
 impl ScimService for Adapter {
-    async fn admit(&self, head: &RequestHead<'_>) -> Admission {
+    fn claim(&self, path: &str) -> Option<Box<dyn Claim>> {
         let core = &self.core;
-        let matched = match core.routes.resolve(head.path) {
-            Outcome::Scim(matched) => matched,
-            Outcome::PassThrough => return Admission::PassThrough,
-            Outcome::NotFound(reason) => return Admission::Answer(core.not_found(&reason)),
+        let found = match core.routes.resolve(path) {
+            Outcome::PassThrough => return None,
+            Outcome::Scim(matched) => Ok(matched),
+            Outcome::NotFound(reason) => Err(core.not_found(&reason)),
             Outcome::Refused(refusal) => {
                 core.shared.metrics.route_rejections.with_label_values(&[refusal.0.as_str()]).inc();
                 let error = ScimError::new(refusal.status(), refusal.to_string());
-                return Admission::Answer(EdgeResponse::error(&error, RequestLabels::default()));
+                Err(EdgeResponse::error(&error, RequestLabels::default()))
             }
+        };
+        Some(Box::new(Routed { core: Arc::clone(core), found }))
+    }
+}
+
+/// A request whose path was looked at.
+struct Routed {
+    core: Arc<Core>,
+    found: Result<Matched, EdgeResponse>,
+}
+
+impl Claim for Routed {
+    fn admit(self: Box<Self>, head: &RequestHead<'_>) -> Admission {
+        let Self { core, found } = *self;
+        let matched = match found {
+            Ok(matched) => matched,
+            Err(answer) => return Admission::Answer(answer),
         };
         let labels = core.labels(&matched, head.method.as_str());
         match core.authenticate(&matched, head.headers) {
-            Ok(()) => Admission::Scim(Box::new(Admitted { core: Arc::clone(core), matched, labels })),
+            Ok(()) => Admission::Scim(Box::new(Admitted { core, matched, labels })),
             Err(failure) => Admission::Answer(core.unauthenticated(failure, labels)),
         }
     }
@@ -185,6 +203,21 @@ impl Core {
             route: route.map_or(defaults.route, |route| route.label.clone()),
             resource_type: mapping.map_or(defaults.resource_type, |mapping| mapping.resource_type.name.clone()),
             operation: operation(&matched.endpoint, method),
+        }
+    }
+
+    /// An error may hold what the application said, and an application may say what it was sent.
+    fn redact(&self, matched: &Matched, response: &mut ScimResponse) {
+        let Some(route) = self.snapshot.routes.get(matched.route) else { return };
+        let Some(error) = &mut response.report.error else { return };
+        let mut detail = error.detail.clone();
+        self.client.redact(route.backend, &mut detail);
+        if detail == error.detail {
+            return;
+        }
+        error.detail.clone_from(&detail);
+        if let Some(Value::Object(body)) = &mut response.body {
+            body.insert("detail".to_owned(), Value::from(detail));
         }
     }
 
@@ -232,7 +265,8 @@ impl Exchange for Admitted {
         let mut watcher = Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0 };
         let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let mut turns = RequestTurns::new(&core.shared.locks, deadline, credential);
-        let response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+        let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+        core.redact(&matched, &mut response);
         turns.end(&response);
         let Watcher { native, calls, .. } = watcher;
         ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
@@ -258,10 +292,11 @@ async fn carry_out(
     watcher: &mut Watcher<'_>,
     turns: &mut RequestTurns<'_>,
 ) -> Box<ScimResponse> {
+    let variables = core.variables(matched);
     let context = Context {
         snapshot: Arc::clone(&core.snapshot),
         route: matched.route,
-        variables: core.variables(matched),
+        variables: variables.clone(),
         base_url: format!("{}{}", request.origin, matched.base),
         request: json!({ "id": request.request_id }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
@@ -285,7 +320,7 @@ async fn carry_out(
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
     let shown_by = core.shown_by.get(matched.route).map(Vec::as_slice).unwrap_or_default();
     let keeping = Keeping { kept: &core.kept, owner: &owner, credential: &credential, shown_by };
-    let call = CallContext { backend, deadline, forwarded: &forwarded, keeping: Some(keeping) };
+    let call = CallContext { backend, deadline, forwarded: &forwarded, variables: &variables, keeping: Some(keeping) };
     let mut response = execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await;
     memory::learn(core, &mut response, now);
     response
@@ -327,6 +362,9 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
             headers.push((name, value));
         }
     }
+    if response.status == 401 {
+        headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+    }
     if response.status == 405 {
         headers.push((ALLOW, HeaderValue::from_static(plan::allowed(endpoint))));
     }
@@ -334,7 +372,8 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
     EdgeResponse {
         status: response.status,
         headers,
-        body: response.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+        // Writing a JSON value into memory cannot fail.
+        body: response.body.and_then(|body| serde_json::to_vec(&body).ok()).map(Bytes::from).unwrap_or_default(),
         scim_type: error.and_then(|error| error.scim_type).map(crate::scim::ScimType::as_str),
         labels,
     }

@@ -21,7 +21,9 @@ mod resource;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use backend::{BACKEND, CREDENTIAL, ENVELOPE, ERROR_ANSWER, ERROR_RULE, PAGING};
+pub(crate) use backend::{
+    BACKEND, BREAKER, CREDENTIAL, ENVELOPE, ERROR_ANSWER, ERROR_RULE, LOGIN, PAGING, RETRY, RULE_RETRY, SEND, TLS,
+};
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
 pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, ROUTE, SCHEMA, SERVER, STORE};
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MISSING, SET};

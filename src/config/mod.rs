@@ -46,6 +46,7 @@ pub use layers::Fetch;
 pub use reference::reference;
 pub use show::{Origins, show};
 pub use snapshot::{
-    Backend, BaseUrl, Cidr, ErrorRule, Format, Limits, OutboundAuth, ResolvedSecrets, Route, Server, Snapshot,
+    Backend, BackendTls, BaseUrl, BreakerRule, Cidr, ClientAuth, ClientCredentials, ErrorRule, Format, Limits,
+    OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot, TokenPlace,
 };
 pub use tree::Source;

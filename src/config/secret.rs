@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::mapping::Origin;
 
 /// What stands in place of every secret that is shown.
@@ -78,14 +80,14 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Text that cannot be printed by accident.
+/// Text that cannot be printed by accident, and is overwritten when it is no longer needed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
+pub struct Secret(Zeroizing<Box<str>>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The secret itself. The name is long so that uses stand out in review.

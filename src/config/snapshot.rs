@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::auth::Authenticator;
 use crate::config::secret::SecretRef;
 use crate::expr::{Expr, Template};
-use crate::mapping::{Mapping, Origin, Slot};
+use crate::mapping::{Call, Mapping, NativePath, Origin, Slot};
 use crate::route::PathTemplate;
 use crate::scim::ScimType;
 
@@ -140,6 +140,16 @@ pub struct Backend {
     pub timeout: Duration,
     /// Calls under way together.
     pub concurrency: usize,
+    /// Calls that may wait for their turn.
+    pub queue: usize,
+    /// The least time between the beginnings of two calls.
+    pub spacing: Option<Duration>,
+    /// Repetition of calls.
+    pub retry: Retry,
+    /// The circuit breaker; `None` is none.
+    pub breaker: Option<BreakerRule>,
+    /// How `https` is verified.
+    pub tls: BackendTls,
     /// How bodies are encoded.
     pub format: Format,
     /// Recognises the application's refusal of the adapter's own credential; default: status 401.
@@ -173,21 +183,12 @@ pub enum Format {
 }
 
 /// Credentials sent to a backend. Numbers index `Snapshot::secrets`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum OutboundAuth {
     /// None.
     None,
-    /// `Authorization: Bearer TOKEN`.
-    Bearer(usize),
-    /// A header of any name, with an optional prefix.
-    Header {
-        /// Header name.
-        name: String,
-        /// Put before the token as written (`"token "`).
-        prefix: String,
-        /// The token.
-        token: usize,
-    },
+    /// The caller's own `Authorization`.
+    Forward,
     /// Basic credentials.
     Basic {
         /// User name.
@@ -195,6 +196,135 @@ pub enum OutboundAuth {
         /// Password.
         password: usize,
     },
+    /// A secret that is sent as it is: kinds `bearer`, `header` and `token`.
+    Token {
+        /// The secret.
+        token: usize,
+        /// Where it goes.
+        send: SendAs,
+    },
+    /// Client credentials (RFC 6749 4.4).
+    OAuth2(Box<ClientCredentials>),
+    /// What a login call answers.
+    Session(Box<SessionLogin>),
+}
+
+impl OutboundAuth {
+    /// Where a token goes, for the kinds that hold one.
+    pub fn send(&self) -> Option<&SendAs> {
+        match self {
+            Self::None | Self::Forward | Self::Basic { .. } => None,
+            Self::Token { send, .. } => Some(send),
+            Self::OAuth2(client) => Some(&client.send),
+            Self::Session(session) => Some(&session.send),
+        }
+    }
+
+    /// The secrets that it takes.
+    pub fn secrets(&self) -> Vec<usize> {
+        match self {
+            Self::None | Self::Forward => Vec::new(),
+            Self::Basic { password: secret, .. } | Self::Token { token: secret, .. } => vec![*secret],
+            Self::OAuth2(client) => vec![client.client_secret],
+            Self::Session(session) => session.secrets.clone(),
+        }
+    }
+}
+
+/// Where a token goes in every call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendAs {
+    /// The place.
+    pub place: TokenPlace,
+    /// Put before the token as written (`"token "`).
+    pub prefix: String,
+}
+
+/// A place for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// A header of this name.
+    Header(String),
+    /// A cookie of this name.
+    Cookie(String),
+    /// A query parameter of this name.
+    Query(String),
+    /// A field of the body.
+    Body(NativePath),
+}
+
+/// The client credentials grant of RFC 6749 4.4.
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    /// The token endpoint; its path is as written.
+    pub token_url: BaseUrl,
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: usize,
+    /// What is asked for.
+    pub scope: Option<String>,
+    /// How the client shows itself to the token endpoint.
+    pub client_auth: ClientAuth,
+    /// Where the access token goes.
+    pub send: SendAs,
+    /// How long a token is used if the endpoint does not say how long it lasts.
+    pub ttl: Option<Duration>,
+}
+
+/// RFC 6749 2.3.1: the two ways of sending a client's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic.
+    Basic,
+    /// `client_id` and `client_secret` in the body.
+    Body,
+}
+
+/// A login call and what becomes of its answer.
+#[derive(Clone, Debug)]
+pub struct SessionLogin {
+    /// The call.
+    pub login: Call,
+    /// What is sent, over `login`: the values that the call saves.
+    pub value: Template,
+    /// Where it goes.
+    pub send: SendAs,
+    /// How long a session is used before the next login.
+    pub ttl: Option<Duration>,
+    /// Route variables that the call reads: sessions are shared among requests that agree on these.
+    pub variables: Vec<usize>,
+    /// Secrets of its body.
+    pub secrets: Vec<usize>,
+}
+
+/// `retry`: when a call that may be repeated is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts at the most, the first one included.
+    pub attempts: u32,
+    /// Longest wait before the first repetition; doubles from one to the next.
+    pub delay: Duration,
+}
+
+/// `breaker`: when a backend that fails is left alone for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long it stays open before one call may try.
+    pub pause: Duration,
+}
+
+/// `tls` of a backend. Numbers index `Snapshot::secrets`: PEM texts, read again when their files change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendTls {
+    /// Certificates that are trusted instead of the system's.
+    pub ca: Option<usize>,
+    /// The name on the server's certificate, where it is not the host of the URL.
+    pub server_name: Option<String>,
+    /// Certificate chain and private key that the adapter shows.
+    pub client: Option<(usize, usize)>,
 }
 
 /// `[[backend.x.error]]`.
@@ -212,8 +342,19 @@ pub struct ErrorRule {
     pub scim_type: Option<ScimType>,
     /// Detail.
     pub detail: Option<Template>,
+    /// The reply says that nothing was done, so that the call is sent again first.
+    pub retry: Option<RuleRetry>,
     /// Its place.
     pub origin: Origin,
+}
+
+/// `retry` of an error rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleRetry {
+    /// How long to wait.
+    pub after: Duration,
+    /// Repetitions at the most.
+    pub max: u32,
 }
 
 /// Secrets by index, resolved: what the shell holds beside a snapshot.

@@ -203,6 +203,8 @@ pub enum Slot {
     MembersSet,
     /// `members.inverse`.
     Inverse,
+    /// `login` of a backend's credential; no error rule is about it.
+    Login,
 }
 
 impl Slot {
@@ -220,10 +222,11 @@ impl Slot {
             Self::MembersRemove => "members.remove",
             Self::MembersSet => "members.set",
             Self::Inverse => "members.inverse",
+            Self::Login => "login",
         }
     }
 
-    /// Every slot.
+    /// Every slot that an error rule may name.
     pub const ALL: [Self; 11] = [
         Self::List,
         Self::Get,

@@ -1,28 +1,27 @@
 //! In: the backends of a snapshot and its resolved secrets. Out: a client that turns one native call into one outcome.
 //!
-//! Bounds: calls under way per backend, time to connect, time per attempt, time per request, bytes per reply, and at
-//! most two repetitions, by the rules of the module `retry`.
+//! Bounds: calls under way and waiting per backend, time to connect, time per attempt, time per request, bytes per
+//! reply, repetitions, and one new credential per call.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
+use super::credential::Attached;
 use super::forward::Forwarded;
 use super::kept::Keeping;
-use super::request::{Envelope, Unsendable};
-use super::transport::{Transport, TransportOptions};
+use super::request::Unsendable;
+use super::upstream::Upstream;
 use super::{request, retry};
 use crate::auth::AuthKind;
 use crate::config::secret::Secret;
 use crate::config::{Backend, Limits, OutboundAuth, ResolvedSecrets, Snapshot};
-use crate::plan::{NativeCall, NativeFailure, NativeOutcome};
+use crate::plan::{Demand, NativeCall, NativeFailure, NativeOutcome, demand};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::CredentialRefused;
 
 /// Sends native calls to the backends of one snapshot.
 #[derive(Debug)]
@@ -30,6 +29,7 @@ pub struct NativeClient {
     upstreams: Vec<Upstream>,
     /// Secrets that bodies may hold.
     body_secrets: ResolvedSecrets,
+    metrics: Arc<Metrics>,
 }
 
 /// What all calls of one SCIM request share.
@@ -39,8 +39,10 @@ pub struct CallContext<'a> {
     pub backend: usize,
     /// When the SCIM request must be answered.
     pub deadline: Instant,
-    /// Headers passed on for tracing.
+    /// Headers passed on for tracing, and the caller's credential.
     pub forwarded: &'a Forwarded,
+    /// Route variables by `Snapshot::variables` index: a login may read them.
+    pub variables: &'a [Option<serde_json::Value>],
     /// Replies that may be used again; without them every call is carried out.
     pub keeping: Option<Keeping<'a>>,
 }
@@ -61,12 +63,12 @@ pub struct Completed {
 /// Why no client can be made of a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum NativeClientError {
-    /// `https` without anything to trust.
-    #[error("backend {backend}: no system root certificates: {source}")]
-    NoRoots {
+    /// `https` without anything to trust, or with something that cannot be.
+    #[error("backend {backend}: {source}")]
+    Tls {
         /// The backend.
         backend: Arc<str>,
-        /// What the system says.
+        /// What is wrong.
         source: io::Error,
     },
     /// A secret was not resolved.
@@ -91,132 +93,117 @@ impl NativeClient {
     ///
     /// # Errors
     ///
-    /// A credential that is missing or cannot stand in a header, or `https` without root certificates.
-    pub fn new(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> Result<Self, NativeClientError> {
-        Self::for_backends(&snapshot.backends, secrets, &snapshot.limits, &credential_secrets(snapshot))
+    /// A credential that is missing or cannot stand where it is sent, or `https` without root certificates.
+    pub fn new(
+        snapshot: &Snapshot,
+        secrets: &ResolvedSecrets,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, NativeClientError> {
+        Self::for_backends(&snapshot.backends, secrets, &snapshot.limits, &credential_secrets(snapshot), metrics)
     }
 
-    /// As [`Self::new`]; `never_in_bodies` are secrets that only headers may hold, so that no request body, however it
+    /// As [`Self::new`]; `never_in_bodies` are secrets that no mapping may send, so that no request body, however it
     /// was made, can carry them to where they might be read again.
     pub(super) fn for_backends(
         backends: &[Backend],
         secrets: &ResolvedSecrets,
         limits: &Limits,
         never_in_bodies: &[usize],
+        metrics: Arc<Metrics>,
     ) -> Result<Self, NativeClientError> {
-        let upstreams =
-            backends.iter().map(|backend| Upstream::new(backend, secrets, limits)).collect::<Result<_, _>>()?;
+        let upstream = |backend: &Backend| Upstream::new(backend, secrets, limits, &metrics);
+        let upstreams = backends.iter().map(upstream).collect::<Result<_, _>>()?;
         let mut body_secrets: BTreeMap<usize, Secret> = secrets.clone();
         body_secrets.retain(|index, _| !never_in_bodies.contains(index));
-        Ok(Self { upstreams, body_secrets })
+        Ok(Self { upstreams, body_secrets, metrics })
     }
 
     /// Carries out one call. It ends by the deadline of the context, with [`NativeFailure::Timeout`] at the latest.
     /// What cannot be written as an HTTP request is not sent: [`NativeFailure::Unsendable`], and the log says why.
     pub async fn call(&self, call: &NativeCall, context: &CallContext<'_>) -> Completed {
         let begun = Instant::now();
-        let (outcome, attempts) = match self.prepare(call, context) {
-            Ok((upstream, request)) => self.send_with_retries(upstream, &request, call, context.deadline).await,
-            Err(reason) => {
-                tracing::error!(origin = %call.origin, slot = call.slot.as_str(), %reason, "native call not sent");
-                (NativeOutcome::Failed(NativeFailure::Unsendable), 0)
-            }
-        };
+        let mut attempts = 0;
+        let outcome = self.carry_out(call, context, &mut attempts).await;
+        let outcome = outcome.unwrap_or_else(|reason| {
+            tracing::error!(origin = %call.origin, slot = call.slot.as_str(), %reason, "native call not sent");
+            NativeOutcome::Failed(NativeFailure::Unsendable)
+        });
         Completed { outcome, duration: begun.elapsed(), attempts, kept: false }
     }
 
-    fn prepare(
+    async fn carry_out(
         &self,
         call: &NativeCall,
         context: &CallContext<'_>,
-    ) -> Result<(&Upstream, Request<Full<Bytes>>), Unsendable> {
+        attempts: &mut u32,
+    ) -> Result<NativeOutcome, Unsendable> {
         let upstream = self.upstreams.get(context.backend).ok_or(Unsendable::Backend)?;
-        let request = request::build(&upstream.envelope, call, context.forwarded, &self.body_secrets)?;
-        Ok((upstream, request))
-    }
-
-    async fn send_with_retries(
-        &self,
-        upstream: &Upstream,
-        request: &Request<Full<Bytes>>,
-        call: &NativeCall,
-        deadline: Instant,
-    ) -> (NativeOutcome, u32) {
-        let mut attempts = 0;
+        // Before a login: what cannot be sent needs none.
+        request::build(&upstream.envelope, call, Attached::Nothing, context.forwarded, &self.body_secrets)?;
+        let (mut refused, mut repeated) = (None, 0);
         loop {
-            let permit = timeout_at(deadline, upstream.gate.acquire()).await;
-            // A turn that comes with the deadline comes too late.
-            if permit.is_err() || Instant::now() >= deadline {
-                return (NativeOutcome::Failed(NativeFailure::Timeout), attempts);
-            }
-            attempts += 1;
-            let outcome = Self::attempt(upstream, request.clone(), deadline).await;
-            drop(permit);
-            let Some(pause) = retry::pause(call, &outcome, attempts, retry::jitter()) else {
-                return (outcome, attempts);
+            let held = match upstream.credential(refused, context).await {
+                Ok(held) => held,
+                Err(failure) => return Ok(NativeOutcome::Failed(failure)),
             };
-            if Instant::now() + pause >= deadline {
-                return (outcome, attempts);
+            let attached = held.attached(context.forwarded);
+            let request = request::build(&upstream.envelope, call, attached, context.forwarded, &self.body_secrets)?;
+            let outcome = upstream.line.send(&request, retry::repeatable(call), context.deadline, attempts).await;
+            let NativeOutcome::Reply(reply) = &outcome else { return Ok(outcome) };
+            match demand(&upstream.backend, call, reply) {
+                Demand::Nothing => return Ok(outcome),
+                // A call that was refused was not carried out, so that any may be sent again: once.
+                Demand::Credential => match held.generation().filter(|_| refused.is_none()) {
+                    Some(generation) => refused = Some(generation),
+                    None => {
+                        self.note_refusal(upstream, call);
+                        return Ok(outcome);
+                    }
+                },
+                Demand::Repeat(rule) => {
+                    if repeated >= rule.max || Instant::now() + rule.after >= context.deadline {
+                        return Ok(outcome);
+                    }
+                    repeated += 1;
+                    sleep(rule.after).await;
+                }
             }
-            tracing::debug!(backend = %upstream.name, slot = call.slot.as_str(), attempts, "native call is repeated");
-            sleep(pause).await;
         }
     }
 
-    async fn attempt(upstream: &Upstream, request: Request<Full<Bytes>>, deadline: Instant) -> NativeOutcome {
-        let until = deadline.min(Instant::now() + upstream.timeout);
-        match timeout_at(until, upstream.transport.exchange(request)).await {
-            Ok(Ok(reply)) => NativeOutcome::Reply(reply),
-            Ok(Err(failure)) => NativeOutcome::Failed(failure),
-            Err(_) => NativeOutcome::Failed(NativeFailure::Timeout),
+    fn note_refusal(&self, upstream: &Upstream, call: &NativeCall) {
+        // A credential that is passed on is the caller's business.
+        if !matches!(upstream.backend.auth, OutboundAuth::Forward) {
+            let (backend, slot) = (&*upstream.backend.name, call.slot);
+            CredentialRefused { backend, slot, origin: &call.origin }.emit(&self.metrics);
         }
     }
-}
 
-/// One backend.
-#[derive(Debug)]
-struct Upstream {
-    name: Arc<str>,
-    transport: Transport,
-    /// One permit per call under way.
-    gate: Semaphore,
-    /// Time per attempt.
-    timeout: Duration,
-    envelope: Envelope,
-}
-
-impl Upstream {
-    fn new(backend: &Backend, secrets: &ResolvedSecrets, limits: &Limits) -> Result<Self, NativeClientError> {
-        let concurrency = backend.concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        let transport = Transport::new(TransportOptions {
-            name: Arc::clone(&backend.name),
-            tls: backend.url.tls,
-            connect_timeout: limits.upstream_connect_timeout,
-            idle_max: concurrency,
-            reply_max_bytes: limits.reply_max_bytes,
-        })
-        .map_err(|source| NativeClientError::NoRoots { backend: Arc::clone(&backend.name), source })?;
-        Ok(Self {
-            name: Arc::clone(&backend.name),
-            transport,
-            gate: Semaphore::new(concurrency),
-            timeout: backend.timeout,
-            envelope: Envelope::new(backend, secrets)?,
-        })
+    /// Takes the credentials of a backend out of a text that it may have sent back.
+    pub fn redact(&self, backend: usize, text: &mut String) {
+        let Some(upstream) = self.upstreams.get(backend) else { return };
+        for secret in upstream.secret_texts() {
+            // Short ones would be found everywhere.
+            if secret.expose().len() >= REDACTED_MIN_BYTES && text.contains(secret.expose()) {
+                *text = text.replace(secret.expose(), "***");
+            }
+        }
     }
 }
 
 /// Secrets that authenticate somebody: inbound tokens and the backends' own credentials.
 fn credential_secrets(snapshot: &Snapshot) -> Vec<usize> {
     let inbound = snapshot.authenticators.iter().flat_map(|authenticator| match &authenticator.kind {
-        AuthKind::Bearer { tokens } => tokens.as_slice(),
-        AuthKind::None => &[],
+        AuthKind::Bearer { tokens } => tokens.clone(),
+        AuthKind::None => Vec::new(),
     });
-    let outbound = snapshot.backends.iter().filter_map(|backend| match &backend.auth {
-        OutboundAuth::None => None,
-        OutboundAuth::Bearer(secret)
-        | OutboundAuth::Header { token: secret, .. }
-        | OutboundAuth::Basic { password: secret, .. } => Some(secret),
+    let outbound = snapshot.backends.iter().flat_map(|backend| backend.auth.secrets());
+    let certificates = snapshot.backends.iter().flat_map(|backend| {
+        let (cert, key) = backend.tls.client.unzip();
+        [backend.tls.ca, cert, key].into_iter().flatten()
     });
-    inbound.chain(outbound).copied().collect()
+    inbound.chain(outbound).chain(certificates).collect()
 }
+
+/// Tokens shorter than this are not looked for in texts.
+const REDACTED_MIN_BYTES: usize = 8;

@@ -82,8 +82,14 @@ pub async fn execute(
             }
             Step::Calls { calls, parallel } => (calls, parallel.max(1)),
         };
-        let under_way: Vec<_> = calls.iter().map(|call| carry_out(call, client, context)).collect();
-        let completed: Vec<_> = stream::iter(under_way).buffered(parallel).collect().await;
+        let completed = match calls.as_slice() {
+            // The most common step by far needs no queue.
+            [call] => vec![carry_out(call, client, context).await],
+            calls => {
+                let under_way: Vec<_> = calls.iter().map(|call| carry_out(call, client, context)).collect();
+                stream::iter(under_way).buffered(parallel).collect().await
+            }
+        };
         for (call, (done, _)) in calls.iter().zip(&completed) {
             let Completed { duration, attempts, kept, .. } = *done;
             observer.native_call(CallRecord { call, outcome: &done.outcome, duration, attempts, kept });

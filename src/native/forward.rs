@@ -1,12 +1,13 @@
 //! In: the headers of a SCIM request. Out: the few that native calls carry as well. What is not on the list stays
-//! behind, credentials above all.
+//! behind. The caller's credential is kept apart: it is sent only to a backend that is told to take it.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 /// Headers passed from a SCIM request to its native calls.
 #[derive(Clone, Debug, Default)]
 pub struct Forwarded {
     headers: Vec<(HeaderName, HeaderValue)>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Forwarded {
@@ -14,12 +15,15 @@ impl Forwarded {
     /// nothing is taken.
     pub fn from_request(headers: &HeaderMap) -> Self {
         let taken = PASSED_ON.into_iter().filter_map(|name| {
-            let mut values = headers.get_all(name).iter();
-            let value = values.next()?;
-            let sole = values.next().is_none() && value.len() <= VALUE_MAX_BYTES;
-            sole.then(|| (HeaderName::from_static(name), value.clone()))
+            let name = HeaderName::from_static(name);
+            let value = sole(headers, &name).filter(|value| value.len() <= VALUE_MAX_BYTES)?.clone();
+            Some((name, value))
         });
-        Self { headers: taken.collect() }
+        let authorization = sole(headers, &AUTHORIZATION).cloned().map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self { headers: taken.collect(), authorization }
     }
 
     /// The same with this request id, which the adapter has chosen; left out if it cannot stand in a header.
@@ -32,9 +36,20 @@ impl Forwarded {
         self
     }
 
+    /// The caller's own `Authorization`, if it sent one.
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.headers.iter().map(|(name, value)| (name, value))
     }
+}
+
+/// The value of a header that was sent once.
+fn sole<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 const REQUEST_ID: &str = "x-request-id";

@@ -2,25 +2,37 @@
 //!
 //! In: a [`NativeCall`](crate::plan::NativeCall) and the backend it goes to. Out: a
 //! [`NativeOutcome`](crate::plan::NativeOutcome), whatever happens, before the deadline of the request. What is added
-//! here is what a plan may not know: credentials, secrets in bodies, the encoding of bodies, retries, and bounds on
-//! time, size and concurrency. Nothing here knows SCIM, and no reply is judged here.
+//! here is what a plan may not know: credentials and their renewal, secrets in bodies, the encoding of bodies, retries,
+//! a circuit breaker, and bounds on time, size, rate and concurrency. Nothing here knows SCIM; what a reply asks for
+//! ([`demand`](crate::plan::demand)) is asked of the plan.
 //!
 //! One [`NativeClient`] belongs to one snapshot; its connections go with it.
 
+mod breaker;
 mod client;
+mod connection;
+mod credential;
 mod execute;
 mod form;
 mod forward;
 mod kept;
+mod line;
+mod login;
+mod plain;
 mod reply;
 mod request;
 mod resolver;
 mod retry;
+mod session;
+mod tls;
 mod transport;
+mod turns;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
 
+pub use breaker::BreakerState;
 pub use client::{CallContext, Completed, NativeClient, NativeClientError};
 pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
 pub use forward::Forwarded;

@@ -1,20 +1,20 @@
 //! In: head and body of a native reply. Out: a [`NativeReply`]. The declared content type is not asked: some
 //! applications label JSON as HTML, and others label an HTML error page as JSON.
 
-use http::response::Parts;
+use http::HeaderMap;
 use serde_json::Value;
 
 use crate::plan::NativeReply;
 
 /// Reads a reply whose size is already bounded.
-pub(super) fn read(head: &Parts, body: &[u8]) -> NativeReply {
+pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> NativeReply {
     // `http` keeps header names in lower case.
-    let headers = head.headers.iter().map(|(name, value)| {
+    let headers = headers.iter().map(|(name, value)| {
         let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
         (name.as_str().to_owned(), text)
     });
     let (parsed, unreadable) = parse(body);
-    NativeReply { status: head.status.as_u16(), headers: headers.collect(), body: parsed, unreadable }
+    NativeReply { status, headers: headers.collect(), body: parsed, unreadable }
 }
 
 fn parse(body: &[u8]) -> (Value, bool) {
@@ -22,9 +22,10 @@ fn parse(body: &[u8]) -> (Value, bool) {
     if text.iter().all(u8::is_ascii_whitespace) {
         return (Value::Null, false);
     }
-    match serde_json::from_slice(text) {
-        Ok(value) => (value, false),
-        Err(_) => (Value::Null, true),
+    // Text is looked through once, and not string by string.
+    match std::str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok()) {
+        Some(value) => (value, false),
+        None => (Value::Null, true),
     }
 }
 

@@ -5,19 +5,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 use serde_json::Value;
 
 use super::client::NativeClientError;
+use super::credential::Attached;
 use super::form;
 use super::forward::Forwarded;
-use crate::config::secret::Secret;
-use crate::config::{Backend, BaseUrl, Format, OutboundAuth, ResolvedSecrets};
+use crate::config::{Backend, BaseUrl, Format, ResolvedSecrets};
 use crate::plan::{NativeCall, SECRET_MARKER};
 use crate::route::{Reason, canonicalise};
 
@@ -25,34 +23,37 @@ use crate::route::{Reason, canonicalise};
 pub(super) fn build(
     envelope: &Envelope,
     call: &NativeCall,
+    credential: Attached<'_>,
     forwarded: &Forwarded,
     body_secrets: &ResolvedSecrets,
 ) -> Result<Request<Full<Bytes>>, Unsendable> {
+    let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| Unsendable::Method)?;
+    let body = call.body.as_ref().map(|body| fill_secrets(body, body_secrets)).transpose()?;
+    let body = credential.to_body(&method, body)?;
     let mut request = Request::new(Full::new(Bytes::new()));
-    *request.method_mut() = Method::from_bytes(call.method.as_bytes()).map_err(|_| Unsendable::Method)?;
-    *request.uri_mut() = uri(envelope, &call.target)?;
+    *request.method_mut() = method;
+    *request.uri_mut() = uri(envelope, &credential.to_target(&call.target))?;
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("scimshim/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     for (name, value) in forwarded.iter() {
         headers.insert(name, value.clone());
     }
     add_mapped_headers(headers, call)?;
-    if let Some(body) = &call.body {
-        let body = fill_secrets(body, body_secrets)?;
+    if let Some(body) = body {
         let (media_type, text) = match envelope.format {
-            Format::Json => ("application/json", body.to_string()),
-            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body)),
+            Format::Json => ("application/json", serde_json::to_vec(&body).unwrap_or_default()),
+            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body).into_bytes()),
         };
         headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
         *request.body_mut() = Full::new(Bytes::from(text));
     }
-    // Last, so that no mapping can replace it.
-    if let Some((name, value)) = &envelope.credential {
-        request.headers_mut().insert(name, value.clone());
-    }
+    credential.to_headers(request.headers_mut())?;
     Ok(request)
 }
+
+/// How the adapter names itself.
+pub(super) const AGENT: &str = concat!("scimshim/", env!("CARGO_PKG_VERSION"));
 
 /// What a backend adds to each of its calls.
 #[derive(Debug)]
@@ -60,46 +61,23 @@ pub(super) struct Envelope {
     /// Scheme, authority and base path, without a slash at its end.
     base: String,
     format: Format,
-    /// Marked sensitive, so that it is not printed and not kept in compression tables.
-    credential: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Envelope {
     /// Prepares what all calls to a backend have in common.
-    pub(super) fn new(backend: &Backend, secrets: &ResolvedSecrets) -> Result<Self, NativeClientError> {
-        let unsendable = |what| NativeClientError::Unsendable { backend: Arc::clone(&backend.name), what };
-        let BaseUrl { tls, host, port, path } = &backend.url;
-        let base = format!("{}://{host}:{port}{path}", if *tls { "https" } else { "http" });
+    pub(super) fn new(backend: &Backend) -> Result<Self, NativeClientError> {
+        let base = absolute(&backend.url);
         if base.parse::<Uri>().is_err() {
-            return Err(unsendable("its url"));
+            return Err(NativeClientError::Unsendable { backend: Arc::clone(&backend.name), what: "its url" });
         }
-        let secret = |index: &usize| {
-            let missing = || NativeClientError::NoSecret { backend: Arc::clone(&backend.name) };
-            secrets.get(index).map(Secret::expose).ok_or_else(missing)
-        };
-        let credential = match &backend.auth {
-            OutboundAuth::None => None,
-            OutboundAuth::Bearer(token) => Some((AUTHORIZATION, format!("Bearer {}", secret(token)?))),
-            OutboundAuth::Header { name, prefix, token } => {
-                let name =
-                    HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable("the name of its auth header"))?;
-                Some((name, format!("{prefix}{}", secret(token)?)))
-            }
-            OutboundAuth::Basic { user, password } => {
-                let pair = format!("{user}:{}", secret(password)?);
-                Some((AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair))))
-            }
-        };
-        let credential = match credential {
-            None => None,
-            Some((name, text)) => {
-                let mut value = HeaderValue::from_str(&text).map_err(|_| unsendable("its credential"))?;
-                value.set_sensitive(true);
-                Some((name, value))
-            }
-        };
-        Ok(Self { base, format: backend.format, credential })
+        Ok(Self { base, format: backend.format })
     }
+}
+
+/// A base URL as text.
+pub(super) fn absolute(url: &BaseUrl) -> String {
+    let BaseUrl { tls, host, port, path } = url;
+    format!("{}://{host}:{port}{path}", if *tls { "https" } else { "http" })
 }
 
 /// A call that cannot be written as an HTTP request.
@@ -117,6 +95,9 @@ pub(super) enum Unsendable {
     /// Not a header, or one that belongs to the connection.
     #[error("a header name or value cannot be sent")]
     Header,
+    /// The credential cannot stand where it should.
+    #[error("the credential cannot stand in this request")]
+    Token,
     /// The body wants a secret that is not there.
     #[error("a secret of the body is not available")]
     Secret,

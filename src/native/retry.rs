@@ -4,6 +4,7 @@
 //! |---|---|
 //! | no connection | always: nothing was sent |
 //! | connection ended early; status 502, 503, 504 | calls that may be repeated |
+//! | status 429 that says when to come back | calls that may be repeated |
 //! | deadline of an attempt passed; reply too large | never: a slow backend must not get more to do |
 //! | any other reply | never: it is an answer |
 //!
@@ -12,12 +13,19 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
+use crate::config::Retry;
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 
 /// How long to wait before the next attempt, or `None` if this outcome stands. `attempts` were made so far, the first
 /// one included; `random` spreads clients that failed together.
-pub(super) fn pause(call: &NativeCall, outcome: &NativeOutcome, attempts: u32, random: u64) -> Option<Duration> {
-    if attempts >= ATTEMPTS_MAX || !worth_repeating(call, outcome) {
+pub(super) fn pause(
+    rule: Retry,
+    repeatable: bool,
+    outcome: &NativeOutcome,
+    attempts: u32,
+    random: u64,
+) -> Option<Duration> {
+    if attempts >= rule.attempts || !worth_repeating(repeatable, outcome) {
         return None;
     }
     let asked = match outcome {
@@ -26,20 +34,25 @@ pub(super) fn pause(call: &NativeCall, outcome: &NativeOutcome, attempts: u32, r
     };
     match asked {
         Some(asked) if asked > RETRY_AFTER_MAX => None,
-        _ => Some(backoff(attempts, random).max(asked.unwrap_or_default())),
+        _ => Some(backoff(rule.delay, attempts, random).max(asked.unwrap_or_default())),
     }
 }
 
-fn worth_repeating(call: &NativeCall, outcome: &NativeOutcome) -> bool {
+fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
     match outcome {
         NativeOutcome::Failed(NativeFailure::Connect) => true,
-        NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable(call),
-        NativeOutcome::Failed(NativeFailure::Timeout | NativeFailure::TooLarge | NativeFailure::Unsendable) => false,
-        NativeOutcome::Reply(reply) => matches!(reply.status, 502..=504) && repeatable(call),
+        NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable,
+        NativeOutcome::Failed(_) => false,
+        NativeOutcome::Reply(reply) => match reply.status {
+            502..=504 => repeatable,
+            429 => repeatable && retry_after(reply).is_some(),
+            _ => false,
+        },
     }
 }
 
-fn repeatable(call: &NativeCall) -> bool {
+/// Whether a call may be carried out twice.
+pub(super) fn repeatable(call: &NativeCall) -> bool {
     call.idempotent || call.slot.reads() || matches!(&*call.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
 }
 
@@ -50,8 +63,8 @@ fn retry_after(reply: &NativeReply) -> Option<Duration> {
 }
 
 /// Doubles from attempt to attempt; between half and all of that.
-fn backoff(attempts: u32, random: u64) -> Duration {
-    let full = BACKOFF.saturating_mul(1 << attempts.saturating_sub(1).min(8));
+fn backoff(delay: Duration, attempts: u32, random: u64) -> Duration {
+    let full = delay.saturating_mul(1 << attempts.saturating_sub(1).min(8));
     let half = full / 2;
     let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX).max(1);
     half + Duration::from_nanos(random % spread)
@@ -61,12 +74,6 @@ fn backoff(attempts: u32, random: u64) -> Duration {
 pub(super) fn jitter() -> u64 {
     RandomState::new().build_hasher().finish()
 }
-
-/// Attempts per call: the first and two repetitions.
-const ATTEMPTS_MAX: u32 = 3;
-
-/// Longest wait before the first repetition.
-const BACKOFF: Duration = Duration::from_millis(100);
 
 /// Longest `Retry-After` that is waited for; with a longer one the reply stands, and the client is told.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);

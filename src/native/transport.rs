@@ -3,6 +3,7 @@
 //! Nothing here knows calls, credentials or retries, and nothing here waits for a deadline: who drops the future ends
 //! the exchange. One transport belongs to one origin and keeps its connections.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +12,30 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::plain::Plain;
 use super::reply;
+use super::tls::Trust;
 use crate::plan::{NativeFailure, NativeReply};
 
 /// The connections to one origin.
 #[derive(Debug)]
 pub(super) struct Transport {
     name: Arc<str>,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    wire: Wire,
     reply_max_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Wire {
+    /// A sidecar's own application, most of the time: as short a way as there is.
+    Plain(Plain),
+    /// TLS, and HTTP/2 where the server offers it.
+    Secure(Box<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
 }
 
 /// What a transport is made with.
@@ -32,8 +43,8 @@ pub(super) struct Transport {
 pub(super) struct TransportOptions {
     /// Name of the backend, for the log.
     pub(super) name: Arc<str>,
-    /// `https` rather than `http`.
-    pub(super) tls: bool,
+    /// How `https` is verified; `None` is `http`.
+    pub(super) tls: Option<Trust>,
     /// Time to open a connection.
     pub(super) connect_timeout: Duration,
     /// Idle connections kept.
@@ -43,48 +54,75 @@ pub(super) struct TransportOptions {
 }
 
 impl Transport {
-    /// Nothing connects before the first exchange; system root certificates are read only for `https`.
-    pub(super) fn new(options: TransportOptions) -> io::Result<Self> {
-        let connector = connector(options.tls, options.connect_timeout)?;
-        let http = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(options.idle_max)
-            .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
-            .build(connector);
-        Ok(Self { name: options.name, http, reply_max_bytes: options.reply_max_bytes })
+    /// Nothing connects before the first exchange.
+    pub(super) fn new(options: TransportOptions) -> Self {
+        let TransportOptions { name, tls, connect_timeout, idle_max, reply_max_bytes } = options;
+        let wire = if let Some(trust) = tls {
+            let client = Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE_MAX)
+                .pool_max_idle_per_host(idle_max)
+                .http1_max_buf_size(REPLY_HEAD_MAX_BYTES)
+                .build(secure_connector(trust, connect_timeout));
+            Wire::Secure(Box::new(client))
+        } else {
+            Wire::Plain(Plain::new(idle_max, connect_timeout, reply_max_bytes))
+        };
+        Self { name, wire, reply_max_bytes }
     }
 
     /// Sends one request and reads its reply.
     pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<NativeReply, NativeFailure> {
-        let response = self.http.request(request).await.map_err(|error| {
-            tracing::debug!(backend = %self.name, cause = &error as &dyn std::error::Error, "native call failed");
-            if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
+        let client = match &self.wire {
+            Wire::Secure(client) => client,
+            Wire::Plain(plain) => {
+                let raw = plain.exchange(request).await.map_err(|broken| {
+                    tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
+                    broken.failure
+                })?;
+                return Ok(reply::read(raw.status, &raw.headers, &raw.body));
+            }
+        };
+        let response = client.request(request).await.map_err(|error| {
+            tracing::debug!(backend = %self.name, cause = &error as &dyn Error, "native call failed");
+            failure(&error)
         })?;
         let (head, body) = response.into_parts();
         let body = read_limited(body, self.reply_max_bytes).await?;
-        Ok(reply::read(&head, &body))
+        Ok(reply::read(head.status.as_u16(), &head.headers, &body))
     }
 }
 
-fn connector(tls: bool, connect_timeout: Duration) -> io::Result<HttpsConnector<HttpConnector>> {
+fn secure_connector(trust: Trust, connect_timeout: Duration) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
-    let provider = rustls::crypto::ring::default_provider();
-    if tls {
-        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        return Ok(builder.https_only().enable_all_versions().wrap_connector(tcp));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(trust.config).https_only();
+    match trust.server_name {
+        Some(name) => {
+            let builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+            builder.enable_all_versions().wrap_connector(tcp)
+        }
+        None => builder.enable_all_versions().wrap_connector(tcp),
     }
-    // A connector that trusts nobody: for a plain backend no certificate is ever read.
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+/// No connection, or none that can be trusted: waiting helps only in the first case.
+fn failure(error: &hyper_util::client::legacy::Error) -> NativeFailure {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)) => {
+                return NativeFailure::Untrusted;
+            }
+            _ => cause = error.source(),
+        }
+    }
+    if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
 }
 
 async fn read_limited(body: Incoming, max_bytes: usize) -> Result<Bytes, NativeFailure> {
@@ -101,8 +139,8 @@ async fn read_limited(body: Incoming, max_bytes: usize) -> Result<Bytes, NativeF
 
 /// How long an idle connection is kept. Below the five seconds after which common application servers close theirs:
 /// a POST that meets a closing connection has an unknown outcome and may not be repeated.
-const IDLE_MAX: Duration = Duration::from_secs(4);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(4);
 
-/// Bytes of a reply's status line and headers. The HTTP library looks at the limit between reads, so that a head may
-/// exceed it by what one read brings.
+/// Bytes of a reply's status line and headers. With TLS the HTTP library looks at the limit between reads, so that a
+/// head may exceed it by what one read brings.
 pub(super) const REPLY_HEAD_MAX_BYTES: usize = 64 * 1024;

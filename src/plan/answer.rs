@@ -1,13 +1,12 @@
 //! Answers: status, headers, locations, versions and what is left of a resource after projection.
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::dialect::PatchLimits;
 use crate::scim::filter::FilterLimits;
 use crate::scim::projection::{Projection, set_schemas};
 use crate::scim::query::QueryLimits;
-use crate::scim::{Resource, ScimError};
+use crate::scim::{self, Resource, ScimError};
 
 use super::ScimRequest;
 use super::call::{Report, ScimResponse};
@@ -68,16 +67,7 @@ fn entity_tag(native: &str) -> String {
 
 /// A weak entity tag over the content (RFC 7644 3.14).
 fn computed_version(resource: &Resource) -> String {
-    let text = serde_json::to_vec(&resource.0).unwrap_or_default();
-    let digest = Sha256::digest(&text);
-    let mut tag = String::with_capacity(20);
-    tag.push_str("W/\"");
-    for byte in digest.iter().take(8) {
-        tag.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        tag.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-    }
-    tag.push('"');
-    tag
+    format!("W/\"{:032x}\"", scim::digest::digest(&resource.0))
 }
 
 /// The version a resource announces.

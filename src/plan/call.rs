@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
-use crate::mapping::{Origin, Slot};
+use crate::expr::Expr;
+use crate::mapping::{AlsoOk, Origin, Slot};
 
 use super::turn::TurnRequest;
 
@@ -31,6 +32,28 @@ pub struct NativeCall {
     pub idempotent: bool,
     /// A reply to the same call may serve if it is no older than this.
     pub keep: Option<Duration>,
+    /// What success is, for calls to a backend whose error rules may ask for a repetition.
+    pub success: Option<Arc<Success>>,
+}
+
+/// What success is: see [`Call`](crate::mapping::Call).
+#[derive(Clone, Debug)]
+pub struct Success {
+    /// `ok`.
+    pub ok: Option<Expr>,
+    /// `also_ok`.
+    pub also_ok: Vec<AlsoOk>,
+}
+
+impl PartialEq for Success {
+    fn eq(&self, other: &Self) -> bool {
+        let condition = |also: &AlsoOk| match also {
+            AlsoOk::Status(status) => status.to_string(),
+            AlsoOk::When(expr) => expr.source().to_owned(),
+        };
+        self.ok.as_ref().map(Expr::source) == other.ok.as_ref().map(Expr::source)
+            && self.also_ok.iter().map(condition).eq(other.also_ok.iter().map(condition))
+    }
 }
 
 /// What became of a call.
@@ -66,8 +89,18 @@ pub enum NativeFailure {
     Timeout,
     /// The answer is larger than allowed.
     TooLarge,
+    /// The application's certificate is not trusted, or the application did not trust ours.
+    Untrusted,
     /// The call cannot be written as an HTTP request, so it was not sent.
     Unsendable,
+    /// Not sent: too many calls are waiting, or the deadline would pass before its turn.
+    Busy,
+    /// Not sent: the application has been failing and is left alone for so many more seconds.
+    CircuitOpen(u32),
+    /// Not sent: the application, or whoever gives out its tokens, refused the adapter's login.
+    LoginRefused,
+    /// Not sent: the login could not be carried out; worth trying again in so many seconds.
+    LoginUnavailable(u32),
 }
 
 impl NativeFailure {
@@ -78,7 +111,12 @@ impl NativeFailure {
             Self::Interrupted => "interrupted",
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
+            Self::Untrusted => "untrusted",
             Self::Unsendable => "unsendable",
+            Self::Busy => "busy",
+            Self::CircuitOpen(_) => "circuit_open",
+            Self::LoginRefused => "login_refused",
+            Self::LoginUnavailable(_) => "login_unavailable",
         }
     }
 }

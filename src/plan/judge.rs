@@ -1,19 +1,23 @@
 //! Whether a native reply is a success, and if not, what the provisioning client reads.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::ErrorRule;
+use crate::config::{Backend, ErrorRule, OutboundAuth, RuleRetry};
 use crate::expr::{Env, Expr, Name, Template};
-use crate::mapping::{AlsoOk, Call};
+use crate::mapping::{AlsoOk, Call, Slot};
 use crate::scim::ScimError;
 
-use super::call::{NativeFailure, NativeOutcome, NativeReply};
+use super::call::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 use super::run::{Run, headers_value};
 
 /// The longest native text passed on in a `detail`.
 const DETAIL_MAX: usize = 1024;
+
+/// Seconds after which to try again, when the application does not say.
+const OUTAGE_WAIT: u64 = 10;
 
 /// How a reply was judged.
 #[derive(Debug)]
@@ -68,10 +72,7 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
     if conditions.refuses_credentials(run.backend.expired.as_ref()) {
         return Standing::Failed(credentials_refused(run));
     }
-    let ok = match &call.ok {
-        Some(expr) => conditions.holds(expr),
-        None => (200..300).contains(&reply.status),
-    };
+    let ok = conditions.succeeded(call.ok.as_ref());
     if ok && reply.unreadable && call.slot.reads() {
         return Standing::Failed(unreadable(run));
     }
@@ -81,18 +82,49 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
     if call.also_ok.iter().any(|also| conditions.also(also)) {
         return Standing::Accepted;
     }
-    let rule = run.backend.errors.iter().find(|rule| applies(run, call, rule, reply) && conditions.holds(&rule.when));
+    let rule = conditions.rule(&run.backend.errors, call.slot, run.type_name());
     run.native.trace(|trace| rule.iter().for_each(|rule| trace.rule(&rule.origin)));
     Standing::Failed(match rule {
-        Some(rule) => by_rule(run, rule, reply, &conditions),
-        None => builtin(run, reply),
+        Some(rule) => by_rule(run, call, rule, reply, &conditions),
+        None => builtin(run, call, reply),
     })
+}
+
+/// What a reply asks of whoever carries calls out, before the plan sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing: it is the answer.
+    Nothing,
+    /// The credential was refused.
+    Credential,
+    /// By an error rule, nothing was done, and the call is worth repeating.
+    Repeat(RuleRetry),
+}
+
+/// Looks at a reply in the order in which a plan will: the credential, success, the error rules.
+pub fn demand(backend: &Backend, call: &NativeCall, reply: &NativeReply) -> Demand {
+    let env = Env::default();
+    let conditions = Conditions::new(reply, &env);
+    if conditions.refuses_credentials(backend.expired.as_ref()) {
+        return Demand::Credential;
+    }
+    let Some(success) = &call.success else { return Demand::Nothing };
+    if conditions.succeeded(success.ok.as_ref()) || success.also_ok.iter().any(|also| conditions.also(also)) {
+        return Demand::Nothing;
+    }
+    let rule = conditions.rule(&backend.errors, call.slot, &call.resource);
+    rule.and_then(|rule| rule.retry).map_or(Demand::Nothing, Demand::Repeat)
+}
+
+/// Whether a login call succeeded.
+pub(super) fn login_succeeded(ok: Option<&Expr>, reply: &NativeReply) -> bool {
+    Conditions::new(reply, &Env::default()).succeeded(ok)
 }
 
 /// Whether a condition over `status`, `headers`, `body` holds for a reply; used for `missing`.
 pub(super) fn reply_matches(expr: &Expr, outcome: &NativeOutcome, env: &Env<'_>) -> bool {
     match outcome {
-        NativeOutcome::Reply(reply) => Conditions::new(reply, env).holds(expr),
+        NativeOutcome::Reply(reply) => Conditions::new(reply, env).soberly(expr),
         NativeOutcome::Failed(_) => false,
     }
 }
@@ -120,11 +152,25 @@ impl<'a> Conditions<'a> {
         expr.test(&self.env(expr.uses(Name::Headers))).unwrap_or(false)
     }
 
+    /// A condition that does not ask for the status is about what the application says, and an application that is
+    /// unwell says nothing.
+    fn soberly(&self, expr: &Expr) -> bool {
+        (expr.uses(Name::Status) || !about_health(self.reply.status)) && self.holds(expr)
+    }
+
+    fn succeeded(&self, ok: Option<&Expr>) -> bool {
+        ok.map_or_else(|| (200..300).contains(&self.reply.status), |expr| self.soberly(expr))
+    }
+
     fn also(&self, also: &AlsoOk) -> bool {
         match also {
             AlsoOk::Status(status) => *status == self.reply.status,
-            AlsoOk::When(expr) => self.holds(expr),
+            AlsoOk::When(expr) => self.soberly(expr),
         }
+    }
+
+    fn rule<'r>(&self, rules: &'r [ErrorRule], slot: Slot, resource: &str) -> Option<&'r ErrorRule> {
+        rules.iter().find(|rule| applies(slot, resource, rule, self.reply) && self.holds(&rule.when))
     }
 
     fn refuses_credentials(&self, expired: Option<&Expr>) -> bool {
@@ -132,26 +178,38 @@ impl<'a> Conditions<'a> {
     }
 }
 
-fn applies(run: &Run<'_>, call: &Call, rule: &ErrorRule, reply: &NativeReply) -> bool {
-    // A rule that does not ask for the status is about what the application says, not about its health.
-    let about_health = reply.status >= 500 || reply.status == 429 || reply.status == 401;
-    if !rule.names_status && (about_health || reply.unreadable) {
-        return false;
-    }
-    rule.on.is_empty()
-        || rule.on.iter().any(|(resource, slot)| {
-            *slot == call.slot && resource.as_deref().is_none_or(|resource| resource == run.type_name())
-        })
+fn about_health(status: u16) -> bool {
+    status >= 500 || status == 429 || status == 401
 }
 
-fn by_rule(run: &Run<'_>, rule: &ErrorRule, reply: &NativeReply, conditions: &Conditions<'_>) -> ScimError {
-    let base = builtin(run, reply);
+fn applies(slot: Slot, resource: &str, rule: &ErrorRule, reply: &NativeReply) -> bool {
+    // A rule that does not ask for the status is about what the application says, not about its health.
+    if !rule.names_status && (about_health(reply.status) || reply.unreadable) {
+        return false;
+    }
+    let about = |of: &Option<Arc<str>>| of.as_deref().is_none_or(|of| of == resource);
+    rule.on.is_empty() || rule.on.iter().any(|(of, on)| *on == slot && about(of))
+}
+
+fn by_rule(
+    run: &Run<'_>,
+    call: &Call,
+    rule: &ErrorRule,
+    reply: &NativeReply,
+    conditions: &Conditions<'_>,
+) -> ScimError {
+    let base = builtin(run, call, reply);
     let status = rule.status.unwrap_or(base.status);
     let evaluated = |template: &Template| template.eval(&conditions.env(template.uses(Name::Headers))).ok();
     let detail = rule.detail.as_ref().and_then(evaluated).and_then(|value| detail_text(&value));
     let mut error = ScimError::new(status, detail.unwrap_or(base.detail));
     error.scim_type = rule.scim_type.or(if status == base.status { base.scim_type } else { None });
-    error.retry_after = base.retry_after;
+    let pause = rule.retry.map(|retry| retry.after.as_millis().div_ceil(1000));
+    let pause = pause.and_then(|pause| u64::try_from(pause).ok());
+    error.retry_after = match status {
+        429 | 503 => wait(reply).or(pause).or(Some(OUTAGE_WAIT)),
+        _ => base.retry_after,
+    };
     error.side = if status < 500 { crate::scim::error::Side::Downstream } else { base.side };
     error
 }
@@ -172,7 +230,7 @@ fn detail_text(value: &Value) -> Option<String> {
 }
 
 /// The built-in table: what a native status means when no rule says otherwise. Native text is not passed on.
-fn builtin(run: &Run<'_>, reply: &NativeReply) -> ScimError {
+fn builtin(run: &Run<'_>, call: &Call, reply: &NativeReply) -> ScimError {
     let name = &run.backend.name;
     match reply.status {
         400 | 422 => ScimError::invalid_value(format!("{name} rejected a value")),
@@ -180,13 +238,18 @@ fn builtin(run: &Run<'_>, reply: &NativeReply) -> ScimError {
             502,
             format!("{name} does not allow the adapter to do this; check the adapter's own rights there"),
         ),
+        // A collection is not absent because an object is: to read this as "nobody is there" would make clients create
+        // everybody again.
+        404 | 410 if call.slot == Slot::List && !call.envelope.single => {
+            ScimError::new(502, format!("{name} does not know the path of its list ({})", call.origin))
+        }
         404 | 410 => ScimError::new(404, format!("{name} does not know this {}", run.type_name())),
         409 => ScimError::uniqueness(format!("{name} reports a conflict: a value that must be unique is taken")),
         412 => ScimError::new(412, "the resource has changed in the meantime"),
         413 => ScimError::new(413, format!("{name} takes no request of this size")),
-        429 => throttled(reply),
-        503 => with_wait(ScimError::new(503, format!("{name} is not available at the moment")), reply),
-        504 => ScimError::new(504, format!("{name} did not answer in time")),
+        429 => ScimError::new(429, "the application asks for fewer requests; try again later")
+            .with_retry_after(wait(reply).unwrap_or(1)),
+        502..=504 => outage(format!("{name} is not available at the moment"), wait(reply)),
         status if (200..300).contains(&status) => {
             ScimError::new(502, format!("{name} answered {status}, but the reply does not say that the call succeeded"))
         }
@@ -194,16 +257,15 @@ fn builtin(run: &Run<'_>, reply: &NativeReply) -> ScimError {
     }
 }
 
-fn throttled(reply: &NativeReply) -> ScimError {
-    let error = ScimError::new(429, "the application asks for fewer requests; try again later");
-    let mut error = with_wait(error, reply);
-    error.retry_after = error.retry_after.or(Some(1));
-    error
+/// Always 503 with `Retry-After`, whatever the outage looks like from here: clients then come back with the same
+/// request, and take nothing for absent.
+fn outage(detail: String, wait: Option<u64>) -> ScimError {
+    ScimError::new(503, detail).with_retry_after(wait.unwrap_or(OUTAGE_WAIT))
 }
 
-fn with_wait(mut error: ScimError, reply: &NativeReply) -> ScimError {
-    error.retry_after = header(reply, "retry-after").and_then(|value| value.trim().parse().ok());
-    error
+/// Seconds of a reply's `Retry-After`; a date is not converted.
+fn wait(reply: &NativeReply) -> Option<u64> {
+    header(reply, "retry-after").and_then(|value| value.trim().parse().ok())
 }
 
 /// A reply header by lower-case name.
@@ -211,13 +273,15 @@ pub(super) fn header<'r>(reply: &'r NativeReply, name: &str) -> Option<&'r str> 
     reply.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// Never 401: the identity provider would think that its own token is bad and stop provisioning.
+/// Never 401: the identity provider would think that its own token is bad and stop provisioning. Unless it is: a
+/// credential that is passed on is the client's.
 fn credentials_refused(run: &Run<'_>) -> ScimError {
-    run.note(format!("backend {} refused the adapter's credential", run.backend.name));
-    ScimError::new(
-        502,
-        format!("{} refused the adapter's own credential; its operator must renew it", run.backend.name),
-    )
+    let name = &run.backend.name;
+    if matches!(run.backend.auth, OutboundAuth::Forward) {
+        return ScimError::new(401, format!("{name} does not accept this credential"));
+    }
+    run.note(format!("backend {name} refused the adapter's credential"));
+    ScimError::new(502, format!("{name} refused the adapter's own credential; its operator must renew it"))
 }
 
 pub(super) fn unreadable(run: &Run<'_>) -> ScimError {
@@ -227,15 +291,30 @@ pub(super) fn unreadable(run: &Run<'_>) -> ScimError {
 fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
     let name = &run.backend.name;
     match failure {
-        NativeFailure::Timeout => ScimError::new(
-            504,
+        NativeFailure::Timeout => outage(
             format!(
                 "{name} did not answer in time: a call may take {:?}, and a request with all of its calls {:?}",
                 run.backend.timeout, run.snapshot.limits.request_timeout
             ),
+            None,
         ),
-        NativeFailure::Connect => ScimError::new(502, format!("{name} cannot be reached")),
-        NativeFailure::Interrupted => ScimError::new(502, format!("{name} broke off the connection")),
+        NativeFailure::Connect => outage(format!("{name} cannot be reached"), None),
+        NativeFailure::Interrupted => outage(format!("{name} broke off the connection"), None),
+        NativeFailure::Busy => outage(format!("more calls to {name} are waiting than can be made in time"), Some(1)),
+        NativeFailure::CircuitOpen(seconds) => {
+            outage(format!("{name} has been failing and is left alone for a moment"), Some(seconds.into()))
+        }
+        NativeFailure::LoginUnavailable(seconds) => {
+            outage(format!("the adapter cannot log in to {name} at the moment"), Some(seconds.into()))
+        }
+        NativeFailure::LoginRefused => {
+            run.note(format!("backend {name} refused the adapter's login"));
+            ScimError::new(502, format!("{name} refused the adapter's own login; its operator must renew it"))
+        }
+        NativeFailure::Untrusted => ScimError::new(
+            502,
+            format!("no trusted connection to {name}: its certificate, its name or ours was refused; see the log"),
+        ),
         NativeFailure::Unsendable => {
             ScimError::internal(format!("mapping error: a call to {name} cannot be sent as it is; see the log"))
         }

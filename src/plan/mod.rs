@@ -17,6 +17,7 @@ mod delete;
 mod discovery;
 mod exists;
 mod judge;
+mod login;
 mod lookup;
 mod members;
 mod pages;
@@ -39,7 +40,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step};
+pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use judge::{Demand, demand};
+pub use login::{LoginFault, login_call, login_token};
 
 use crate::config::Snapshot;
 use crate::route::Endpoint;

@@ -62,6 +62,10 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     let env = Env { id: Some(key), ..run.env() };
     let object = if let Some(get) = &run.mapping.ops.get {
         match run.call(get, &env, Rows::default()).await {
+            Ok(reply) if says_something_else(&get.envelope.item, &reply) => {
+                let name = &run.backend.name;
+                return Err(ScimError::new(502, format!("{name} answered without the object that was asked for")));
+            }
             Ok(reply) => object_in(run, &get.envelope.item, reply),
             Err(error) if judge::says_absent(&error) => None,
             Err(error) => return Err(error),
@@ -71,6 +75,13 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     };
     // An application that ignores what it was asked for must not hand out a stranger.
     Ok(object.filter(|object| id_text(&object.key) == id_text(key)))
+}
+
+/// A reply with fields, but not with the one where the object should be: an error in the form of a success would look
+/// like an absent object. Null there, an empty list and an empty reply do say that there is none.
+fn says_something_else(item: &NativePath, reply: &NativeReply) -> bool {
+    let fields = reply.body.as_object().is_some_and(|fields| !fields.is_empty());
+    fields && item.whole_field().is_none() && item.get(&reply.body).is_none()
 }
 
 /// Without a `get`, a list restricted to the id serves.

@@ -1,14 +1,17 @@
 //! From a call template and its values to a native request.
 
+use std::sync::Arc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use crate::config::Backend;
 use crate::expr::{Encode, Env, EvalError, Template};
 use crate::mapping::to_native::{self, SECRET_MARKER};
 use crate::mapping::{Body, BodyNode, Call, Slot, Spread};
 use crate::scim::ScimError;
 
-use super::call::NativeCall;
+use super::call::{NativeCall, Success};
 use super::run::Run;
 
 /// What the attribute table produced for a write.
@@ -36,6 +39,17 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
+    of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)
+}
+
+/// The same without a request about a resource.
+pub(super) fn of_backend(
+    backend: &Backend,
+    resource: &Arc<str>,
+    call: &Call,
+    env: &Env<'_>,
+    rows: Rows<'_>,
+) -> Result<NativeCall, ScimError> {
     let env = &Env { mapped: rows.mapped, changed: rows.changed, ..*env };
     let fault = |error: EvalError| mapping_error(call, &error);
     let mut target = String::with_capacity(48);
@@ -55,12 +69,16 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
     Ok(NativeCall {
         method: call.method.clone(),
         target,
-        headers: headers(run, call, env).map_err(fault)?,
+        headers: headers(backend, call, env).map_err(fault)?,
         body: body(call, env, rows).map_err(fault)?,
         slot: call.slot,
-        resource: run.mapping.resource_type.name.clone(),
+        resource: resource.clone(),
         origin: call.origin.clone(),
         idempotent: call.idempotent,
+        success: backend.errors.iter().any(|rule| rule.retry.is_some()).then(|| {
+            let (ok, also_ok) = (call.ok.clone(), call.also_ok.clone());
+            Arc::new(Success { ok, also_ok })
+        }),
         keep: None,
     })
 }
@@ -98,10 +116,10 @@ fn append_query<'t>(
 }
 
 /// The backend's headers and the call's own; of two with one name the call's own counts.
-fn headers(run: &Run<'_>, call: &Call, env: &Env<'_>) -> Result<Vec<(std::sync::Arc<str>, String)>, EvalError> {
+fn headers(backend: &Backend, call: &Call, env: &Env<'_>) -> Result<Vec<(Arc<str>, String)>, EvalError> {
     let overridden = |name: &str| call.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
-    let inherited = run.backend.headers.iter().filter(|(name, _)| !overridden(name));
-    let mut headers = Vec::with_capacity(call.headers.len() + run.backend.headers.len());
+    let inherited = backend.headers.iter().filter(|(name, _)| !overridden(name));
+    let mut headers = Vec::with_capacity(call.headers.len() + backend.headers.len());
     for (name, template) in inherited.chain(&call.headers) {
         if let Some(value) = template.text(env)? {
             headers.push((name.clone(), value));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use pingora::ErrorType;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
 use crate::scim::ScimError;
@@ -53,7 +53,7 @@ impl From<BodyFault> for ScimError {
 
 /// Reads the body. A fault found before or while reading leaves the rest unread, which closes the connection after
 /// the answer.
-pub(super) async fn read(session: &mut Session, max_bytes: usize, allowed: Duration) -> Result<Bytes, BodyFault> {
+pub(super) async fn read(session: &mut ServerSession, max_bytes: usize, allowed: Duration) -> Result<Bytes, BodyFault> {
     if session.is_body_empty() {
         return Ok(Bytes::new());
     }
@@ -70,7 +70,7 @@ pub(super) async fn read(session: &mut Session, max_bytes: usize, allowed: Durat
     }
 }
 
-fn check_type(session: &Session) -> Result<(), BodyFault> {
+fn check_type(session: &ServerSession) -> Result<(), BodyFault> {
     let encoding = session.get_header_bytes(header::CONTENT_ENCODING);
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
         return Err(BodyFault::ContentEncoding);
@@ -83,7 +83,7 @@ fn check_type(session: &Session) -> Result<(), BodyFault> {
 }
 
 async fn read_to_end(
-    session: &mut Session,
+    session: &mut ServerSession,
     announced: usize,
     max_bytes: usize,
     allowed: Duration,

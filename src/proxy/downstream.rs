@@ -56,11 +56,15 @@ pub struct Downstream {
     digest: Arc<SocketDigest>,
     /// Read but not yet handed on: an inspected head, or what came with it.
     inbox: BytesMut,
+    /// Where in the inbox the path of an inspected head stands.
+    path: std::ops::Range<usize>,
     /// How many more bytes belong to the request that was handed on; `None` when only the library can tell.
     owed: Option<u64>,
     /// Whether a request was served on it.
     used: bool,
     write_timeout: Duration,
+    /// Written by the library and not yet flushed: head and body of an answer leave in one piece.
+    outbox: BytesMut,
     /// Armed while a write makes no progress.
     write_deadline: Option<Pin<Box<Sleep>>>,
     /// Once the sending side is shut: how many bytes are still read, and until when.
@@ -77,9 +81,11 @@ impl Downstream {
             socket,
             digest: Arc::new(digest),
             inbox: BytesMut::new(),
+            path: 0..0,
             owed: Some(0),
             used: false,
             write_timeout,
+            outbox: BytesMut::new(),
             write_deadline: None,
             lingering: None,
         }
@@ -95,9 +101,16 @@ impl Downstream {
             Framing::Chunked | Framing::Upgrade => None,
         };
         self.inbox = BytesMut::from(head.bytes.as_slice());
+        self.path = head.path;
         self.inbox.unsplit(rest);
         self.used = true;
         Ok(())
+    }
+
+    /// The path of the head that was made readable, as long as nobody has read it.
+    pub fn path(&self) -> &str {
+        // A head in origin form is ASCII.
+        self.inbox.get(self.path.clone()).and_then(|path| std::str::from_utf8(path).ok()).unwrap_or_default()
     }
 
     async fn read_head(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<usize, HeadEnd> {
@@ -176,6 +189,30 @@ impl Downstream {
         Poll::Pending
     }
 
+    /// Sends what is in the outbox, and in the same breath `more`; says how many bytes of `more` went out.
+    fn poll_send(&mut self, cx: &mut Context<'_>, more: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let both = [io::IoSlice::new(&self.outbox), io::IoSlice::new(more)];
+            let poll = match (self.outbox.is_empty(), more.is_empty()) {
+                (true, true) => return Poll::Ready(Ok(0)),
+                (true, false) => Pin::new(&mut self.socket).poll_write(cx, more),
+                (false, true) => Pin::new(&mut self.socket).poll_write(cx, &self.outbox),
+                (false, false) => Pin::new(&mut self.socket).poll_write_vectored(cx, &both),
+            };
+            let sent = ready!(self.settle_write(cx, poll))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let held = sent.min(self.outbox.len());
+            self.outbox.advance(held);
+            if self.outbox.is_empty() {
+                // Between answers a connection holds no memory for them.
+                self.outbox = BytesMut::new();
+                return Poll::Ready(Ok(sent - held));
+            }
+        }
+    }
+
     fn settle_write<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.write_deadline = None;
@@ -216,24 +253,21 @@ impl AsyncRead for Downstream {
 
 impl AsyncWrite for Downstream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.settle_write(cx, poll)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.settle_write(cx, poll)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        if self.outbox.len() + buf.len() <= OUTBOX_BYTES {
+            self.outbox.extend_from_slice(buf);
+            return Poll::Ready(Ok(buf.len()));
+        }
+        loop {
+            match ready!(self.poll_send(cx, buf))? {
+                // Only the outbox went out.
+                0 => {}
+                sent => return Poll::Ready(Ok(sent)),
+            }
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx, &[]))?;
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -244,6 +278,7 @@ impl AsyncWrite for Downstream {
         let (left, deadline) = match &mut this.lingering {
             Some(lingering) => lingering,
             None => {
+                ready!(this.poll_send(cx, &[]))?;
                 ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
                 if this.owed == Some(0) && this.inbox.is_empty() {
                     return Poll::Ready(Ok(()));
@@ -301,6 +336,9 @@ impl Peek for Downstream {}
 
 /// Bytes read at a time, and bytes of a next request kept while one is under way.
 const READ_BYTES: usize = 4096;
+
+/// Bytes of an answer that wait for the library to flush; more is sent at once.
+const OUTBOX_BYTES: usize = 8192;
 
 /// How long and how much a closing connection is read.
 const LINGER: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! The seam between sockets and SCIM: plain requests in, plain answers out, no type of the proxy library.
 //!
-//! A [`ScimService`] first sees the head of a request and says whether it wants it. If so it hands out an [`Exchange`],
-//! which is given the body once that was read within bounds. What is admitted by one configuration is answered by the
+//! A [`ScimService`] first sees the path of a request and says whether it [claims](Claim) it, then the head. If the
+//! request is admitted there is an [`Exchange`], which is given the body once that was read within bounds. What is admitted by one configuration is answered by the
 //! same one, because the exchange holds on to it.
 
 use std::net::IpAddr;
@@ -51,11 +51,17 @@ pub struct Bounds {
 }
 
 /// Answers SCIM requests.
-#[async_trait]
 pub trait ScimService: Send + Sync {
-    /// Decides by the head alone whose request it is. The body is not read yet, and must not be for requests that pass
-    /// through or are refused.
-    async fn admit(&self, head: &RequestHead<'_>) -> Admission;
+    /// Decides by the path alone, as received and without its query, whose request it is. `None` is nobody's here: it
+    /// passes through.
+    fn claim(&self, path: &str) -> Option<Box<dyn Claim>>;
+}
+
+/// A request that is SCIM's, or is refused because it could be taken for one.
+pub trait Claim: Send + Sync {
+    /// Decides by the head whether it is served. The body is not read yet, and must not be for requests that are
+    /// refused.
+    fn admit(self: Box<Self>, head: &RequestHead<'_>) -> Admission;
 }
 
 /// What is known of a request before its body.
@@ -69,14 +75,12 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
 }
 
-/// Whose request it is.
+/// What becomes of a claimed request.
 pub enum Admission {
     /// SCIM, and allowed: read the body and go on.
     Scim(Box<dyn Exchange>),
     /// Answered already: not found, refused, not authenticated.
     Answer(EdgeResponse),
-    /// Not SCIM.
-    PassThrough,
 }
 
 /// An admitted SCIM request.

@@ -18,6 +18,8 @@ pub struct Head {
     pub bytes: Vec<u8>,
     /// Where the request ends.
     pub framing: Framing,
+    /// Where in `bytes` the path stands, without its query.
+    pub path: std::ops::Range<usize>,
 }
 
 /// How the body of a request is framed.
@@ -178,7 +180,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Head, Refusal> {
     let target = origin_form(line.target, fields.host)?;
     let rest = bytes.get(line.length..).unwrap_or_default();
     let version: &[u8] = if line.http_11 { b" HTTP/1.1" } else { b" HTTP/1.0" };
-    Ok(Head { bytes: [line.method, b" ", &target, version, rest].concat(), framing })
+    let path = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    let start = line.method.len() + 1;
+    let bytes = [line.method, b" ", &target, version, rest].concat();
+    Ok(Head { bytes, framing, path: start..start + path })
 }
 
 struct RequestLine<'a> {
@@ -356,7 +361,10 @@ mod tests {
     fn ordinary_heads_pass_unchanged() {
         let head =
             "POST /scim/v2/Users?x=%20 HTTP/1.1\r\nHost: a.example:8080\r\ncontent-length: 12\r\nX: \u{e9}\r\n\r\n";
-        assert_eq!(inspect(head.as_bytes()).unwrap(), Head { bytes: head.into(), framing: Framing::Length(12) });
+        assert_eq!(
+            inspect(head.as_bytes()).unwrap(),
+            Head { bytes: head.into(), framing: Framing::Length(12), path: 5..19 }
+        );
         assert_eq!(check("GET / HTTP/1.0\r\n\r\n"), Ok(("GET / HTTP/1.0".into(), Framing::Length(0))));
     }
 

@@ -5,11 +5,13 @@
 //! no way to tell which port it got, and goes on without a listener when the port is taken.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use pingora::apps::HttpServerApp;
+use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -18,7 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::downstream::{Downstream, HeadBounds, HeadEnd};
-use super::edge::Live;
+use super::edge::{Bounds, Live};
+use super::exchange::{self, Incoming};
 use super::respond;
 use super::service::ScimProxy;
 use crate::telemetry::Metrics;
@@ -155,17 +158,38 @@ impl Connections {
                     break;
                 }
             }
-            let mut session = ServerSession::new_http1(Box::new(connection));
-            // Any number will do: how long to wait for the next head is decided here and not in the library.
-            session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
-            session.set_total_drain_timeout(Some(DRAIN_BODY));
-            let Some(reusable) = self.app.process_new_http(session, &stopping).await else { break };
-            match reusable.consume().0.into_any().downcast::<Downstream>() {
-                Ok(same) => connection = *same,
-                Err(_) => break,
+            let served = self.serve_request(connection, peer, &bounds, &stopping).await;
+            match served.map(|stream| stream.into_any().downcast::<Downstream>()) {
+                Some(Ok(same)) => connection = *same,
+                _ => break,
             }
         }
         drop(slot);
+    }
+
+    /// Serves the request that is readable on a connection. Returns the connection if it can be used again.
+    async fn serve_request(
+        &self,
+        connection: Downstream,
+        peer: SocketAddr,
+        bounds: &Bounds,
+        stopping: &watch::Receiver<bool>,
+    ) -> Option<Stream> {
+        let (live, started) = (self.current.load_full(), Instant::now());
+        let claimed = catch_unwind(AssertUnwindSafe(|| live.scim.claim(connection.path())));
+        let mut session = ServerSession::new_http1(Box::new(connection));
+        // Any number will do: how long to wait for the next head is decided here and not in the library.
+        session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
+        session.set_total_drain_timeout(Some(DRAIN_BODY));
+        let claim = match claimed {
+            Ok(None) => return self.app.process_new_http(session, stopping).await.map(|reused| reused.consume().0),
+            Ok(claim) => claim,
+            Err(_) => None,
+        };
+        let incoming = Incoming { live, started, peer, claim, stopping };
+        let whole = exchange::serve(&mut session, incoming, &self.metrics).await;
+        let reusable = if whole { session.finish().await.ok().flatten() } else { None };
+        reusable.map(|reusable| reusable.into_parts().0)
     }
 
     fn note_end(&self, ended: &Result<(), tokio::task::JoinError>) {

@@ -1,8 +1,8 @@
 //! Stages 1 and 9, and everything that passes through: sockets on one side, [`edge`] on the other.
 //!
 //! In: connections. Out: answers. Each request head is inspected ([`head`], [`downstream`]) before the proxy library
-//! reads it; [`service`] then decides by method, path and headers alone whether it is SCIM. SCIM requests are read
-//! whole and bounded, and go to an [`edge::ScimService`] that knows no socket; all others stream to the application.
+//! reads it; by its path alone an [`edge::ScimService`] claims it or not. SCIM requests are read whole and bounded and
+//! answered by that service, which knows no socket; all others stream to the application ([`service`]).
 //!
 //! The data side speaks HTTP/1.1 only. A sidecar's neighbours are an ingress and an identity provider, and both do;
 //! HTTP/2 by prior knowledge would bypass the inspection of heads.
@@ -14,6 +14,7 @@ pub mod admin;
 mod body;
 pub mod downstream;
 pub mod edge;
+mod exchange;
 pub mod forward;
 pub mod head;
 pub mod listener;

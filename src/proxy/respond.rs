@@ -5,7 +5,7 @@
 
 use http::{HeaderValue, Method, header};
 use pingora::http::ResponseHeader;
-use pingora::proxy::Session;
+use pingora::protocols::http::ServerSession;
 
 use super::downstream::HeadBounds;
 use super::edge::{EdgeResponse, RequestLabels};
@@ -14,8 +14,12 @@ use super::head::Refusal;
 use crate::scim::ScimError;
 
 /// Sends a SCIM answer.
-pub(super) async fn scim(session: &mut Session, response: &EdgeResponse, request_id: &str) -> pingora::Result<()> {
-    let mut head = ResponseHeader::build(response.status, Some(response.headers.len() + 5))?;
+pub(super) async fn scim(
+    session: &mut ServerSession,
+    response: &EdgeResponse,
+    request_id: &str,
+) -> pingora::Result<()> {
+    let mut head = ResponseHeader::build_no_case(response.status, Some(response.headers.len() + 5))?;
     for (name, value) in &response.headers {
         head.append_header(name, value)?;
     }
@@ -30,10 +34,10 @@ pub(super) async fn scim(session: &mut Session, response: &EdgeResponse, request
 }
 
 /// Sends a page of one line, for whoever does not speak SCIM.
-pub(super) async fn page(session: &mut Session, status: u16, request_id: &str) -> pingora::Result<()> {
+pub(super) async fn page(session: &mut ServerSession, status: u16, request_id: &str) -> pingora::Result<()> {
     let reason = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Error");
     let text = format!("{status} {reason}\n");
-    let mut head = ResponseHeader::build(status, Some(6))?;
+    let mut head = ResponseHeader::build_no_case(status, Some(6))?;
     head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))?;
     head.insert_header(header::CONTENT_LENGTH, text.len())?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
@@ -41,11 +45,11 @@ pub(super) async fn page(session: &mut Session, status: u16, request_id: &str) -
     send(session, head, text.into()).await
 }
 
-async fn send(session: &mut Session, head: ResponseHeader, body: bytes::Bytes) -> pingora::Result<()> {
+async fn send(session: &mut ServerSession, head: ResponseHeader, body: bytes::Bytes) -> pingora::Result<()> {
     let bodiless = body.is_empty() || session.req_header().method == Method::HEAD;
-    session.write_response_header(Box::new(head), bodiless).await?;
+    session.write_response_header(Box::new(head)).await?;
     if !bodiless {
-        session.write_response_body(Some(body), true).await?;
+        session.write_response_body(body, true).await?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub fn canonicalise(raw_path: &str) -> Result<CanonicalPath<'_>, PathRefusal> {
     if relative.is_empty() && !trailing_slash {
         return Ok(CanonicalPath { segments: Vec::new(), trailing_slash: true, ambiguous: None });
     }
-    let mut segments = Vec::new();
+    let mut segments = Vec::with_capacity(8);
     let mut ambiguous: Option<Reason> = None;
     for raw in relative.split('/') {
         let (segment, reason) = read_segment(raw);
@@ -150,6 +150,11 @@ fn read_segment(raw: &str) -> (Segment<'_>, Option<Reason>) {
     let as_received = |reason| (Segment { raw, decoded: Cow::Borrowed(raw), encoded_slash: false }, Some(reason));
     if raw.is_empty() {
         return as_received(Reason::EmptySegment);
+    }
+    // Nearly all segments look like this, and all that follows is about those that do not.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'@' | b':');
+    if raw.bytes().all(plain) && !matches!(raw, "." | "..") {
+        return (Segment { raw, decoded: Cow::Borrowed(raw), encoded_slash: false }, None);
     }
     if !escapes_are_valid(raw) {
         return as_received(Reason::InvalidEncoding);

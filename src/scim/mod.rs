@@ -7,6 +7,7 @@
 pub mod attr_path;
 pub mod compare;
 mod convert;
+pub mod digest;
 pub mod discovery;
 pub mod equality;
 pub mod error;

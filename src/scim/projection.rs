@@ -72,7 +72,11 @@ impl Projection {
 
     /// The resource as the client sees it, with `schemas` set. Characteristics come from the announced definition of an
     /// attribute, where there is one; attributes that no schema knows count as returned by default.
-    pub fn apply(&self, resource_type: &ResourceType, resource: Resource) -> Resource {
+    pub fn apply(&self, resource_type: &ResourceType, mut resource: Resource) -> Resource {
+        if *self == Self::All && resource.0.iter().all(|(key, value)| shown_whole(resource_type, key, value)) {
+            set_schemas(&mut resource, resource_type);
+            return resource;
+        }
         let mut shown = Map::new();
         for (key, value) in resource.0 {
             let extension = resource_type.extension(&key).map(|schema| &schema.id);
@@ -180,13 +184,44 @@ impl Selector {
     }
 }
 
+/// Whether an attribute, or every attribute of an extension, is shown as it is by default.
+fn shown_whole(resource_type: &ResourceType, key: &str, value: &Value) -> bool {
+    let by_default = |definition: Option<&Attribute>, value: &Value| {
+        let returned = |found: Option<&Attribute>| found.map_or(Returned::Default, |attribute| attribute.returned);
+        let plain = |found| matches!(returned(found), Returned::Always | Returned::Default);
+        let subs = definition.map_or(&[] as &[Attribute], |attribute| &attribute.sub_attributes);
+        let complex =
+            |object: &Map<String, Value>| !object.is_empty() && object.keys().all(|sub| plain(find(subs, sub)));
+        plain(definition)
+            && match value {
+                Value::Object(object) => complex(object),
+                Value::Array(elements) => {
+                    !elements.is_empty() && elements.iter().all(|element| element.as_object().is_none_or(complex))
+                }
+                _ => true,
+            }
+    };
+    match (resource_type.extension(key), value) {
+        (Some(schema), Value::Object(object)) => {
+            let of = |name: &str| definition(resource_type, Some(&schema.id), name);
+            !object.is_empty() && object.iter().all(|(name, value)| by_default(of(name), value))
+        }
+        _ => by_default(definition(resource_type, None, key), value),
+    }
+}
+
 /// Sets `schemas` to the core URN and the extensions that the resource has values of (RFC 7643 section 3).
 pub fn set_schemas(resource: &mut Resource, resource_type: &ResourceType) {
     let present = resource_type.extensions.iter().filter(|schema| {
         let value = resource.0.get(&*schema.id);
         value.and_then(Value::as_object).is_some_and(|object| !object.is_empty())
     });
-    let urns = std::iter::once(&resource_type.schema).chain(present).map(|schema| Value::from(&*schema.id)).collect();
+    let urns = std::iter::once(&resource_type.schema).chain(present).map(|schema| &*schema.id);
+    let set = resource.0.get("schemas").and_then(Value::as_array);
+    if set.is_some_and(|set| set.iter().map(Value::as_str).eq(urns.clone().map(Some))) {
+        return;
+    }
+    let urns = urns.map(Value::from).collect();
     resource.0.insert("schemas".to_owned(), urns);
 }
 

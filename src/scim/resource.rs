@@ -58,12 +58,18 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 
 /// Runs `change` on the object under `key`; an object that ends up empty is dropped.
 fn within(parent: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<String, Value>)) {
-    let mut object = match parent.remove(key) {
-        Some(Value::Object(object)) => object,
-        _ => Map::new(),
-    };
+    if let Some(Value::Object(object)) = parent.get_mut(key) {
+        change(object);
+        if object.is_empty() {
+            parent.remove(key);
+        }
+        return;
+    }
+    let mut object = Map::new();
     change(&mut object);
-    if !object.is_empty() {
+    if object.is_empty() {
+        parent.remove(key);
+    } else {
         parent.insert(key.to_owned(), Value::Object(object));
     }
 }

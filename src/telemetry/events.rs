@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::metrics::{Metrics, observe};
-use crate::native::CallRecord;
+use crate::mapping::{Origin, Slot};
+use crate::native::{BreakerState, CallRecord};
 use crate::plan::{NativeOutcome, Report};
 use crate::proxy::head::Refusal;
 use crate::scim::error::Side;
@@ -139,6 +140,64 @@ impl NativeCalled<'_> {
             duration_ms = millis(self.record.duration),
             "native call"
         );
+    }
+}
+
+/// A backend refused a credential of the adapter, a fresh one too: somebody has to renew it.
+#[derive(Debug)]
+pub struct CredentialRefused<'a> {
+    /// Name of the backend.
+    pub backend: &'a str,
+    /// The call that was refused.
+    pub slot: Slot,
+    /// Its place in the configuration.
+    pub origin: &'a Origin,
+}
+
+impl CredentialRefused<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.backends.credential_refusals.with_label_values(&[self.backend]).inc();
+        let (backend, slot) = (self.backend, self.slot.as_str());
+        tracing::error!(backend, slot, origin = %self.origin, "the adapter's own credential was refused; renew it");
+    }
+}
+
+/// A login was tried.
+#[derive(Debug)]
+pub struct LoggedIn<'a> {
+    /// Name of the backend.
+    pub backend: &'a str,
+    /// `ok`, or the word of a failure.
+    pub outcome: &'static str,
+}
+
+impl LoggedIn<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.backends.logins.with_label_values(&[self.backend, self.outcome]).inc();
+        tracing::info!(backend = self.backend, outcome = self.outcome, "logged in to the application, or not");
+    }
+}
+
+/// The circuit breaker of a backend is what it was not before.
+#[derive(Debug)]
+pub struct BreakerChanged<'a> {
+    /// Name of the backend.
+    pub backend: &'a str,
+    /// What it is.
+    pub state: BreakerState,
+}
+
+impl BreakerChanged<'_> {
+    /// Logs and sets the gauge.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.backends.breaker_state.with_label_values(&[self.backend]).set(self.state.level());
+        let (backend, state) = (self.backend, self.state.as_str());
+        match self.state {
+            BreakerState::Open => tracing::warn!(backend, state, "the application keeps failing and is left alone"),
+            BreakerState::HalfOpen | BreakerState::Closed => tracing::debug!(backend, state, "circuit breaker"),
+        }
     }
 }
 

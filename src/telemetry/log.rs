@@ -4,12 +4,22 @@
 //! its text; that facade has no logger here, on purpose, for a query string may hold a filter and a filter holds names.
 
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 
+use super::json_line::JsonLine;
+use super::outlet::Outlet;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 /// The variable that says what is logged, such as `debug` or `scimshim::native=debug`.
 pub const FILTER_VARIABLE: &str = "SCIMSHIM_LOG";
+
+static OUTLET: LazyLock<Outlet> = LazyLock::new(Outlet::default);
+
+/// Writes the lines that still wait. To be called before the process ends.
+pub fn flush() {
+    OUTLET.flush();
+}
 
 /// Starts logging. Called again, as several servers in one process do, it changes nothing.
 pub fn start() {
@@ -17,7 +27,7 @@ pub fn start() {
     let layer = if std::io::stdout().is_terminal() {
         fmt::layer().with_target(false).boxed()
     } else {
-        fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        fmt::layer().event_format(JsonLine).with_writer(OUTLET.start()).boxed()
     };
     if tracing::subscriber::set_global_default(Registry::default().with(filter).with(layer)).is_ok() {
         std::panic::set_hook(Box::new(|panic| {

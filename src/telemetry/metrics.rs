@@ -26,6 +26,8 @@ pub struct Metrics {
     pub native_requests: IntCounterVec,
     /// Time of a native call.
     pub native_request_duration: HistogramVec,
+    /// How backends and their credentials are.
+    pub backends: BackendMetrics,
     /// Native calls one SCIM request became.
     pub native_calls_per_request: HistogramVec,
     /// Dialect repairs.
@@ -92,6 +94,7 @@ impl Metrics {
                 &["backend", "call"],
                 &SECONDS,
             )?,
+            backends: BackendMetrics::new(&make)?,
             native_calls_per_request: make.histogram_vec(
                 "native_calls_per_request",
                 "Native calls one SCIM request became.",
@@ -147,6 +150,39 @@ impl Metrics {
     pub fn render(&self) -> String {
         // Encoding fails only for a family without samples, which the registry never hands out.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// How backends and their credentials are, by name of the backend.
+#[derive(Clone, Debug)]
+pub struct BackendMetrics {
+    /// Refusals of the adapter's own credential.
+    pub credential_refusals: IntCounterVec,
+    /// Logins.
+    pub logins: IntCounterVec,
+    /// Circuit breakers: 0 closed, 1 half open, 2 open.
+    pub breaker_state: IntGaugeVec,
+}
+
+impl BackendMetrics {
+    fn new(make: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            credential_refusals: make.counter_vec(
+                "native_credential_refusals_total",
+                "Calls whose credential, a fresh one where it can be renewed, was refused.",
+                &["backend"],
+            )?,
+            logins: make.counter_vec(
+                "native_logins_total",
+                "Logins and fetched access tokens.",
+                &["backend", "outcome"],
+            )?,
+            breaker_state: make.gauge_vec(
+                "native_breaker_state",
+                "Circuit breaker: 0 closed, 1 half open, 2 open.",
+                &["backend"],
+            )?,
+        })
     }
 }
 

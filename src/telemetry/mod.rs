@@ -5,7 +5,9 @@
 //! credential or header value is logged.
 
 pub mod events;
+mod json_line;
 pub mod log;
 pub mod metrics;
+mod outlet;
 
 pub use metrics::Metrics;

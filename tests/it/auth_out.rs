@@ -6,7 +6,8 @@ use crate::conformance_bench::CONFIG;
 use crate::proxy_harness::{Answer, App, Client};
 use crate::stack::{APP_KEY, SCIM_TOKEN, Sidecar, sidecar_at};
 
-const SHIPPED: &str = r#"auth = { kind = "header", name = "X-Api-Key", token = "env:ACME_KEY" }"#;
+const SHIPPED: &str =
+    r#"auth = { kind = "header", name = "X-Api-Key", token = "env:ACME_KEY", expired = "status == 401" }"#;
 const READ: &str = "GET /scim/v2/a/b/Users/7";
 
 /// A sidecar whose backend credential is as given, in front of an application of the test's own.

@@ -174,7 +174,7 @@ async fn a_create_whose_answer_is_lost_can_be_repeated() {
     example
         .app
         .trouble(move |call| (call.method == "POST" && std::mem::take(&mut first)).then_some(Trouble::LoseReply));
-    assert_eq!(example.ask("POST", "/Users", Some(ann())).await.status, 502);
+    assert_eq!(example.ask("POST", "/Users", Some(ann())).await.status, 503);
     // As a provider does: look, and find who was made.
     let found = example.get("/Users?filter=userName%20eq%20%22ann%40acme.example%22").await;
     assert_eq!((&found["totalResults"], &found["Resources"][0]["externalId"]), (&json!(1), &json!("e-1")));

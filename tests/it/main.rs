@@ -25,6 +25,7 @@ mod proxy_harness;
 mod proxy_protocol;
 mod proxy_reload;
 mod proxy_scim;
+mod sessions;
 mod stack;
 mod tenants;
 mod tidy;

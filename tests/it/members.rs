@@ -73,7 +73,8 @@ impl Slow {
     async fn next_call(&self) -> Held {
         let mut connection = self.app.accept().await;
         let head = connection.take_until("\r\n\r\n").await;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(|n| n.parse().unwrap());
+        let names = head.to_lowercase();
+        let length = names.lines().find_map(|line| line.strip_prefix("content-length: ")).map(|n| n.parse().unwrap());
         let body = connection.take(length.unwrap_or(0)).await;
         let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1");
         Held { line: format!("{line} {body}"), connection }

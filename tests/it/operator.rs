@@ -21,7 +21,7 @@ const MISTAKES: [(&str, &str, &str); 10] = [
     ("slug = \"[A-Za-z0-9_-]{1,64}\"", "slug = \"[A-Za-z0-9_-{1,64}\"", "slug"),
     ("tokens = [\"env:SCIM_TOKEN\"]", "tokens = [\"hunter2-hunter2\"]", "a secret may not stand"),
     ("format      = \"json\" ", "format      = \"yaml\" ", "yaml"),
-    ("when = \"status == 507\"", "when = \"status == \"", "status =="),
+    ("when  = \"status == 507\"", "when  = \"status == \"", "status =="),
     ("description = \"Badges earned\"", "descripton = \"Badges earned\"", "descripton"),
     ("nickName          = \"nick_name\"", "nikName           = \"nick_name\"", "nikName"),
     ("delete = \"DELETE {path}/{id}\"", "delete = \"DELETE {path}/{ident}\"", "ident"),

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use scimshim::proxy::edge::{
-    Admission, Bounds, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels, ScimService,
+    Admission, Bounds, Claim, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels, ScimService,
 };
 use scimshim::proxy::forward::TrustedProxies;
 use scimshim::proxy::upstream::{Upstream, UpstreamTarget};
@@ -96,17 +96,19 @@ struct EchoExchange {
     name: Arc<str>,
 }
 
-#[async_trait]
 impl ScimService for Echo {
-    async fn admit(&self, head: &RequestHead<'_>) -> Admission {
-        if !head.path.starts_with("/scim/") {
-            return Admission::PassThrough;
-        }
+    fn claim(&self, path: &str) -> Option<Box<dyn Claim>> {
+        path.starts_with("/scim/").then(|| Box::new(EchoExchange { name: self.name.clone() }) as Box<dyn Claim>)
+    }
+}
+
+impl Claim for EchoExchange {
+    fn admit(self: Box<Self>, head: &RequestHead<'_>) -> Admission {
         if !head.headers.contains_key("authorization") {
             return Admission::Answer(EdgeResponse::error(&ScimError::new(401, "no credential"), labels()));
         }
         assert!(head.path != "/scim/panic-early", "on request");
-        Admission::Scim(Box::new(EchoExchange { name: self.name.clone() }))
+        Admission::Scim(self)
     }
 }
 

@@ -14,9 +14,7 @@ async fn members_added_side_by_side_are_all_there() {
     let add = |id: &String| patch(&json!([{"op": "add", "path": "members", "value": [{"value": id}]}]));
     let answers = join_all(people.iter().map(|id| bench.ask("PATCH", &path, Some(add(id))))).await;
     for (number, answer) in answers.iter().enumerate() {
-        assert_eq!(answer.status, 200, "{number}: {}", answer.json());
-        let mentioned = values(&answer.json()["members"]);
-        assert!(mentioned.contains(&people[number]), "{number}: {mentioned:?}");
+        assert_eq!(answer.status, 204, "{number}: {}", answer.json());
     }
     let mut members = values(&bench.get(&path).await["members"]);
     members.sort_by_key(|id| id.parse::<u32>().unwrap());

@@ -12,15 +12,19 @@ pub(crate) static BACKEND: Keys = Keys {
         key("headers", Kind::Map("header", &Kind::Template), "Headers sent with every call.").default("{}"),
         key("timeout", Kind::Duration, "Time for one native call.").default("\"10s\""),
         key("concurrency", Kind::Int(1, 10_000), "Native calls under way together.").default("16"),
+        key("queue", Kind::Int(0, 100_000), "Native calls that may wait for their turn.").default("1000"),
+        key("rate", Kind::Either(&[Kind::Int(1, 100_000), Kind::Text]), "Native calls that may begin per second, or a text such as `\"300/m\"`; without it no limit."),
+        key("retry", Kind::Table(&RETRY), "When calls that may be repeated are."),
+        key("breaker", Kind::Either(&[Kind::Words(&["off"]), Kind::Table(&BREAKER)]), "When an application that keeps failing is left alone."),
+        key("tls", Kind::Table(&TLS), "How `https` is verified."),
         key("format", Kind::Words(&["json", "form"]), "How bodies are encoded.").default("\"json\""),
         key("envelope", Kind::Table(&ENVELOPE), "Where things are in a reply."),
         key("paging", Kind::Table(&PAGING), "How lists are paged.").default("{ style = \"none\" }"),
         key("ok", Kind::Expression, "What success is, over `status`, `headers` and `body`; without it any 2xx."),
-        key("expired", Kind::Expression, "How a refusal of the adapter's own credential shows.").default("\"status == 401\""),
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
-    later: &["call", "query", "body", "rate", "retry", "tls", "idempotency", "openapi", "verify", "table"],
+    later: &["call", "query", "body", "idempotency", "openapi", "verify", "table"],
 };
 
 pub(crate) static CREDENTIAL: Keys = Keys {
@@ -28,15 +32,94 @@ pub(crate) static CREDENTIAL: Keys = Keys {
     what: "`auth` of a backend",
     about: "The credential that the adapter sends.",
     own: &[
-        key("kind", Kind::Words(&["none", "bearer", "header", "basic"]), "What kind of credential it is.").required(),
-        key("token", Kind::Secret, "With `bearer` and `header`: what is sent."),
+        key("kind", Kind::Words(&["none", "bearer", "header", "token", "basic", "oauth2", "session", "forward"]), "What kind of credential it is.").required(),
+        key("token", Kind::Secret, "With `bearer`, `header` and `token`: what is sent."),
         key("name", Kind::Word, "With `header`: the name of the header."),
         key("prefix", Kind::Text, "With `header`: what stands before the token, as it is written.").default("\"\""),
         key("user", Kind::Word, "With `basic`: the user name."),
         key("password", Kind::Secret, "With `basic`: the password."),
+        key("token_url", Kind::Url, "With `oauth2`: the token endpoint."),
+        key("client_id", Kind::Word, "With `oauth2`: the client."),
+        key("client_secret", Kind::Secret, "With `oauth2`: its secret."),
+        key("client_auth", Kind::Words(&["basic", "body"]), "With `oauth2`: how the client shows itself (RFC 6749 section 2.3.1).").default("\"basic\""),
+        key("scope", Kind::Word, "With `oauth2`: what is asked for."),
+        key("login", Kind::Either(&[Kind::Call, Kind::Table(&LOGIN)]), "With `session`: the call that logs in."),
+        key("send", Kind::Table(&SEND), "With `token`, `oauth2` and `session`: where the token goes; with `oauth2` it is a bearer token without it."),
+        key("expired", Kind::Expression, "How a refusal of the credential shows, over `status`, `headers` and `body`.").default("\"status == 401\""),
+        key("ttl", Kind::Duration, "With `session` and `oauth2`: how long a token is used, unless the token endpoint says."),
     ],
     shared: &[],
-    later: &["token_url", "client_id", "client_secret", "scope", "login", "send", "expired", "ttl"],
+    later: &[],
+};
+
+pub(crate) static SEND: Keys = Keys {
+    title: "`send`",
+    what: "`send`",
+    about: "Where a token goes in every call: exactly one of `header`, `cookie`, `query` and `body`.",
+    own: &[
+        key("header", Kind::Word, "A header of this name."),
+        key("prefix", Kind::Text, "What stands before the token, as it is written.").default("\"\""),
+        key("cookie", Kind::Word, "A cookie of this name."),
+        key("query", Kind::Word, "A query parameter of this name."),
+        key("body", Kind::Path, "A field of every body."),
+        key("value", Kind::Template, "With `session`: what is sent, over `login`; without it the one value that the login saves."),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static LOGIN: Keys = Keys {
+    title: "`login`",
+    what: "a login call",
+    about: "The call whose reply holds a session.",
+    own: &[
+        key("call", Kind::Call, "Method, path and query.").required(),
+        key("query", Kind::Map("parameter", &Kind::Template), "Query parameters."),
+        key("headers", Kind::Map("header", &Kind::Template), "Headers."),
+        key("body", Kind::Body, "The body."),
+        key("ok", Kind::Expression, "What success is; without it as for the backend."),
+        key("save", Kind::Map("name", &super::resource::EXTRACTED), "What is kept of the reply: paths from the whole body, or `@header:Name`.").required(),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static RETRY: Keys = Keys {
+    title: "`retry`",
+    what: "`retry`",
+    about: "Repetition of calls that read, are idempotent, or say so.",
+    own: &[
+        key("attempts", Kind::Int(1, 10), "Attempts at the most, the first one included.").default("3"),
+        key("delay", Kind::Duration, "The longest wait before the first repetition; it doubles from one to the next.").default("\"100ms\""),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static BREAKER: Keys = Keys {
+    title: "`breaker`",
+    what: "`breaker`",
+    about: "A circuit breaker.",
+    own: &[
+        key("failures", Kind::Int(1, 10_000), "Failures in a row that open it.").default("10"),
+        key("pause", Kind::Duration, "How long no call is made before one may try.").default("\"10s\""),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static TLS: Keys = Keys {
+    title: "`tls`",
+    what: "`tls`",
+    about: "Whom to trust, and whom to show oneself as; PEM texts, read again when their files change.",
+    own: &[
+        key("ca", Kind::Secret, "Certificates that are trusted instead of the system's."),
+        key("server_name", Kind::Word, "The name on the server's certificate, where it is not the host."),
+        key("client_cert", Kind::Secret, "The chain of certificates that is shown."),
+        key("client_key", Kind::Secret, "Its private key."),
+    ],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static ERROR_RULE: Keys = Keys {
@@ -48,9 +131,22 @@ pub(crate) static ERROR_RULE: Keys = Keys {
         key("on", Kind::List(&Kind::Text), "Call slots, perhaps of one type, such as `\"Group.get\"`; without it all."),
         key("when", Kind::Expression, "Which replies, over `status`, `headers` and `body`.").required(),
         key("scim", Kind::Table(&ERROR_ANSWER), "What the client reads; what is left out comes from the built-in table.").required(),
+        key("retry", Kind::Table(&RULE_RETRY), "The reply says that nothing was done: the call is first sent again."),
     ],
     shared: &[],
-    later: &["retry"],
+    later: &[],
+};
+
+pub(crate) static RULE_RETRY: Keys = Keys {
+    title: "`retry` of an error rule",
+    what: "`retry` of an error rule",
+    about: "Repetition of a call by what its reply says.",
+    own: &[
+        key("after", Kind::Duration, "How long to wait.").default("\"1s\""),
+        key("max", Kind::Int(1, 10), "Repetitions at the most.").default("2"),
+    ],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static ERROR_ANSWER: Keys = Keys {

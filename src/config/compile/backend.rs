@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use crate::config::catalogue;
 use crate::config::read::Fields;
-use crate::config::snapshot::{Backend, BaseUrl, ErrorRule, Format, OutboundAuth};
+use crate::config::snapshot::{Backend, BackendTls, BaseUrl, BreakerRule, Format, OutboundAuth, Retry};
 use crate::config::tree::{Entry, Node, Place};
-use crate::expr::{Expr, Name, Template};
-use crate::mapping::{Paging, Slot};
-use crate::scim::{ResourceType, ScimType};
+use crate::config::units;
+use crate::expr::Expr;
+use crate::mapping::Paging;
+use crate::scim::ResourceType;
 
 use super::calls::{EnvelopeParts, envelope, headers, paging};
 use super::context::Context;
+use super::credential::credential;
+use super::errors::{check_ok, error_rules};
 use super::slots::{REPLY, REQUEST, SlotScope};
 
 /// What calls inherit from their backend.
@@ -23,6 +26,8 @@ pub(super) struct BackendParts {
     pub(super) ok: Option<Expr>,
     /// Route variables that its headers read, and where.
     pub(super) used_variables: Vec<(usize, Place)>,
+    /// Where `send` stands, if the token goes into bodies.
+    pub(super) token_in_body: Option<Place>,
 }
 
 pub(super) fn backends(cx: &mut Context, node: Option<&Node>, types: &[ResourceType]) -> Vec<(Backend, BackendParts)> {
@@ -42,6 +47,11 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         headers: Vec::new(),
         timeout: Duration::from_secs(10),
         concurrency: 16,
+        queue: 1000,
+        spacing: None,
+        retry: RETRIES,
+        breaker: Some(BREAKS),
+        tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
         errors: Vec::new(),
@@ -55,26 +65,53 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         Some(node) => backend.url = url(cx, node).unwrap_or(backend.url),
         None => cx.report.error("E006", &entry.key, "`url` is missing: where is the application?"),
     }
-    backend.auth = fields.get("auth").and_then(|node| outbound_auth(cx, node)).unwrap_or(OutboundAuth::None);
+    inherited.ok = fields.get("ok").and_then(|node| ok(cx, node));
     let scope = SlotScope { names: REQUEST, route_variables: true, resource_type: None };
     cx.take_used();
+    if let Some(node) = fields.get("auth") {
+        let parts = credential(cx, node, inherited.ok.as_ref());
+        (backend.auth, backend.expired, inherited.token_in_body) = (parts.auth, parts.expired, parts.in_body);
+    }
     backend.headers = fields.get("headers").map_or(Vec::new(), |node| headers(cx, node, &scope));
     inherited.used_variables = cx.take_used();
+    if let OutboundAuth::Session(session) = &mut backend.auth {
+        // The backend's headers go with the login too.
+        session.variables = inherited.used_variables.iter().map(|(index, _)| *index).collect();
+        session.variables.sort_unstable();
+        session.variables.dedup();
+    }
     let range = Duration::from_millis(10)..=Duration::from_secs(3600);
     backend.timeout = fields.get("timeout").and_then(|node| cx.report.duration(node, range)).unwrap_or(backend.timeout);
-    let concurrency = fields.get("concurrency").and_then(|node| cx.report.integer(node, 1..=10_000));
-    backend.concurrency = concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.concurrency);
+    load(cx, &fields, &mut backend);
     let formats = [("json", Format::Json), ("form", Format::Form)];
     backend.format = fields.get("format").and_then(|node| cx.report.choice(node, &formats)).unwrap_or(Format::Json);
-    backend.expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     backend.errors = fields.get("error").map_or(Vec::new(), |node| error_rules(cx, node, types));
     inherited.envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
     if let Some((paging, total)) = fields.get("paging").and_then(|node| paging(cx, node)) {
         inherited.paging = Some(paging);
         inherited.envelope.total = inherited.envelope.total.take().or(total);
     }
-    inherited.ok = fields.get("ok").and_then(|node| cx.condition(node, &REPLY));
     (backend, inherited)
+}
+
+fn ok(cx: &mut Context, node: &Node) -> Option<Expr> {
+    let ok = cx.condition(node, &REPLY)?;
+    check_ok(cx, &ok, &node.place);
+    Some(ok)
+}
+
+/// How much is asked of the backend at once, and what happens when it fails.
+fn load(cx: &mut Context, fields: &Fields<'_>, backend: &mut Backend) {
+    let concurrency = fields.get("concurrency").and_then(|node| cx.report.integer(node, 1..=10_000));
+    backend.concurrency = concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.concurrency);
+    let queue = fields.get("queue").and_then(|node| cx.report.integer(node, 0..=100_000));
+    backend.queue = queue.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.queue);
+    backend.spacing = fields.get("rate").and_then(|node| rate(cx, node));
+    backend.retry = fields.get("retry").map_or(RETRIES, |node| retry(cx, node));
+    backend.breaker = fields.get("breaker").map_or(Some(BREAKS), |node| breaker(cx, node));
+    if let Some(entry) = fields.entry("tls") {
+        backend.tls = tls(cx, entry, backend.url.tls);
+    }
 }
 
 fn url(cx: &mut Context, node: &Node) -> Option<BaseUrl> {
@@ -93,7 +130,7 @@ fn url(cx: &mut Context, node: &Node) -> Option<BaseUrl> {
     parsed
 }
 
-fn parse_url(text: &str) -> Option<BaseUrl> {
+pub(super) fn parse_url(text: &str) -> Option<BaseUrl> {
     let (tls, rest) = match text.split_once("://")? {
         ("http", rest) => (false, rest),
         ("https", rest) => (true, rest),
@@ -119,130 +156,86 @@ fn parse_url(text: &str) -> Option<BaseUrl> {
     Some(BaseUrl { tls, host: host.to_owned(), port, path: path.trim_end_matches('/').to_owned() })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    None,
-    Bearer,
-    Header,
-    Basic,
+fn retry(cx: &mut Context, node: &Node) -> Retry {
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::RETRY) else { return RETRIES };
+    let attempts = fields.get("attempts").and_then(|node| cx.report.integer(node, 1..=10));
+    let range = Duration::from_millis(1)..=Duration::from_secs(60);
+    let delay = fields.get("delay").and_then(|node| cx.report.duration(node, range));
+    Retry {
+        attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(RETRIES.attempts),
+        delay: delay.unwrap_or(RETRIES.delay),
+    }
 }
 
-fn outbound_auth(cx: &mut Context, node: &Node) -> Option<OutboundAuth> {
-    let fields = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL)?;
-    let kinds = [("none", Kind::None), ("bearer", Kind::Bearer), ("header", Kind::Header), ("basic", Kind::Basic)];
-    let kind = fields.require(&mut cx.report, "kind", "\"bearer\", \"header\", \"basic\" or \"none\"")?;
-    let kind = cx.report.choice(kind, &kinds)?;
-    let wanted: &[&str] = match kind {
-        Kind::None => &["kind"],
-        Kind::Bearer => &["kind", "token"],
-        Kind::Header => &["kind", "token", "name", "prefix"],
-        Kind::Basic => &["kind", "user", "password"],
+/// `"off"`, or after how many failures for how long.
+fn breaker(cx: &mut Context, node: &Node) -> Option<BreakerRule> {
+    if node.as_text().is_some() {
+        return cx.report.choice(node, &[("off", None)]).unwrap_or(Some(BREAKS));
+    }
+    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::BREAKER) else { return Some(BREAKS) };
+    let failures = fields.get("failures").and_then(|node| cx.report.integer(node, 1..=10_000));
+    let range = Duration::from_millis(100)..=Duration::from_secs(600);
+    let pause = fields.get("pause").and_then(|node| cx.report.duration(node, range));
+    Some(BreakerRule {
+        failures: failures.and_then(|failures| u32::try_from(failures).ok()).unwrap_or(BREAKS.failures),
+        pause: pause.unwrap_or(BREAKS.pause),
+    })
+}
+
+/// Calls per second, or a text such as `"300/m"`: the time between two calls.
+fn rate(cx: &mut Context, node: &Node) -> Option<Duration> {
+    let (number, per) = match node.as_text() {
+        None => (cx.report.integer(node, 1..=100_000)?, Duration::from_secs(1)),
+        Some(text) => {
+            let parsed = text.split_once('/').and_then(|(number, unit)| {
+                let per = units::duration(&format!("1{unit}")).filter(|per| *per >= Duration::from_secs(1))?;
+                Some((number.parse().ok().filter(|number| (1..=100_000).contains(number))?, per))
+            });
+            let Some(parsed) = parsed else {
+                let help = "a number of calls per second, or \"300/m\", \"5000/h\"".to_owned();
+                cx.report.error_help("E004", &node.place, format!("`{text}` is no rate"), help);
+                return None;
+            };
+            parsed
+        }
     };
-    for name in catalogue::CREDENTIAL.names().filter(|name| !wanted.contains(name)) {
-        if let Some(entry) = fields.entry(name) {
-            cx.report.error("E004", &entry.key, format!("`{name}` does not belong to this kind of credential"));
-        }
-    }
-    let why = "this kind of credential needs it";
-    match kind {
-        Kind::None => Some(OutboundAuth::None),
-        Kind::Bearer => {
-            let token = fields.require(&mut cx.report, "token", why)?;
-            cx.secret(token).map(OutboundAuth::Bearer)
-        }
-        Kind::Header => {
-            let name = fields.require(&mut cx.report, "name", why).and_then(|node| header_name(cx, node));
-            let token = fields.require(&mut cx.report, "token", why).and_then(|node| cx.secret(node));
-            let prefix = fields.get("prefix").and_then(|node| cx.report.text(node)).unwrap_or("");
-            Some(OutboundAuth::Header { name: name?, prefix: prefix.to_owned(), token: token? })
-        }
-        Kind::Basic => {
-            let user = fields.require(&mut cx.report, "user", why).and_then(|node| cx.report.word(node));
-            let password = fields.require(&mut cx.report, "password", why).and_then(|node| cx.secret(node));
-            Some(OutboundAuth::Basic { user: user?.to_owned(), password: password? })
-        }
-    }
+    Some(per / u32::try_from(number).ok()?)
 }
 
-fn header_name(cx: &mut Context, node: &Node) -> Option<String> {
+fn tls(cx: &mut Context, entry: &Entry, is_https: bool) -> BackendTls {
+    let Some(fields) = Fields::of(&mut cx.report, &entry.value, &catalogue::TLS) else { return BackendTls::default() };
+    if !is_https {
+        let message = "`tls` belongs to a backend whose `url` is https";
+        cx.report.error("E004", &entry.key, message);
+    }
+    let ca = fields.get("ca").and_then(|node| cx.secret(node));
+    let server_name = fields.get("server_name").and_then(|node| server_name(cx, node));
+    let cert = fields.get("client_cert").map(|node| (node, cx.secret(node)));
+    let key = fields.get("client_key").map(|node| (node, cx.secret(node)));
+    let client = match (cert, key) {
+        (Some((_, cert)), Some((_, key))) => cert.zip(key),
+        (None, None) => None,
+        (Some((node, _)), None) | (None, Some((node, _))) => {
+            cx.report.error("E006", &node.place, "`client_cert` and `client_key` belong together");
+            None
+        }
+    };
+    BackendTls { ca, server_name, client }
+}
+
+fn server_name(cx: &mut Context, node: &Node) -> Option<String> {
     let name = cx.report.word(node)?;
-    if !super::calls::is_header_name(name) {
-        cx.report.error("E004", &node.place, format!("`{name}` cannot be a header of a native call"));
-        return None;
+    let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte));
+    if !fine {
+        cx.report.error("E004", &node.place, format!("`{name}` is not the name of a server"));
     }
-    Some(name.to_owned())
+    fine.then(|| name.to_owned())
 }
 
-fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<ErrorRule> {
-    let mut rules: Vec<ErrorRule> = Vec::new();
-    for item in cx.report.list(node).unwrap_or(&[]) {
-        let Some(rule) = error_rule(cx, item, types) else { continue };
-        let shadow = rules.iter().find(|earlier| is_always(&earlier.when) && covers(&earlier.on, &rule.on));
-        if let Some(shadow) = shadow {
-            let line = shadow.origin.line;
-            if rule.names_status && !shadow.names_status {
-                // A rule that does not name the status never sees these; a later one may.
-                let message = format!("the rule in line {line} leaves only replies with 401, 429 or 5xx to this one");
-                cx.report.warn("W026", &item.place, message, None);
-            } else {
-                let message = format!("this rule is never reached: the one in line {line} always applies");
-                cx.report.error("E026", &item.place, message);
-            }
-        }
-        rules.push(rule);
-    }
-    rules
-}
-
-fn error_rule(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Option<ErrorRule> {
-    let fields = Fields::of(&mut cx.report, node, &catalogue::ERROR_RULE)?;
-    let on = fields.get("on").map_or(Vec::new(), |node| slots(cx, node, types));
-    let when = fields.require(&mut cx.report, "when", "an expression over `status`, `headers` and `body`");
-    let when = when.and_then(|node| cx.condition(node, &REPLY));
-    let scim = fields.require(&mut cx.report, "scim", "what the client reads: `{ status, type, detail }`");
-    let (status, scim_type, detail) = scim.map_or((None, None, None), |node| answer(cx, node));
-    let when = when?;
-    let names_status = when.uses(Name::Status);
-    Some(ErrorRule { on, names_status, when, status, scim_type, detail, origin: cx.origin(&node.place) })
-}
-
-fn answer(cx: &mut Context, node: &Node) -> (Option<u16>, Option<ScimType>, Option<Template>) {
-    let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::ERROR_ANSWER) else { return (None, None, None) };
-    let status = fields.get("status").and_then(|node| cx.report.integer(node, 400..=599));
-    let types = ScimType::ALL.map(|kind| (kind.as_str(), kind));
-    let scim_type = fields.get("type").and_then(|node| cx.report.choice(node, &types));
-    let detail = fields.get("detail").and_then(|node| cx.template(node, &REPLY));
-    (status.and_then(|status| u16::try_from(status).ok()), scim_type, detail)
-}
-
-fn slots(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<(Option<Arc<str>>, Slot)> {
-    let mut found = Vec::new();
-    for item in cx.report.list(node).unwrap_or(&[]) {
-        let Some(text) = cx.report.text(item) else { continue };
-        let of = text.split_once('.').and_then(|(name, rest)| Some((types.iter().find(|of| *of.name == *name)?, rest)));
-        let (of, slot) = of.map_or((None, text), |(of, rest)| (Some(Arc::clone(&of.name)), rest));
-        match Slot::parse(slot) {
-            Some(slot) => found.push((of, slot)),
-            None => {
-                let names = Slot::ALL.map(Slot::as_str);
-                let message = format!("`{text}` is no call slot, nor one of a declared type");
-                cx.report.unknown("E007", &item.place, message, slot, names);
-            }
-        }
-    }
-    found
-}
-
-fn is_always(when: &Expr) -> bool {
-    when.constant() == Some(&serde_json::Value::Bool(true))
-}
-
-fn covers(wider: &[(Option<Arc<str>>, Slot)], on: &[(Option<Arc<str>>, Slot)]) -> bool {
-    let holds = |(of, slot): &(Option<Arc<str>>, Slot)| {
-        wider.iter().any(|(other, same)| same == slot && (other.is_none() || other == of))
-    };
-    wider.is_empty() || (!on.is_empty() && on.iter().all(holds))
-}
+/// `retry` of a backend that says nothing.
+const RETRIES: Retry = Retry { attempts: 3, delay: Duration::from_millis(100) };
+/// `breaker` of a backend that says nothing.
+const BREAKS: BreakerRule = BreakerRule { failures: 10, pause: Duration::from_secs(10) };
 
 #[cfg(test)]
 mod tests {

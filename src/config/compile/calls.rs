@@ -76,16 +76,16 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(node) = fields.get("ok") {
         call.ok = cx.condition(node, &REPLY);
     }
-    if let Some(node) = fields.get("also_ok") {
+    if let Some(node) = fields.if_known("also_ok") {
         call.also_ok = also_ok(cx, node);
     }
-    if let Some(node) = fields.get("envelope") {
+    if let Some(node) = fields.if_known("envelope") {
         envelope(cx, node).apply(&mut call.envelope);
     }
     if let Some(node) = fields.get("save") {
         call.save = save(cx, node);
     }
-    if let Some(explicit) = fields.get("idempotent").and_then(|node| cx.report.boolean(node)) {
+    if let Some(explicit) = fields.if_known("idempotent").and_then(|node| cx.report.boolean(node)) {
         call.idempotent = explicit;
     }
     if let Some(body) = body {

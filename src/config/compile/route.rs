@@ -234,6 +234,19 @@ pub(super) fn check_unused(cx: &mut Context, routes: &[RouteParts]) {
     }
 }
 
+/// A token that the adapter knows would be sent to an application that has tokens of its own.
+pub(super) fn check_forwarding(cx: &mut Context, routes: &[RouteParts], forwards: impl Fn(usize) -> bool) {
+    for route in routes {
+        let asks = matches!(route.auth, Some(RouteAuth::Required(_)));
+        if asks && route.backend.is_some_and(&forwards) {
+            let message = "this route's backend is sent the caller's own credential, and the adapter asks for another";
+            let help =
+                "let the application decide who may come in: an `[auth.<name>]` with `kind = \"none\"`".to_owned();
+            cx.report.error_help("E140", &route.place, message, help);
+        }
+    }
+}
+
 /// A type that no route serves is not compiled, so nothing in it is checked.
 pub(super) fn check_served(cx: &mut Context, routes: &[RouteParts], types: &[ResourceType], resources: Option<&Node>) {
     for of in types.iter().filter(|of| !routes.is_empty() && !routes.iter().any(|route| route.serves(&of.name))) {

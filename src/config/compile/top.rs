@@ -7,7 +7,7 @@ use crate::auth::{AuthKind, Authenticator};
 use crate::config::catalogue;
 use crate::config::layers::{Fetch, Layered, layered};
 use crate::config::read::{Fields, Report};
-use crate::config::snapshot::{Backend, Limits, Route, Server, Snapshot};
+use crate::config::snapshot::{Backend, Limits, OutboundAuth, Route, Server, Snapshot};
 use crate::config::tree::{Node, Place, Source, SourceMap, Table};
 use crate::mapping::Mapping;
 use crate::scim::ResourceType;
@@ -15,7 +15,7 @@ use crate::scim::ResourceType;
 use super::backend::BackendParts;
 use super::context::Context;
 use super::route::{RouteAuth, RouteParts};
-use super::{auth, backend, lint, resource, route, schema, server, store};
+use super::{auth, backend, credential, lint, resource, route, schema, server, store};
 
 /// Parses the file and lays it on what it extends.
 pub(crate) fn document(source: Source, fetch: Fetch<'_>) -> (Context, Table) {
@@ -73,8 +73,14 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
         let serving: Vec<RouteParts> =
             parts.routes.iter().filter(|route| route.backend == Some(index)).cloned().collect();
         let mappings = resource::mappings(cx, resources, defaults, &parts.types, backend, &serving);
+        if let Some(place) = &backend.token_in_body {
+            credential::check_bodies(cx, place, &mappings);
+        }
         by_backend.insert(index, mappings);
     }
+    let forwards =
+        |index: usize| parts.backends.get(index).is_some_and(|(known, _)| matches!(known.auth, OutboundAuth::Forward));
+    route::check_forwarding(cx, &parts.routes, forwards);
     route::check_unused(cx, &parts.routes);
     route::check_served(cx, &parts.routes, &parts.types, resources);
     let routes = parts.routes.iter().map(|route| finish_route(route, &by_backend)).collect::<Option<Vec<_>>>()?;

@@ -41,7 +41,8 @@ async fn waiting_for_a_turn_counts_against_the_deadline() {
     let (get, time) = (get(), Duration::from_millis(40));
     let both = join_all([send_within(&client, &get, time), send_within(&client, &get, time)]).await;
     assert_eq!(both.iter().map(|completed| completed.attempts).collect::<Vec<_>>(), [1, 0]);
-    assert!(both.iter().all(|completed| completed.outcome == failed(NativeFailure::Timeout)), "{both:?}");
+    let outcomes: Vec<_> = both.into_iter().map(|completed| completed.outcome).collect();
+    assert_eq!(outcomes, [failed(NativeFailure::Timeout), failed(NativeFailure::Busy)]);
     assert!(stub.requests().len() <= 1);
 }
 
@@ -118,7 +119,7 @@ async fn https_to_a_plain_server_is_no_connection() {
     let stub = Stub::acting(vec![|| Act::Raw("HTTP/1.1 400 Bad\r\n\r\n".to_owned())]).await;
     let mut secure = backend(stub.address);
     secure.url.tls = true;
-    match NativeClient::for_backends(&[secure], &secrets(), &limits(), &[]) {
+    match NativeClient::for_backends(&[secure], &secrets(), &limits(), &[], Metrics::new().unwrap()) {
         Ok(client) => {
             let completed = send_within(&client, &get(), Duration::from_millis(500)).await;
             assert!(matches!(completed.outcome, NativeOutcome::Failed(_)), "{completed:?}");

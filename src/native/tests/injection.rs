@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::native::credential::Attached;
 use crate::native::form;
 use crate::native::request::{Envelope, build};
 
@@ -74,14 +75,14 @@ proptest! {
         let address = "127.0.0.1:3000".parse().unwrap();
         let format = if form { Format::Form } else { Format::Json };
         let backend = Backend { format, ..backend(address) };
-        let envelope = Envelope::new(&backend, &secrets()).unwrap();
+        let envelope = Envelope::new(&backend).unwrap();
         let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let call = NativeCall {
             target: format!("/users/x{encoded}?q={encoded}"),
             headers: vec![("X-Name".into(), text.clone())],
             ..post(json!({ "name": text }))
         };
-        let Ok(request) = build(&envelope, &call, &Forwarded::default(), &secrets()) else {
+        let Ok(request) = build(&envelope, &call, Attached::Nothing, &Forwarded::default(), &secrets()) else {
             // What cannot be a header value, or would be another path once decoded, is not sent at all.
             let sendable = text.chars().all(|c| c == '\t' || (!c.is_control() && c != '\u{7f}'));
             prop_assert!(!sendable || text.contains(['/', '\\']) || text.contains(".."), "{:?}", text);

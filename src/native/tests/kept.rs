@@ -45,7 +45,8 @@ impl Setting {
         let shown_by = [(Arc::from("Group"), vec![Arc::from("User")])];
         let keeping = Keeping { kept: &self.kept, owner, credential: &[0; 32], shown_by: &shown_by };
         let deadline = Instant::now() + Duration::from_secs(20);
-        let context = CallContext { backend: 0, deadline, forwarded: &forwarded, keeping: Some(keeping) };
+        let context =
+            CallContext { backend: 0, deadline, forwarded: &forwarded, variables: &[], keeping: Some(keeping) };
         let mut counter = Counter::default();
         execute(Calls(calls.into_iter(), status), &self.client, &context, &mut counter, &mut Alone).await;
         (counter.0, counter.1)

@@ -15,11 +15,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{CallContext, Completed, Forwarded, NativeClient};
+use super::{CallContext, Completed, Forwarded, NativeClient, NativeClientError};
 use crate::config::secret::Secret;
-use crate::config::{Backend, BaseUrl, Format, Limits, OutboundAuth, ResolvedSecrets};
+use crate::config::{
+    Backend, BackendTls, BaseUrl, Format, Limits, OutboundAuth, ResolvedSecrets, Retry, SendAs, TokenPlace,
+};
 use crate::mapping::{Origin, Slot};
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
+use crate::telemetry::Metrics;
 
 fn origin() -> Origin {
     Origin { source: Arc::from("test.toml"), line: 1 }
@@ -33,6 +36,11 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         headers: Vec::new(),
         timeout: Duration::from_secs(20),
         concurrency: 8,
+        queue: 100,
+        spacing: None,
+        retry: Retry { attempts: 3, delay: Duration::from_millis(100) },
+        breaker: None,
+        tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
         errors: Vec::new(),
@@ -68,7 +76,12 @@ pub(super) fn secrets() -> ResolvedSecrets {
 }
 
 pub(super) fn client(backend: &Backend) -> NativeClient {
-    NativeClient::for_backends(std::slice::from_ref(backend), &secrets(), &limits(), &[0]).unwrap()
+    try_client(backend).unwrap()
+}
+
+pub(super) fn try_client(backend: &Backend) -> Result<NativeClient, NativeClientError> {
+    let metrics = Metrics::new().unwrap();
+    NativeClient::for_backends(std::slice::from_ref(backend), &secrets(), &limits(), &[0], metrics)
 }
 
 pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
@@ -82,6 +95,7 @@ pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
         resource: Arc::from("User"),
         origin: origin(),
         idempotent: false,
+        success: None,
     }
 }
 
@@ -100,7 +114,13 @@ pub(super) async fn send(client: &NativeClient, call: &NativeCall) -> Completed 
 
 pub(super) async fn send_within(client: &NativeClient, call: &NativeCall, time: Duration) -> Completed {
     let forwarded = Forwarded::default();
-    let context = CallContext { backend: 0, deadline: Instant::now() + time, forwarded: &forwarded, keeping: None };
+    let context = CallContext {
+        backend: 0,
+        deadline: Instant::now() + time,
+        forwarded: &forwarded,
+        variables: &[],
+        keeping: None,
+    };
     client.call(call, &context).await
 }
 

@@ -8,6 +8,11 @@ use super::*;
 use crate::native::NativeClientError;
 use crate::plan::SECRET_MARKER;
 
+fn sent_as(name: &str, prefix: &str) -> OutboundAuth {
+    let send = SendAs { place: TokenPlace::Header(name.to_owned()), prefix: prefix.to_owned() };
+    OutboundAuth::Token { token: 0, send }
+}
+
 async fn ok_stub() -> Stub {
     Stub::acting(vec![|| Act::Answer(200, "X-Total: 7\r\n", r#"{"id":1}"#)]).await
 }
@@ -29,10 +34,9 @@ async fn a_call_arrives_below_the_base_url_and_its_reply_is_parsed() {
 #[tokio::test]
 async fn credentials_are_added_and_no_mapping_replaces_them() {
     let stub = ok_stub().await;
-    let header = OutboundAuth::Header { name: "X-Key".to_owned(), prefix: "token ".to_owned(), token: 0 };
     let cases = [
-        (OutboundAuth::Bearer(0), "authorization: Bearer t0ken\r\n"),
-        (header, "x-key: token t0ken\r\n"),
+        (sent_as("Authorization", "Bearer "), "authorization: Bearer t0ken\r\n"),
+        (sent_as("X-Key", "token "), "x-key: token t0ken\r\n"),
         (OutboundAuth::Basic { user: "svc".to_owned(), password: 0 }, "authorization: Basic c3ZjOnQwa2Vu\r\n"),
     ];
     for (auth, expected) in cases {
@@ -118,7 +122,9 @@ async fn tracing_headers_pass_and_credentials_of_the_caller_do_not() {
         (Forwarded::from_request(&incoming).with_request_id("mine"), Some("x-request-id: mine\r\n")),
     ] {
         let deadline = Instant::now() + Duration::from_secs(20);
-        client.call(&get(), &CallContext { backend: 0, deadline, forwarded: &forwarded, keeping: None }).await;
+        client
+            .call(&get(), &CallContext { backend: 0, deadline, forwarded: &forwarded, variables: &[], keeping: None })
+            .await;
         let request = stub.requests().pop().unwrap();
         assert!(request.contains("traceparent: 00-aa-bb-01\r\n"), "{request}");
         for absent in ["scim\r\n", "cookie", "x-forwarded-for", "tracestate", "first", "second"] {
@@ -141,14 +147,14 @@ async fn a_reply_that_is_not_json_is_marked() {
 fn settings_that_cannot_work_are_refused_at_load() {
     let at = "127.0.0.1:1".parse().unwrap();
     let refusal = |backend: Backend, secrets: &ResolvedSecrets| {
-        NativeClient::for_backends(&[backend], secrets, &limits(), &[]).unwrap_err()
+        NativeClient::for_backends(&[backend], secrets, &limits(), &[], Metrics::new().unwrap()).unwrap_err()
     };
-    let bearer = Backend { auth: OutboundAuth::Bearer(0), ..backend(at) };
+    let bearer = Backend { auth: sent_as("Authorization", "Bearer "), ..backend(at) };
     assert!(matches!(refusal(bearer.clone(), &ResolvedSecrets::new()), NativeClientError::NoSecret { .. }));
     let line_break = [(0, Secret::new("t0k\nen"))].into();
     let error = refusal(bearer, &line_break);
     assert!(matches!(error, NativeClientError::Unsendable { .. }) && !format!("{error} {error:?}").contains("t0k"));
-    let name = OutboundAuth::Header { name: "X Key".to_owned(), prefix: String::new(), token: 0 };
+    let name = sent_as("X Key", "");
     let named = Backend { auth: name, ..backend(at) };
     assert!(matches!(refusal(named, &secrets()), NativeClientError::Unsendable { .. }));
     let mut hostless = backend(at);

@@ -73,7 +73,7 @@ async fn a_plan_is_driven_to_its_answer_and_every_call_is_told() {
     let mut script = Script { steps: steps.into_iter(), given: Vec::new() };
     let (mut transcript, forwarded) = (Transcript::default(), Forwarded::default());
     let deadline = Instant::now() + Duration::from_secs(20);
-    let context = CallContext { backend: 0, deadline, forwarded: &forwarded, keeping: None };
+    let context = CallContext { backend: 0, deadline, forwarded: &forwarded, variables: &[], keeping: None };
     let response = sendable(execute(&mut script, &client, &context, &mut transcript, &mut Alone)).await;
     assert_eq!(response.status, 204);
     assert_eq!(transcript.0, ["GET /a -> 200 (1)", "GET /b -> 200 (1)", "GET /c -> 404 (1)"]);
@@ -91,6 +91,7 @@ async fn calls_that_may_not_run_together_do_not() {
         backend: 0,
         deadline: Instant::now() + Duration::from_secs(20),
         forwarded: &forwarded,
+        variables: &[],
         keeping: None,
     };
     execute(&mut script, &client, &context, &mut Transcript::default(), &mut Alone).await;
@@ -104,7 +105,8 @@ async fn after_the_deadline_nothing_is_sent() {
     let client = client(&backend(stub.address));
     let mut script = Script { steps: vec![(vec![to("/late")], 1)].into_iter(), given: Vec::new() };
     let forwarded = Forwarded::default();
-    let context = CallContext { backend: 0, deadline: Instant::now(), forwarded: &forwarded, keeping: None };
+    let context =
+        CallContext { backend: 0, deadline: Instant::now(), forwarded: &forwarded, variables: &[], keeping: None };
     let mut transcript = Transcript::default();
     execute(&mut script, &client, &context, &mut transcript, &mut Alone).await;
     assert_eq!(transcript.0, ["GET /late -> timeout (0)"]);

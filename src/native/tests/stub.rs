@@ -113,7 +113,7 @@ async fn serve<F: Future<Output = Act>>(
 /// The next request with its `Content-Length` body; `None` when the client has closed.
 async fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<String> {
     loop {
-        let text = String::from_utf8_lossy(pending).into_owned();
+        let text = names_in_lower_case(&String::from_utf8_lossy(pending));
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length =
                 head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
@@ -129,4 +129,15 @@ async fn read_request(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Option<S
             Ok(read) => pending.extend_from_slice(&chunk[..read]),
         }
     }
+}
+
+/// How a name is written is up to whoever sends it.
+fn names_in_lower_case(request: &str) -> String {
+    let (head, body) = request.split_once("\r\n\r\n").map_or((request, None), |(head, body)| (head, Some(body)));
+    let lines = head.split("\r\n").map(|line| match line.split_once(": ") {
+        Some((name, value)) if !name.contains(' ') => format!("{}: {value}", name.to_lowercase()),
+        _ => line.to_owned(),
+    });
+    let head = lines.collect::<Vec<_>>().join("\r\n");
+    body.map_or(head.clone(), |body| format!("{head}\r\n\r\n{body}"))
 }

@@ -173,8 +173,9 @@ impl Reading<'_> {
             let pager = beginning.clone().at_mark(position, marker.to_owned());
             match self.forward_learning(pager, &key).await {
                 Ok(Stretch::Read(window)) => return Ok(window),
-                // The application may have forgotten the marker meanwhile.
+                // The application may have forgotten the marker meanwhile; a list that is not found is 502.
                 Ok(_) => {}
+                Err(error) if error.status == 502 => {}
                 Err(error) if error.status < 429 && error.scim_type != Some(ScimType::TooMany) => {}
                 Err(error) => return Err(error),
             }

@@ -1,0 +1,96 @@
+//! One server: its connections, and when it may be called.
+//!
+//! In: a request that may or may not be repeated. Out: an outcome by the deadline. Turns, the circuit breaker, the time
+//! of an attempt and repetitions are settled here; what a reply means is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::breaker::Breaker;
+use super::retry;
+use super::transport::Transport;
+use super::turns::Turns;
+use crate::config::Retry;
+use crate::plan::{NativeFailure, NativeOutcome};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::BreakerChanged;
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: Arc<str>,
+    pub(super) transport: Transport,
+    pub(super) turns: Turns,
+    pub(super) breaker: Breaker,
+    /// Time per attempt.
+    pub(super) timeout: Duration,
+    pub(super) retry: Retry,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Line {
+    /// Sends a request, again where that may help; counts its attempts.
+    pub(super) async fn send(
+        &self,
+        request: &Request<Full<Bytes>>,
+        repeatable: bool,
+        deadline: Instant,
+        attempts: &mut u32,
+    ) -> NativeOutcome {
+        let mut made = 0;
+        loop {
+            let outcome = match self.attempt(request, deadline).await {
+                Ok(outcome) => outcome,
+                Err(failure) => return NativeOutcome::Failed(failure),
+            };
+            made += 1;
+            *attempts += 1;
+            let Some(pause) = retry::pause(self.retry, repeatable, &outcome, made, retry::jitter()) else {
+                return outcome;
+            };
+            if Instant::now() + pause >= deadline {
+                return outcome;
+            }
+            tracing::debug!(backend = %self.name, attempts = *attempts, "native call is repeated");
+            sleep(pause).await;
+        }
+    }
+
+    /// One attempt; an error is why there was none.
+    async fn attempt(&self, request: &Request<Full<Bytes>>, deadline: Instant) -> Result<NativeOutcome, NativeFailure> {
+        if Instant::now() >= deadline {
+            return Err(NativeFailure::Timeout);
+        }
+        let _turn = self.turns.take(deadline).await.map_err(|_| NativeFailure::Busy)?;
+        let pass = self.breaker.admit(Instant::now()).map_err(|left| {
+            NativeFailure::CircuitOpen(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
+        })?;
+        if pass.is_probe() {
+            self.note_breaker();
+        }
+        self.turns.space(deadline).await.map_err(|_| NativeFailure::Busy)?;
+        let begun = Instant::now();
+        let until = deadline.min(begun + self.timeout);
+        let outcome = match timeout_at(until, self.transport.exchange(request.clone())).await {
+            Ok(Ok(reply)) => NativeOutcome::Reply(reply),
+            Ok(Err(failure)) => NativeOutcome::Failed(failure),
+            // An attempt that had less time than it is allowed says nothing about the server.
+            Err(_) if deadline < begun + self.timeout => return Ok(NativeOutcome::Failed(NativeFailure::Timeout)),
+            Err(_) => NativeOutcome::Failed(NativeFailure::Timeout),
+        };
+        if pass.settle(&outcome, Instant::now()).is_some() {
+            self.note_breaker();
+        }
+        Ok(outcome)
+    }
+
+    /// Tells the metrics what the breaker is at the moment.
+    pub(super) fn note_breaker(&self) {
+        BreakerChanged { backend: &self.name, state: self.breaker.state() }.emit(&self.metrics);
+    }
+}

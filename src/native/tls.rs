@@ -1,0 +1,83 @@
+//! In: `tls` of a backend and its PEM texts. Out: whom a connection trusts, and as whom it shows itself.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::secret::Secret;
+use crate::config::{BackendTls, ResolvedSecrets};
+
+/// How the other end of a connection is verified.
+#[derive(Clone, Debug)]
+pub(super) struct Trust {
+    pub(super) config: ClientConfig,
+    /// The name on the certificate, where it is not the host.
+    pub(super) server_name: Option<ServerName<'static>>,
+}
+
+/// Reads what the configuration names; the system's root certificates where it names none.
+pub(super) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<Trust> {
+    let text = |index: usize| secrets.get(&index).ok_or_else(|| fault("`tls`: a file is not read"));
+    let roots = match tls.ca {
+        Some(index) => given_roots(text(index)?)?,
+        None => system_roots()?,
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots);
+    let config = match tls.client {
+        Some((cert, key)) => {
+            let (chain, key) = (certificates(text(cert)?, "client_cert")?, private_key(text(key)?)?);
+            // The library's words may hold parts of the key.
+            let fault = |_| fault("`client_cert` and `client_key` do not belong together");
+            builder.with_client_auth_cert(chain, key).map_err(fault)?
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let name = tls.server_name.clone().map(ServerName::try_from).transpose();
+    let server_name = name.map_err(|_| fault("`server_name` is not the name of a server"))?;
+    Ok(Trust { config, server_name })
+}
+
+/// Whom the certificates of a PEM text vouch for.
+fn given_roots(pem: &Secret) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem, "ca")? {
+        roots.add(certificate).map_err(|_| fault("`ca` holds a certificate that cannot be used"))?;
+    }
+    Ok(roots)
+}
+
+fn system_roots() -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let reason = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
+        return Err(fault(&format!("no system root certificates{reason}")));
+    }
+    Ok(roots)
+}
+
+/// The certificates of a PEM text, at least one.
+pub(super) fn certificates(pem: &Secret, key: &str) -> io::Result<Vec<CertificateDer<'static>>> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose().as_bytes()).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(fault(&format!("`{key}` holds no certificate in PEM form"))),
+    }
+}
+
+/// The private key of a PEM text.
+pub(super) fn private_key(pem: &Secret) -> io::Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem.expose().as_bytes())
+        .map_err(|_| fault("`client_key` holds no private key in PEM form"))
+}
+
+fn fault(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason.to_owned())
+}

@@ -1,0 +1,108 @@
+//! When a call may begin: so many under way, so many waiting, so much time between two beginnings.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// The turns of one backend.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// One permit per call under way.
+    gate: Semaphore,
+    waiting: AtomicUsize,
+    queue: usize,
+    spacing: Option<Duration>,
+    /// When the next call may begin.
+    next: Mutex<Instant>,
+}
+
+/// No turn comes in time, or too many wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoTurn;
+
+impl Turns {
+    pub(super) fn new(concurrency: usize, queue: usize, spacing: Option<Duration>) -> Self {
+        let gate = Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS));
+        Self { gate, waiting: AtomicUsize::new(0), queue, spacing, next: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits for a place among those under way.
+    pub(super) async fn take(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, NoTurn> {
+        if let Ok(permit) = self.gate.try_acquire() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::begin(&self.waiting, self.queue)?;
+        match timeout_at(deadline, self.gate.acquire()).await {
+            // A turn that comes with the deadline comes too late.
+            Ok(Ok(permit)) if Instant::now() < deadline => Ok(permit),
+            _ => Err(NoTurn),
+        }
+    }
+
+    /// Waits until the next call may begin.
+    pub(super) async fn space(&self, deadline: Instant) -> Result<(), NoTurn> {
+        let Some(spacing) = self.spacing else { return Ok(()) };
+        let begin = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let begin = (*next).max(Instant::now());
+            if begin >= deadline {
+                return Err(NoTurn);
+            }
+            *next = begin + spacing;
+            begin
+        };
+        sleep_until(begin).await;
+        Ok(())
+    }
+}
+
+/// Counts a caller while it waits, however that ends.
+struct Waiting<'t>(&'t AtomicUsize);
+
+impl<'t> Waiting<'t> {
+    fn begin(waiting: &'t AtomicUsize, max: usize) -> Result<Self, NoTurn> {
+        let counted = Self(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) < max { Ok(counted) } else { Err(NoTurn) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_wait_and_no_more() {
+        let turns = Turns::new(1, 2, None);
+        let held = turns.take(soon()).await.unwrap();
+        let (one, two, three) = tokio::join!(turns.take(soon()), turns.take(soon()), turns.take(soon()));
+        assert_eq!([one.map(drop), two.map(drop), three.map(drop)], [Err(NoTurn); 3]);
+        // The third was turned away at once, and the others when their time was over: nobody is left waiting.
+        assert_eq!(turns.waiting.load(Ordering::Relaxed), 0);
+        drop(held);
+        assert!(turns.take(soon()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_begin_one_after_another_and_none_after_its_deadline() {
+        let turns = Turns::new(10, 0, Some(Duration::from_secs(2)));
+        let start = Instant::now();
+        let begun = async || turns.space(soon()).await.map(|()| start.elapsed().as_secs());
+        let (one, two, three, four) = tokio::join!(begun(), begun(), begun(), begun());
+        assert_eq!([one, two, three, four], [Ok(0), Ok(2), Ok(4), Err(NoTurn)]);
+        // The one that gave up took no turn.
+        assert_eq!(turns.space(soon() + Duration::from_secs(5)).await.map(|()| start.elapsed().as_secs()), Ok(6));
+    }
+}
