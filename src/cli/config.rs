@@ -189,7 +189,7 @@ fn capabilities_of(text: &mut String, mapping: &Mapping) {
         ("list", ops.list.is_some()),
         ("PUT", patches),
         ("PATCH", patches),
-        ("DELETE", ops.delete.is_some()),
+        ("DELETE", ops.delete.is_some() || ops.deletion.is_some()),
     ];
     let can: Vec<&str> = can.iter().filter(|(_, can)| *can).map(|(name, _)| *name).collect();
     let of = &mapping.resource_type;

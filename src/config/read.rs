@@ -304,6 +304,11 @@ impl<'n> Fields<'n> {
         self.table.get(name)
     }
 
+    /// Everything that stands in the table.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &'n Entry> + use<'n> {
+        self.table.entries.iter()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         self.entry(name).map(|entry| &entry.value)
     }

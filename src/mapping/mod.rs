@@ -155,6 +155,20 @@ pub struct Operations {
     pub replace: Option<Flow>,
     /// Removal.
     pub delete: Option<Flow>,
+    /// What a deletion writes, where nothing is removed.
+    pub deletion: Option<Deletion>,
+}
+
+/// A deletion that is a change.
+#[derive(Clone, Debug)]
+pub enum Deletion {
+    /// Writes false to the row of `active`.
+    Off {
+        /// Its index.
+        row: usize,
+    },
+    /// Writes native fields.
+    Set(Vec<(NativePath, serde_json::Value)>),
 }
 
 /// A call of its own for some attributes.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::expr::{Env, Name};
+use crate::mapping::Deletion;
 use crate::scim::ScimError;
 use crate::scim::projection::Projection;
 
@@ -10,11 +11,14 @@ use super::call::ScimResponse;
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, read, update};
+use super::{ScimRequest, answer, change, read, update};
 
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     run.record_id(id);
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
+    if let Some(deletion) = &run.mapping.ops.deletion {
+        return changed(run, id, request, deletion).await;
+    }
     let flow = run.mapping.ops.delete.as_ref().ok_or_else(|| {
         ScimError::new(
             501,
@@ -38,5 +42,36 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
         Ok(_) => Ok(answer::empty(204)),
         Err(error) if super::judge::says_absent(&error) && progress.done.is_empty() => Err(run.not_found(id)),
         Err(error) => Err(update::after(error, &progress.done, "a retry repeats the deletion")),
+    }
+}
+
+/// A deletion that changes the object. What is so already is not written again.
+async fn changed(
+    run: &Run<'_>,
+    id: &str,
+    request: &ScimRequest,
+    deletion: &Deletion,
+) -> Result<ScimResponse, ScimError> {
+    run.turn_on(id).await?;
+    let object = read::fetch(run, id).await?;
+    if request.if_match.is_some() {
+        answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;
+    }
+    let old = read::base(run, &object);
+    let sent = match deletion {
+        Deletion::Set(fields) => update::send_fields(run, &object, &old, fields).await,
+        Deletion::Off { row } => {
+            let mut new = old.clone();
+            if let Some(row) = run.mapping.rows.get(*row) {
+                row.target.write(&mut new, Value::Bool(false));
+            }
+            let rows = change::changed_rows(run, &old, &new)?;
+            update::send(run, &object.key, &new, Some((&object, &old)), rows).await.map(|_| ())
+        }
+    };
+    match sent {
+        Ok(()) => Ok(answer::empty(204)),
+        Err(error) if super::judge::says_absent(&error) => Err(run.not_found(id)),
+        Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Omit, Row, Source};
-use crate::mapping::{Call, Flow, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
+use crate::mapping::{Call, Flow, NativePath, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -410,6 +410,50 @@ async fn ordinary<'f>(
     run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
     let rows = Rows { mapped: Some(&whole), changed: Some(&changed) };
     sent(run, flow, "the update", env, rows, progress).await
+}
+
+/// Sends native fields with `update`, or the whole object with them.
+pub(super) async fn send_fields(
+    run: &Run<'_>,
+    object: &Object,
+    old: &Resource,
+    fields: &[(NativePath, Value)],
+) -> Result<(), ScimError> {
+    let native = &object.document;
+    let scim = Value::Object(old.0.clone());
+    let env = Env { id: Some(&object.key), scim: Some(&scim), old: Some(&scim), native: Some(native), ..run.env() };
+    let fill = |document: &mut Value| fields.iter().for_each(|(path, value)| path.put(document, Some(value.clone())));
+    let mut changed = Value::Object(serde_json::Map::new());
+    for field in fields.iter().filter_map(|(path, _)| path.whole_field()) {
+        if let Some(held) = native.get(field) {
+            changed[field] = held.clone();
+        }
+    }
+    fill(&mut changed);
+    let mut whole = native.clone();
+    fill(&mut whole);
+    if whole == *native {
+        return Ok(());
+    }
+    let mut progress = Progress::default();
+    let flow = match (&run.mapping.ops.update, &run.mapping.ops.replace) {
+        (Some(flow), _) => {
+            let update = to_native::Purpose::Update;
+            let rows = present(run, to_native::update_rows(run.mapping), old);
+            whole = to_native::document(run.mapping, rows, old, Some(native), update, &env)?;
+            fill(&mut whole);
+            flow
+        }
+        (None, Some(flow)) => {
+            run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
+            flow
+        }
+        (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
+    };
+    let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
+    let rows = Rows { mapped: Some(if sends_whole { &whole } else { &changed }), changed: Some(&changed) };
+    let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
+    done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
 }
 
 /// Rows of a set that have a value.

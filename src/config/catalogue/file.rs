@@ -14,6 +14,7 @@ pub(crate) static FILE: Keys = Keys {
         key("lint", Kind::Table(&LINT), "Warnings that are accepted."),
         key("server", Kind::Table(&SERVER), "The listeners and how they stop."),
         key("limits", Kind::Table(&LIMITS), "Bounds on everything that comes from outside."),
+        key("store", Kind::Table(&STORE), "What the adapter would keep itself; this version keeps nothing and refuses it (E107)."),
         key("patterns", Kind::Map("name", &Kind::Pattern), "Regular expressions for use as `\"$name\"`."),
         key("auth", Kind::Map("name", &Kind::Table(&AUTHENTICATOR)), "Who may come in."),
         key("backend", Kind::Map("name", &Kind::Table(&BACKEND)), "The applications behind the adapter.").required(),
@@ -23,7 +24,19 @@ pub(crate) static FILE: Keys = Keys {
         key("defaults", Kind::Table(&DEFAULTS), "What resources do not say themselves; mostly given by a preset."),
     ],
     shared: &[],
-    later: &["store", "tenants"],
+    later: &["tenants"],
+};
+
+pub(crate) static STORE: Keys = Keys {
+    title: "`[store]`",
+    what: "[store]",
+    about: "A place for what the application cannot keep. This version has none and refuses the table (E107).",
+    own: &[
+        key("kind", Kind::Word, "What holds it."),
+        key("path", Kind::Word, "Where it is."),
+    ],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static LINT: Keys = Keys {

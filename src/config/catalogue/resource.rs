@@ -22,12 +22,14 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("put_omitted", Kind::Words(&["clear", "keep"]), "What becomes of attributes that a PUT leaves out (RFC 7644 section 3.5.1: `clear`).").default("\"clear\""),
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
+        key("off", Kind::Words(&["tombstone"]), "Switching off deletes and remembers; needs a store, which this version does not have (E107)."),
+        key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["deactivate", "off", "unmapped", "guard", "part", "lock"],
+    later: &["unmapped", "guard", "part", "lock"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -55,11 +57,12 @@ pub(crate) static ID: Keys = Keys {
         key("kind", Kind::Words(&["string", "int"]), "Its type; a SCIM id that is no number is 404 with `int`.").default("\"string\""),
         key("derive", Kind::Template, "The key of a new object, made of its attributes."),
         key("collision", Kind::Words(&["native", "reject", "reuse"]), "If a derived key is taken: let the application answer, look first and refuse, or answer with the holder.").default("\"native\""),
-        key("mutable", Kind::Words(&["keep", "reject"]), "What a rename does: the key stays, or the attribute cannot change.").default("\"keep\""),
+        key("mutable", Kind::Words(&["keep", "reject", "pin"]), "What a rename does: the key stays, or the attribute cannot change; `pin` needs a store, which this version does not have (E107).").default("\"keep\""),
         key("pattern", Kind::Pattern, "What a key looks like; any other id is 404 without a call."),
+        key("born", Kind::Path, "A field that tells the owners of one id apart; needs a store, which this version does not have (E107)."),
     ],
     shared: &[],
-    later: &["join", "encode", "born"],
+    later: &["join", "encode"],
 };
 
 pub(crate) static ROW: Keys = Keys {
@@ -82,9 +85,10 @@ pub(crate) static ROW: Keys = Keys {
         key("case", Kind::Words(&["exact", "ignore"]), "Whether comparisons regard case; shown in `/Schemas`."),
         key("lossy", Kind::Word, "Why it does not matter that a value does not survive a round trip."),
         key("mirror", Kind::Word, "The row that this one mirrors."),
+        key("store", Kind::Bool, "The adapter keeps the value itself; `true` needs a store, which this version does not have (E107)."),
     ],
     shared: &[],
-    later: &["store"],
+    later: &[],
 };
 
 pub(crate) static ELSE: Keys = Keys {
@@ -141,7 +145,7 @@ pub(crate) static OPERATIONS: Keys = Keys {
         key("create", operation!(CREATE_CALL), "A new object."),
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
-        key("delete", operation!(DELETE_CALL), "An object removed."),
+        key("delete", Kind::Either(&[Kind::Call, Kind::Words(&["reject", "off"]), Kind::Table(&DELETE_CALL)]), "An object removed; `\"off\"` writes `active: false` instead, the way a change of `active` is sent."),
     ],
     shared: &[],
     later: &[],
@@ -200,9 +204,18 @@ pub(crate) static DELETE_CALL: Keys = Keys {
     title: "`ops.delete`",
     what: "`ops.delete`",
     about: "The call that removes an object, and what follows it.",
-    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL, UNDO_KEY],
+    own: &[
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
+        UNDO_KEY,
+        key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
+    ],
     shared: CALL,
-    later: &["set"],
+    later: &[],
 };
 
 pub(crate) static STEP: Keys = Keys {
@@ -274,7 +287,7 @@ pub(crate) static PLAN: Keys = Keys {
         key("case", Kind::Words(&["ignored"]), "The author's word that the application compares without case."),
     ],
     shared: CALL,
-    later: &["index"],
+    later: &[],
 };
 
 pub(crate) static REST: Keys = Keys {

@@ -86,22 +86,11 @@ fn both_values(cx: &mut Context, mapping: &Mapping, draft: &RowDraft, bit: RowSe
     if target.kind != AttributeType::Boolean || !row.updatable() || !row.on_update || updates_send(mapping, row) {
         return;
     }
-    let rules: Vec<&WriteRule> = mapping.writes.iter().filter(about).filter(|rule| rule.on_update).collect();
-    if rules.is_empty() || cx.call_missing {
+    if !mapping.writes.iter().filter(about).any(|rule| rule.on_update) || cx.call_missing {
         return;
     }
     for value in [true, false] {
-        let mut resource = Resource::default();
-        target.write(&mut resource, Value::Bool(value));
-        let scim = Value::Object(resource.0);
-        let env = Env { scim: Some(&scim), ..Env::default() };
-        let may_send = |rule: &&WriteRule| match &rule.when {
-            // What depends on more than the value may hold.
-            Some(when) if !is_about(when, mapping, target) => true,
-            Some(when) => when.test(&env).unwrap_or(true),
-            None => true,
-        };
-        if !rules.iter().any(may_send) {
+        if !sends_value(mapping, draft, bit, value) {
             let message = format!("no call sends `{target}` when it becomes {value}");
             let attribute = match &target.path.extension {
                 None => format!("scim.{target}"),
@@ -111,6 +100,23 @@ fn both_values(cx: &mut Context, mapping: &Mapping, draft: &RowDraft, bit: RowSe
             cx.report.warn("W181", &draft.place, message, help);
         }
     }
+}
+
+/// Whether some call on update may send this value of a boolean.
+pub(super) fn sends_value(mapping: &Mapping, draft: &RowDraft, bit: RowSet, value: bool) -> bool {
+    let target = &draft.row.target;
+    let mut resource = Resource::default();
+    target.write(&mut resource, Value::Bool(value));
+    let scim = Value::Object(resource.0);
+    let env = Env { scim: Some(&scim), ..Env::default() };
+    let may_send = |rule: &WriteRule| match &rule.when {
+        // What depends on more than the value may hold.
+        Some(when) if !is_about(when, mapping, target) => true,
+        Some(when) => when.test(&env).unwrap_or(true),
+        None => true,
+    };
+    let mut rules = mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & bit != 0);
+    rules.any(may_send) || updates_send(mapping, &draft.row)
 }
 
 /// Whether a condition reads this attribute and nothing else.

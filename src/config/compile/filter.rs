@@ -20,6 +20,7 @@ use super::coverage::call_uses;
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
+use super::store;
 use super::target::split_error;
 
 /// How long a list may be kept. What changes natively shows that much later.
@@ -148,7 +149,8 @@ fn how(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<FilterCal
     match text {
         "get" => Some(FilterCall::Get { key: None }),
         "index" => {
-            cx.report.error("E002", &node.place, "`index` needs a store and is not supported in this version");
+            let help = "ask the application, such as `'userName eq' = \"?name={value}\"`, or scan: '*' = { scan = .. }";
+            store::needed(cx, &node.place, "the plan `\"index\"`", help);
             None
         }
         _ if text.starts_with("get ") => {

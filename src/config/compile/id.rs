@@ -8,6 +8,7 @@ use crate::scim::ResourceType;
 
 use super::context::Context;
 use super::slots::{SCIM, SlotScope};
+use super::store;
 
 pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> IdRule {
     let mut rule = IdRule {
@@ -38,6 +39,10 @@ pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> Id
         rule.mutable = mutable(cx, node).unwrap_or(rule.mutable);
     }
     rule.pattern = fields.get("pattern").and_then(|node| cx.anchored(node));
+    if let Some(entry) = fields.entry("born") {
+        cx.native_path(&entry.value);
+        store::needed(cx, &entry.key, "`born`", "delete the key: nothing is kept that could outlive an object");
+    }
     rule
 }
 
@@ -51,9 +56,11 @@ fn collision(cx: &mut Context, node: &Node) -> Option<Collision> {
 }
 
 fn mutable(cx: &mut Context, node: &Node) -> Option<IdMutability> {
-    if node.as_text() == Some("pin") {
-        cx.report.error("E002", &node.place, "`pin` needs a store and is not supported in this version");
-        return None;
+    let names = [("keep", Some(IdMutability::Keep)), ("reject", Some(IdMutability::Reject)), ("pin", None)];
+    let chosen = cx.report.choice(node, &names)?;
+    if chosen.is_none() {
+        let help = "take a native key that outlives renames, or forbid them with `mutable = \"reject\"`";
+        store::needed(cx, &node.place, "`mutable = \"pin\"`", help);
     }
-    cx.report.choice(node, &[("keep", IdMutability::Keep), ("reject", IdMutability::Reject)])
+    chosen
 }

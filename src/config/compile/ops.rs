@@ -8,6 +8,7 @@ use crate::scim::ResourceType;
 
 use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
+use super::deletion;
 use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
@@ -29,6 +30,7 @@ pub(super) fn operations(
         create: slots.node(Slot::Create).and_then(|node| slots.write(cx, node, Slot::Create)),
         update: slots.node(Slot::Update).and_then(|node| slots.write(cx, node, Slot::Update)),
         replace: slots.node(Slot::Replace).and_then(|node| slots.write(cx, node, Slot::Replace)),
+        deletion: None,
         delete: slots.node(Slot::Delete).and_then(|node| slots.write(cx, node, Slot::Delete)),
     }
 }
@@ -79,9 +81,9 @@ impl<'s> Slots<'s> {
     }
 
     fn write(&self, cx: &mut Context, node: &Node, slot: Slot) -> Option<Flow> {
-        if let Some(policy) = node.as_text().filter(|text| matches!(*text, "deactivate" | "off")) {
-            cx.report.error("E002", &node.place, format!("`{policy}` is not supported in this version"));
-            cx.call_missing = true;
+        // A preset gives calls.
+        let is_own = self.own.as_ref().is_some_and(|fields| fields.if_known(slot.as_str()).is_some());
+        if slot == Slot::Delete && is_own && deletion::is_change(cx, node) {
             return None;
         }
         let has_key = self.id.derive.is_some();

@@ -17,7 +17,7 @@ use super::filter::{FilterBase, filters};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, exists, id, laws, members, ops, overlap, probe, writes};
+use super::{announce, coverage, deletion, exists, id, laws, members, ops, overlap, probe, store, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -108,6 +108,7 @@ fn resource(
         ok: backend.ok.as_ref(),
     };
     let default_id = defaults.and_then(Node::as_table).and_then(|table| table.get("id")).map(|entry| &entry.value);
+    store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
     let changes_sent = ops.update.is_some() || ops.replace.is_none();
@@ -128,7 +129,7 @@ fn resource(
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
-    let mapping = Mapping {
+    let mut mapping = Mapping {
         resource_type: of.clone(),
         origin: cx.origin(&entry.key),
         id,
@@ -148,6 +149,8 @@ fn resource(
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
+    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
+    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);

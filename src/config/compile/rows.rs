@@ -12,6 +12,7 @@ use crate::scim::{AttributeType, ResourceType};
 use super::codecs;
 use super::context::Context;
 use super::slots::{READ, SCIM, SlotScope, WRITE};
+use super::store;
 use super::target::{KeyedTarget, target};
 use super::types;
 
@@ -94,6 +95,9 @@ fn row(cx: &mut Context, entry: &Entry, of: &ResourceType) -> Option<RowDraft> {
         return Some(draft);
     };
     characteristics(cx, &fields, &keyed, &mut draft, of);
+    if store::row(cx, &fields, &entry.name) {
+        return None;
+    }
     draft.row.source = source(cx, entry, &fields, &mut draft, of)?;
     check_path(cx, &draft);
     Some(draft)

@@ -15,7 +15,7 @@ use crate::scim::ResourceType;
 use super::backend::BackendParts;
 use super::context::Context;
 use super::route::{RouteAuth, RouteParts};
-use super::{auth, backend, credential, lint, resource, route, schema, server};
+use super::{auth, backend, credential, lint, resource, route, schema, server, store};
 
 /// Parses the file and lays it on what it extends.
 pub(crate) fn document(source: Source, fetch: Fetch<'_>) -> (Context, Table) {
@@ -40,6 +40,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let fields = Fields::of_table(&mut cx.report, root, &TOP, &catalogue::FILE);
     version(cx, &fields);
     lint::lint(cx, fields.get("lint"));
+    store::table(cx, fields.entry("store"));
     cx.patterns = patterns(cx, &fields);
     let (server, passthrough_node) = server::server(cx, fields.get("server"));
     let limits = server::limits(cx, fields.get("limits"));
