@@ -248,12 +248,22 @@ async fn lists_of(
     };
     let envs = objects.iter().map(env).collect();
     let lists = pages::many(run, list, envs, most, parallel).await?;
-    let present = lists.into_iter().map(|list| match list {
-        // The object was removed between its listing and this call.
-        Err(error) if judge::says_absent(&error) => Ok(Vec::new()),
+    let slot = list.call.slot.as_str();
+    let known = lists.into_iter().zip(objects).map(|(list, object)| match list {
+        // Removed a moment ago, or a wrong path in the configuration: neither is an empty list.
+        Err(error) if judge::says_absent(&error) => Err(ScimError::new(
+            502,
+            format!(
+                "{} knows {} {} and answers 404 for {}; try again, and check the path of that call if it lasts",
+                run.backend.name,
+                run.type_name(),
+                object.id,
+                slot,
+            ),
+        )),
         other => other,
     });
-    present.collect()
+    known.collect()
 }
 
 /// SCIM member elements from native items; an item without an id is left out.
