@@ -1,6 +1,7 @@
 //! The cases beside every example. In: `config.toml` and `config.cases.toml` of each folder below `deploy/examples`.
 //! Out: what differs from what the cases expect. They run as `scimshim test` runs them, and nothing is sent.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ fn every_example_does_what_its_cases_say() {
     let mut report = String::new();
     for config in &configs {
         for paragraph in wrong(config) {
-            report.push_str(&format!("{}: {paragraph}\n\n", config.display()));
+            writeln!(report, "{}: {paragraph}\n", config.display()).unwrap();
         }
     }
     assert!(report.is_empty(), "after a change that is meant, run `scimshim test --update`\n{report}");
