@@ -12,6 +12,7 @@ mod conformance_lists;
 mod conformance_strict;
 mod cycles;
 mod examples_bench;
+mod examples_cases;
 mod examples_configcat;
 mod examples_people;
 mod examples_permit;
