@@ -495,7 +495,19 @@ fn merge(into: &mut Value, from: &Value, depth: usize) {
 /// The object a reply shows, if it is the one that was written.
 fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Option<Object> {
     let object = read::object_in(run, &call.envelope.item, reply)?;
-    (super::run::id_text(&object.key) == env.id.and_then(super::run::id_text)).then_some(object)
+    let same = super::run::id_text(&object.key) == env.id.and_then(super::run::id_text);
+    (same && is_whole(run, &object)).then_some(object)
+}
+
+/// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
+fn is_whole(run: &Run<'_>, object: &Object) -> bool {
+    let schema = &run.mapping.resource_type.schema;
+    let required = |row: &&Row| {
+        let path = &row.target.path;
+        path.extension.is_none() && schema.attribute(&path.attribute).is_some_and(|attribute| attribute.required)
+    };
+    let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
+    run.mapping.rows.iter().filter(required).all(|row| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.

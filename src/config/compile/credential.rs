@@ -104,9 +104,14 @@ fn auth(cx: &mut Context, fields: &Fields<'_>, kind: Kind, ok: Option<&Expr>) ->
             Some(OutboundAuth::Token { token: token?, send: send? })
         }
         Kind::Basic => {
-            let user = fields.require(&mut cx.report, "user", WHY).and_then(|node| cx.report.word(node));
+            let user = fields.require(&mut cx.report, "user", WHY);
+            let user = user.and_then(|node| cx.report.word(node).map(|user| (node, user)));
+            if let Some((node, _)) = user.filter(|(_, user)| user.starts_with("env:") || user.starts_with("file:")) {
+                let message = "a user name is no secret and is taken as it stands: write the name itself";
+                cx.report.error("E060", &node.place, message);
+            }
             let password = secret(cx, fields, "password");
-            Some(OutboundAuth::Basic { user: user?.to_owned(), password: password? })
+            Some(OutboundAuth::Basic { user: user?.1.to_owned(), password: password? })
         }
         Kind::OAuth2 => oauth2(cx, fields),
         Kind::Session => session(cx, fields, ok),
