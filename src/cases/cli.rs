@@ -83,7 +83,7 @@ fn file(
     coverage: &mut Coverage,
 ) -> Result<(), Failure> {
     let unusable = |reason: String| Failure::File { path: path.to_owned(), reason };
-    let written = text(path, CASES_MAX_BYTES)?;
+    let written = text(path, CASES_MAX_BYTES).map_err(|failure| with_hint(failure, path))?;
     let cases = parse(&written).map_err(|error| unusable(error.to_string()))?;
     if cases.is_empty() {
         return Err(unusable("it has no [[case]]".to_owned()));
@@ -103,6 +103,23 @@ fn file(
     }
     Ok(())
 }
+
+/// Nobody knows the format by heart.
+fn with_hint(failure: Failure, path: &Path) -> Failure {
+    match failure {
+        Failure::File { path: named, reason } if !path.exists() => {
+            Failure::File { path: named, reason: format!("{reason}\n\nA case is:\n\n{EXAMPLE}") }
+        }
+        other => other,
+    }
+}
+
+const EXAMPLE: &str = r#"[[case]]
+name    = "a user is found by name"
+request = 'GET /scim/v2/Users?filter=userName eq "ann"'
+status  = 200
+
+scimshim test then says which replies of the application the case needs."#;
 
 #[derive(Default)]
 struct Report {
@@ -265,7 +282,8 @@ answer  = { title = "CEO" }
         let (folder, config) = folder("");
         assert!(tested(&config, &[]).err().unwrap().contains("it has no [[case]]"));
         let missing = folder.path().join("missing.toml").display().to_string();
-        assert!(tested(&config, &[&missing]).err().unwrap().contains("missing.toml: "));
+        let said = tested(&config, &[&missing]).err().unwrap();
+        assert!(said.contains("missing.toml: ") && said.contains("[[case]]"), "{said}");
         assert!(tested(Path::new(&missing), &[]).err().unwrap().contains("missing.toml: "));
     }
 }

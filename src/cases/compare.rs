@@ -6,8 +6,8 @@ use crate::explain::{End, Entry, Layout, Transcript};
 
 use super::Expected;
 
-/// What differs, a paragraph each. A reply that was never asked for and a plan that waits are differences, unless the
-/// case expects the very transcript that says so.
+/// What differs, a paragraph each. A reply that was never asked for is a difference, and so is a plan that waits, unless
+/// the case expects the very transcript that says so.
 pub(super) fn differences(expected: &Expected, found: &Transcript) -> Vec<String> {
     let mut differences = Vec::new();
     if expected.is_empty() {
@@ -18,9 +18,8 @@ pub(super) fn differences(expected: &Expected, found: &Transcript) -> Vec<String
         if text.trim() != shown.trim() {
             differences.push(first_difference(text.trim(), shown.trim()));
         }
-    } else {
-        differences.extend(loose_ends(found));
     }
+    differences.extend(loose_ends(found, expected.explain.is_some()));
     if let Some(calls) = &expected.calls {
         differences.extend(calls_differ(calls, found));
     }
@@ -39,9 +38,9 @@ pub(super) fn differences(expected: &Expected, found: &Transcript) -> Vec<String
     differences
 }
 
-fn loose_ends(found: &Transcript) -> impl Iterator<Item = String> {
-    found.entries.iter().filter_map(|entry| match entry {
-        Entry::Stopped { calls } => Some(format!("no reply is given to\n  {}", calls.join("\n  "))),
+fn loose_ends(found: &Transcript, may_wait: bool) -> impl Iterator<Item = String> {
+    found.entries.iter().filter_map(move |entry| match entry {
+        Entry::Stopped { calls } if !may_wait => Some(format!("no reply is given to\n  {}", calls.join("\n  "))),
         Entry::Unused { call } => Some(format!("nothing asked for the reply to\n  {call}")),
         _ => None,
     })
