@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::{Body, BodyNode, Flow, Phase, RowSet, to_native};
+use crate::mapping::{Body, BodyNode, Flow, Phase, Row, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
-use crate::scim::{Resource, ScimError};
+use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::ScimResponse;
 use super::members::Group;
@@ -247,6 +247,7 @@ async fn send_unsent(
 ) -> Result<Option<Object>, ScimError> {
     let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
     let pending = unsent_rows(run, flow, resource)
+        | asked_off(run, resource)
         | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
     if pending == 0 {
         return Ok(object);
@@ -258,7 +259,7 @@ async fn send_unsent(
     let old = read::base(run, &known);
     let differing = pending_rows(run, &old, resource, pending);
     if differing == 0 {
-        return Ok(object);
+        return Ok(Some(known));
     }
     update::send(run, &made.key, resource, Some((&known, &old)), differing).await
 }
@@ -282,6 +283,16 @@ async fn add_members(
 fn unsent_rows(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
     let sent = if flow.calls().any(|call| carries_rows(&call.body)) { to_native::create_rows(run.mapping) } else { 0 };
     with_value(run, resource, to_native::update_rows(run.mapping) & !sent)
+}
+
+/// Rows of `active` where somebody is made who shall not come in. Some applications switch everybody on who is made,
+/// whatever the call says, and that nobody may overlook.
+fn asked_off(run: &Run<'_>, resource: &Resource) -> RowSet {
+    let off = |row: &Row| change::value(run, row, resource) == Some(Value::Bool(false));
+    run.mapping
+        .rows_in(to_native::update_rows(run.mapping))
+        .filter(|(_, row)| row.target.path == AttrPath::core("active", None) && off(row))
+        .fold(0, |set, (index, _)| set | 1 << index)
 }
 
 fn carries_rows(body: &Body) -> bool {
