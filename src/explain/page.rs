@@ -110,12 +110,17 @@ impl Page {
             method: call.method.to_string(),
             target: self.mask.text(&call.target),
             headers: headers.collect(),
-            body: call.body.as_ref().map(|body| self.mask.value(body)),
+            body: call.body.as_ref().map(|body| self.mask.value(self.shown_body(body))),
             resource: call.resource.to_string(),
             slot: call.slot.as_str(),
             origin: call.origin.to_string(),
             reply,
         })));
+    }
+
+    /// A body in the form in which it may be shown.
+    fn shown_body<'b>(&'b self, body: &'b Value) -> &'b Value {
+        self.used.veiled.iter().find(|(sent, _)| sent == body).map_or(body, |(_, shown)| shown)
     }
 
     /// Says which replies the plan waits for.

@@ -124,6 +124,10 @@ impl Native {
         }
     }
 
+    pub(super) fn is_traced(&self) -> bool {
+        self.lock().trace.is_some()
+    }
+
     pub(super) fn start_trace(&self) {
         self.lock().trace = Some(Box::default());
     }
