@@ -495,7 +495,7 @@ fn merge(into: &mut Value, from: &Value, depth: usize) {
 /// The object a reply shows, if it is the one that was written.
 fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Option<Object> {
     let object = read::object_in(run, &call.envelope.item, reply)?;
-    (super::run::id_text(&object.key) == env.id.and_then(super::run::id_text)).then_some(object)
+    env.id.and_then(|key| run.id_of(key)).is_some_and(|id| object.id == id).then_some(object)
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.
