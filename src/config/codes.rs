@@ -62,6 +62,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E107", "something that needs a store, which this version does not have"),
     ("E108", "a deletion that switches off where nothing can"),
     ("E109", "a deletion that sets fields which nothing sends"),
+    ("E115", "a key that its parts do not make"),
     ("E121", "nobody can be told apart from the others"),
     ("E122", "`exclusive` without `inverse`"),
     ("E123", "members cannot be created"),

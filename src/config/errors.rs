@@ -78,6 +78,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E107", "Follow the message: it names what serves instead, mostly a place in the application."),
     ("E108", "Let a row or a write rule write `active` as false, or give `ops.delete` a call."),
     ("E109", "Add `ops.update` or `ops.replace`, or give `ops.delete` a call."),
+    ("E115", "Name two to four native fields, each by a path that ends in a name of its own."),
     ("E121", "Name the member: `{member.id}`, `{batch}`, `member.native` or `member.scim` must stand in the call."),
     ("E122", "Declare `inverse`: without it nobody knows which group somebody leaves."),
     ("E123", "Give the members' type an `ops.create`, or choose another policy for unknown members."),

@@ -7,6 +7,7 @@ pub mod call;
 pub mod codec;
 pub mod flow;
 pub mod from_native;
+mod id;
 pub mod members;
 pub mod native_path;
 pub mod row;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expr::{Expr, Template};
-use crate::pattern::Pattern;
 use crate::scim::ResourceType;
 
 pub use call::{
@@ -25,6 +25,7 @@ pub use call::{
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
+pub use id::{IdKind, IdPart, IdRule};
 pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
@@ -93,32 +94,6 @@ pub type RowSet = u128;
 
 /// The most rows a mapping may have.
 pub const MAX_ROWS: usize = 128;
-
-/// SCIM id and native key.
-#[derive(Clone, Debug)]
-pub struct IdRule {
-    /// Where the key is in a native document.
-    pub native: NativePath,
-    /// The key's native type.
-    pub kind: IdKind,
-    /// Computes the key on create; without it the application assigns one.
-    pub derive: Option<Template>,
-    /// What happens when a derived key is taken.
-    pub collision: Collision,
-    /// Whether the key follows a rename.
-    pub mutable: IdMutability,
-    /// What a key looks like, anchored; a SCIM id that does not match is 404 without a native call.
-    pub pattern: Option<Pattern>,
-}
-
-/// Native type of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdKind {
-    /// Text.
-    String,
-    /// A JSON integer.
-    Int,
-}
 
 /// When a derived key is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

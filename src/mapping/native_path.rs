@@ -110,6 +110,14 @@ impl NativePath {
         }
     }
 
+    /// The name of the field that the path ends in.
+    pub fn last_name(&self) -> Option<&str> {
+        match (&self.root, self.steps.last()) {
+            (Root::Document, Some(Step::Name(name))) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the path can be read but not written: `[]`, `[-1]`, a header, a link.
     pub fn is_read_only(&self) -> bool {
         self.root != Root::Document || self.steps.iter().any(|step| matches!(step, Step::Each | Step::Index(..=-1)))

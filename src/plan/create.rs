@@ -13,7 +13,7 @@ use super::call::ScimResponse;
 use super::members::Group;
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
-use super::run::{Run, id_text};
+use super::run::Run;
 use super::steps::{self, Progress};
 use super::{ScimRequest, answer, change, exists, members, update};
 
@@ -109,8 +109,9 @@ fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, Scim
         .text(&env)
         .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", run.mapping.origin)))?;
     let text = text.unwrap_or_default();
-    let fits = !text.is_empty() && !text.contains('/') && text != "." && text != "..";
-    let key = if fits { run.native_id(&text) } else { None };
+    let in_a_path = !text.contains('/') || run.mapping.id.encoded;
+    let fits = !text.is_empty() && in_a_path && text != "." && text != "..";
+    let key = if fits { run.mapping.id.key(&Value::from(text.as_str())) } else { None };
     key.map(Some).ok_or_else(|| {
         ScimError::invalid_value(format!(
             "the application cannot use '{text}' as the key of a {}; change the attribute it is made from",
@@ -141,7 +142,7 @@ async fn make<'f>(
         Err(error) => return Err(not_made(run, flow, derived, progress, error).await),
     };
     let object = outcome.last.and_then(|(call, reply)| read::object_in(run, &call.envelope.item, reply));
-    let id = id_text(&key).unwrap_or_default();
+    let id = run.id_of(&key).unwrap_or_default();
     // A later step may answer with something else.
     let object = object.filter(|object| object.id == id);
     Ok(Made { id, key, object, fresh: true })
@@ -162,7 +163,7 @@ async fn not_made(
         return error;
     }
     let done = progress.done.join(", ");
-    let who = key.as_ref().and_then(id_text).map_or_else(String::new, |id| format!(" {id}"));
+    let who = key.as_ref().and_then(|key| run.id_of(key)).map_or_else(String::new, |id| format!(" {id}"));
     let what = format!("{}{who} was created in part ({done})", run.type_name());
     undone(run, key.as_ref(), &what, progress, error).await
 }

@@ -13,7 +13,7 @@ use super::{change, query, update};
 
 /// Waits until nobody else creates the same thing.
 pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
-    let mut keys: Vec<String> = derived.and_then(id_text).iter().map(|id| run.resource_key(id)).collect();
+    let mut keys: Vec<String> = derived.and_then(|key| run.id_of(key)).iter().map(|id| run.resource_key(id)).collect();
     keys.extend(match_key(run, resource));
     if keys.is_empty() {
         return Ok(());

@@ -19,7 +19,7 @@ use crate::scim::{AttrPath, ScimError};
 use super::pages;
 use super::query::{objects, scan_max};
 use super::read::{self, Object};
-use super::run::{Run, id_text};
+use super::run::Run;
 
 /// A superset of the objects that satisfy the filter; `None` if no native queries cover it.
 pub(super) async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Option<Vec<Object>>, ScimError> {
@@ -151,7 +151,7 @@ fn same_attribute(plan: &AttrPath, asked: &AttrPath) -> bool {
 /// everything would be found.
 fn native_value(run: &Run<'_>, plan: &FilterPlan, op: CompareOp, comparison: &Comparison) -> Option<Value> {
     let value = &comparison.value;
-    let Some(row) = plan.row.and_then(|row| run.mapping.rows.get(row)) else { return Some(value.clone()) };
+    let Some(row) = plan.row.and_then(|row| run.mapping.rows.get(row)) else { return id_value(run, op, value) };
     let row = match &row.source {
         Source::Mirror { row } => run.mapping.rows.get(*row)?,
         _ => row,
@@ -170,6 +170,15 @@ fn native_value(run: &Run<'_>, plan: &FilterPlan, op: CompareOp, comparison: &Co
             codec.iter().all(keeps_order).then(|| to_native::encode(row, value, &run.env()).ok()).flatten()
         }
     }
+}
+
+/// The native key that a compared id stands for. An order or a part of encoded ids says nothing about the keys.
+fn id_value(run: &Run<'_>, op: CompareOp, value: &Value) -> Option<Value> {
+    if !run.mapping.id.encoded {
+        return Some(value.clone());
+    }
+    let key = || value.as_str().and_then(|id| run.native_id(id));
+    (op == CompareOp::Eq).then(|| key().unwrap_or(Value::Null))
 }
 
 fn equal_value(run: &Run<'_>, row: &Row, codec: &[Codec], value: &Value) -> Option<Value> {
@@ -218,23 +227,25 @@ async fn ask(run: &Run<'_>, lookup: &Lookup<'_>) -> Result<Vec<Object>, ScimErro
     if lookup.value.is_null() {
         return Ok(Vec::new());
     }
-    let How::Plan(plan) = lookup.how else { return by_key(run, id_text(&lookup.value)).await };
+    let How::Plan(plan) = lookup.how else {
+        return by_key(run, lookup.value.as_str().and_then(|id| run.native_id(id))).await;
+    };
     let env = Env { value: Some(&lookup.value), ..run.env() };
     run.native.trace(|trace| trace.rule(&plan.origin));
     match &plan.how {
-        FilterCall::Get { key: None } => by_key(run, id_text(&lookup.value)).await,
+        FilterCall::Get { key: None } => by_key(run, run.mapping.id.key(&lookup.value)).await,
         FilterCall::Get { key: Some(template) } => {
             let key = template
                 .eval(&env)
                 .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", plan.origin)))?;
-            by_key(run, id_text(&key)).await
+            by_key(run, run.mapping.id.key(&key)).await
         }
         FilterCall::List(list) => Ok(objects(run, pages::all(run, list, &env, scan_max(run)).await?)),
     }
 }
 
 /// What cannot be a key is the key of nobody.
-async fn by_key(run: &Run<'_>, key: Option<String>) -> Result<Vec<Object>, ScimError> {
-    let Some(key) = key.and_then(|key| run.native_id(&key)) else { return Ok(Vec::new()) };
+async fn by_key(run: &Run<'_>, key: Option<Value>) -> Result<Vec<Object>, ScimError> {
+    let Some(key) = key else { return Ok(Vec::new()) };
     Ok(read::find_by_key(run, &key).await?.into_iter().collect())
 }

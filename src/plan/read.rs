@@ -15,7 +15,7 @@ use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
 use super::render::Rows;
-use super::run::{Run, id_text, location};
+use super::run::{Run, id_text, location, named_id};
 use super::{ScimRequest, answer, judge, pages};
 
 /// Path of `members`.
@@ -74,7 +74,7 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
         by_list(run, key).await?
     };
     // An application that ignores what it was asked for must not hand out a stranger.
-    Ok(object.filter(|object| id_text(&object.key) == id_text(key)))
+    Ok(object.filter(|object| run.id_of(key).is_some_and(|id| object.id == id)))
 }
 
 /// A reply with fields, but not with the one where the object should be: an error in the form of a success would look
@@ -94,15 +94,14 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
         .ok_or_else(|| ScimError::new(501, format!("the application offers no way to read one {}", run.type_name())))?;
     let env = Env { id: Some(key), value: Some(key), ..run.env() };
     let items = pages::all(run, list, &env, list.paging.max as usize).await?;
-    let found =
-        items.into_iter().filter_map(|item| object(run, item)).find(|found| id_text(&found.key) == id_text(key));
-    Ok(found)
+    let id = run.id_of(key);
+    Ok(items.into_iter().filter_map(|item| object(run, item)).find(|found| Some(&found.id) == id.as_ref()))
 }
 
 /// An object from a list item or an unwrapped reply; `None` without a key, or when it is gone.
 pub(super) fn object(run: &Run<'_>, document: Value) -> Option<Object> {
-    let key = run.mapping.id.native.get(&document).filter(|key| !key.is_null())?.clone();
-    let id = id_text(&key)?;
+    let key = run.mapping.id.read(&document)?;
+    let id = run.id_of(&key)?;
     let env = Env { id: Some(&key), native: Some(&document), ..run.env() };
     if run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false)) {
         return None;
@@ -268,9 +267,10 @@ async fn lists_of(
 
 /// SCIM member elements from native items; an item without an id is left out.
 pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec<Value> {
-    let endpoint = run.of_type(&members.of).map(|of| of.mapping.resource_type.endpoint.clone());
+    let of = run.of_type(&members.of);
+    let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let elements = items.iter().filter_map(|item| {
-        let id = read(&members.value, item).as_ref().and_then(id_text)?;
+        let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
         let mut element = Map::new();
         if let Some(endpoint) = &endpoint {
             element.insert("$ref".to_owned(), Value::from(location(&run.context.base_url, endpoint, &id)));
@@ -291,7 +291,8 @@ pub(super) async fn groups_of(
     inverse: &Inverse,
     objects: &[Object],
 ) -> Result<Vec<Vec<Value>>, ScimError> {
-    let endpoint = run.of_type(&inverse.group).map(|of| of.mapping.resource_type.endpoint.clone());
+    let of = run.of_type(&inverse.group);
+    let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let lists = match &inverse.source {
         InverseSource::Native(path) => {
             let items = objects.iter().map(|object| match path.get(&object.document) {
@@ -307,7 +308,7 @@ pub(super) async fn groups_of(
         }
     };
     let element = |item: &Value| {
-        let id = read(&inverse.value, item).as_ref().and_then(id_text)?;
+        let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
         let mut element = json!({ "type": "direct", "value": id });
         if let Some(endpoint) = &endpoint {
             element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config::{Backend, Route, Snapshot};
 use crate::dialect::Repairs;
 use crate::expr::Env;
-use crate::mapping::{Call, IdKind, Mapping};
+use crate::mapping::{Call, Mapping};
 use crate::scim::{FilterRepair, ScimError};
 
 use super::call::{NativeCall, NativeReply};
@@ -92,15 +92,12 @@ impl<'a> Run<'a> {
 
     /// The native key a SCIM id stands for; `None` for one that cannot be a key here, which is a 404 without a call.
     pub(super) fn native_id(&self, id: &str) -> Option<Value> {
-        let rule = &self.mapping.id;
-        if id.is_empty() || rule.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(id)) {
-            return None;
-        }
-        match rule.kind {
-            IdKind::String => Some(Value::from(id)),
-            // Only the canonical spelling, so that "07" and "+7" do not name the object 7.
-            IdKind::Int => id.parse::<i64>().ok().filter(|number| number.to_string() == id).map(Value::from),
-        }
+        self.mapping.id.decode(id)
+    }
+
+    /// The SCIM id of a native key of this type.
+    pub(super) fn id_of(&self, key: &Value) -> Option<String> {
+        self.mapping.id.text(key)
     }
 
     pub(super) fn not_found(&self, id: &str) -> ScimError {
@@ -142,7 +139,12 @@ pub(super) fn location(base: &str, endpoint: &str, id: &str) -> String {
     format!("{base}{endpoint}/{}", render::encode_segment(id))
 }
 
-/// The text of an id, whatever its native type.
+/// The SCIM id that a native value names: of the given type, where the route serves it.
+pub(super) fn named_id(of: Option<&Run<'_>>, value: &Value) -> Option<String> {
+    of.map_or_else(|| id_text(value), |of| of.mapping.id.text_of(value))
+}
+
+/// The text of a single value, whatever its native type.
 pub(super) fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -11,7 +11,7 @@ use crate::scim::ScimError;
 
 use super::call::NativeReply;
 use super::render::Rows;
-use super::run::{Run, id_text};
+use super::run::Run;
 use super::{judge, pages};
 
 /// What was done so far in one request.
@@ -131,8 +131,8 @@ impl<'f> Walk<'_, 'f> {
         if self.flow.slot == Slot::Create && self.key.is_none() {
             self.key = match step.call.saved_id() {
                 Some(extract) => {
-                    let key = pages::extract(&extract.native, &extract.codec, reply).as_ref().and_then(id_text);
-                    let key = key.and_then(|id| self.run.native_id(&id));
+                    let key = pages::extract(&extract.native, &extract.codec, reply);
+                    let key = key.and_then(|key| self.run.mapping.id.key(&key));
                     Some(key.ok_or_else(|| unknown_id(self.run))?)
                 }
                 None if own => shown_key(self.run, &step.call, reply),
@@ -281,7 +281,7 @@ fn names_id(call: &Call) -> bool {
 fn shown_key(run: &Run<'_>, call: &Call, reply: &NativeReply) -> Option<Value> {
     let item = call.envelope.item.get(&reply.body)?;
     let item = if let Value::Array(items) = item { items.first()? } else { item };
-    run.mapping.id.native.get(item).filter(|key| !key.is_null()).cloned()
+    run.mapping.id.read(item)
 }
 
 /// Nothing can be done about an object that was made and cannot be named.

@@ -535,7 +535,7 @@ fn merge(into: &mut Value, from: &Value, depth: usize) {
 /// The object a reply shows, if it is the one that was written.
 fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Option<Object> {
     let object = read::object_in(run, &call.envelope.item, reply)?;
-    let same = super::run::id_text(&object.key) == env.id.and_then(super::run::id_text);
+    let same = env.id.and_then(|key| run.id_of(key)).is_some_and(|id| object.id == id);
     (same && is_whole(run, &object)).then_some(object)
 }
 

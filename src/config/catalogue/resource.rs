@@ -59,10 +59,12 @@ pub(crate) static ID: Keys = Keys {
         key("collision", Kind::Words(&["native", "reject", "reuse"]), "If a derived key is taken: let the application answer, look first and refuse, or answer with the holder.").default("\"native\""),
         key("mutable", Kind::Words(&["keep", "reject", "pin"]), "What a rename does: the key stays, or the attribute cannot change; `pin` needs a store, which this version does not have (E107).").default("\"keep\""),
         key("pattern", Kind::Pattern, "What a key looks like; any other id is 404 without a call."),
+        key("join", Kind::List(&Kind::Path), "Two to four native fields that make the key together; `{id.<name>}` is one of them. Needs `encode`."),
+        key("encode", Kind::Words(&["b64url"]), "The SCIM id is the base64url text of the key, which may hold anything."),
         key("born", Kind::Path, "A field that tells the owners of one id apart; needs a store, which this version does not have (E107)."),
     ],
     shared: &[],
-    later: &["join", "encode"],
+    later: &[],
 };
 
 pub(crate) static ROW: Keys = Keys {

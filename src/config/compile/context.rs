@@ -10,6 +10,8 @@ use crate::expr::Type;
 use crate::mapping::{NativePath, Origin};
 use crate::pattern::{Pattern, Shared};
 
+use super::id::KeyTypes;
+
 /// Findings and the lists that the snapshot numbers.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -31,6 +33,8 @@ pub(crate) struct Context {
     pub(super) faulty_rows: Vec<String>,
     /// What is known of the resources of each type.
     pub(super) scim_types: BTreeMap<String, Type>,
+    /// Composite keys of the backend at hand.
+    pub(super) key_types: KeyTypes,
     /// Whether the template at hand may generate a password: it goes into a new object.
     pub(super) may_generate: bool,
     /// Steps before the one at hand, which it may refer to.
@@ -63,6 +67,7 @@ impl Context {
             call_missing: false,
             faulty_rows: Vec::new(),
             scim_types: BTreeMap::new(),
+            key_types: KeyTypes::default(),
             may_generate: false,
             known_steps: Vec::new(),
             later_steps: Vec::new(),

@@ -61,7 +61,9 @@ fn rest(cx: &mut Context, node: &Node) -> Option<Scan> {
 
 fn plan(cx: &mut Context, entry: &Entry, base: &FilterBase<'_>) -> Option<FilterPlan> {
     let key = key(cx, entry, base.of);
+    cx.key_types.value_is_key = key.as_ref().is_some_and(|(path, ..)| *path == AttrPath::core("id", None));
     let how = how(cx, &entry.value, base);
+    cx.key_types.value_is_key = false;
     let (path, ops, case_exact) = key?;
     let row = base.rows.iter().position(|draft| draft.row.target.path == path);
     let row = row.map(|index| primary(base.rows, index));

@@ -322,7 +322,7 @@ fn inverse(
     }
     let value = fields.get("value").map_or(Some(whole()), |node| extract(cx, node));
     let display = fields.get("display").and_then(|node| extract(cx, node));
-    let source = inverse_source(cx, node, &fields, group, inherited);
+    let source = inverse_source(cx, node, &fields, member_type.unwrap_or(group), inherited);
     let from_call = fields.get("call").is_some();
     let returned = [("default", false), ("request", true)];
     let on_request = fields.get("returned").and_then(|node| cx.report.choice(node, &returned)).unwrap_or(from_call);
@@ -335,7 +335,7 @@ fn inverse_source(
     cx: &mut Context,
     node: &Node,
     fields: &Fields<'_>,
-    group: &ResourceType,
+    of: &ResourceType,
     inherited: &Inherited<'_>,
 ) -> Option<InverseSource> {
     match (fields.get("native"), fields.get("call")) {
@@ -346,7 +346,7 @@ fn inverse_source(
             cx.native_path(native).map(InverseSource::Native)
         }
         (None, Some(_)) => {
-            let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::Inverse, group, BY_ID) };
+            let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::Inverse, of, BY_ID) };
             let mut call = call_table(cx, node, fields, &spec, None);
             let paging = list_paging(cx, fields.get("paging"), call.as_mut(), inherited);
             Some(InverseSource::Call(Box::new(ListCall { call: call?, paging })))

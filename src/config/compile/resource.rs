@@ -64,6 +64,7 @@ pub(super) fn mappings(
         Fields::of(&mut cx.report, node, &catalogue::DEFAULTS);
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
+    cx.key_types = id::composites(resources, defaults, types);
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();

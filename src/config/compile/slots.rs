@@ -78,6 +78,9 @@ impl<'t> SlotScope<'t> {
             (Name::Scim | Name::Old, Some(of)) => {
                 cx.scim_types.entry(of.name.to_string()).or_insert_with(|| types::resource(of)).clone()
             }
+            (Name::Id, Some(of)) => cx.key_types.id(&of.name),
+            (Name::Value, Some(of)) if cx.key_types.value_is_key => cx.key_types.id(&of.name),
+            (Name::Member, Some(of)) => cx.key_types.member(&of.name),
             (Name::Status, _) => Type::Int,
             (Name::Headers, _) => Type::map(Type::String),
             (Name::Batch, _) => Type::list(Type::Any),
@@ -206,11 +209,26 @@ impl Context {
                 for error in errors {
                     let place = self.report.part(node, part.start + error.span.start..part.start + error.span.end);
                     let help = error.suggestion.map(|suggestion| suggestion_text(&suggestion));
+                    let help = help.or_else(|| self.part_of_key(text.get(error.span.clone())?, scope));
                     self.report.error_help("E022", &place, error.message, help);
                 }
                 None
             }
         }
+    }
+
+    /// A key of several parts where one value is wanted.
+    fn part_of_key(&self, written: &str, scope: &SlotScope<'_>) -> Option<String> {
+        let of = scope.resource_type?;
+        let written = written.trim_matches(['{', '}']).trim();
+        let key = match (written, self.key_types.member(&of.name)) {
+            ("id" | "value", _) => self.key_types.id(&of.name),
+            ("member.id", Type::Record(member)) => member.fields.get("id").cloned()?,
+            _ => return None,
+        };
+        let Type::Record(key) = key else { return None };
+        let parts: Vec<String> = key.fields.keys().map(|part| format!("`{{{written}.{part}}}`")).collect();
+        Some(format!("several fields make this key; name a part: {}", parts.join(", ")))
     }
 
     /// A generated password goes into a new object, as it is, and nowhere else.

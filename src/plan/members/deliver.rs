@@ -18,7 +18,7 @@ use crate::plan::call::{NativeCall, NativeOutcome};
 use crate::plan::judge::{Standing, assess, reply_matches, says_absent};
 use crate::plan::read;
 use crate::plan::render::Rows;
-use crate::plan::run::{Run, id_text};
+use crate::plan::run::Run;
 use crate::plan::steps::{self, Progress};
 
 /// Where membership calls go.
@@ -104,7 +104,7 @@ impl<'a> Target<'a> {
             people.extend(self.unknown_before_the_call(call, person, failures).await?);
         }
         if let Some(exclusive) = self.members.exclusive {
-            let group = id_text(self.key).unwrap_or_default();
+            let group = self.run.id_of(self.key).unwrap_or_default();
             let (joining, refused) = known::leave_others(self.run, self.members, exclusive, &group, people).await?;
             for error in refused {
                 failures.add(error, 1);
@@ -270,7 +270,7 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         match read::find_by_key(self.run, self.key).await {
-            Ok(None) => Err(self.run.not_found(&id_text(self.key).unwrap_or_default())),
+            Ok(None) => Err(self.run.not_found(&self.run.id_of(self.key).unwrap_or_default())),
             _ => Ok(()),
         }
     }

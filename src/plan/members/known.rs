@@ -13,7 +13,7 @@ use super::change::{Current, value_of};
 use crate::plan::judge::{self, judge};
 use crate::plan::read::{self, Object};
 use crate::plan::render::Rows;
-use crate::plan::run::{Run, id_text};
+use crate::plan::run::{Run, named_id};
 
 /// The members a group has. What showed them is kept where a removal is about that.
 pub(super) async fn current(run: &Run<'_>, members: &Members, object: &Object) -> Result<Current, ScimError> {
@@ -22,8 +22,9 @@ pub(super) async fn current(run: &Run<'_>, members: &Members, object: &Object) -
     let elements = read::elements(run, members, &items);
     let values = super::change::values(&elements);
     let mut shown_by: HashMap<String, Vec<Value>> = HashMap::new();
+    let of = run.of_type(&members.of);
     for item in items.into_iter().filter(|_| by_row) {
-        if let Some(value) = read::read(&members.value, &item).as_ref().and_then(id_text) {
+        if let Some(value) = read::read(&members.value, &item).and_then(|value| named_id(of.as_ref(), &value)) {
             shown_by.entry(value).or_default().push(item);
         }
     }
@@ -72,7 +73,7 @@ async fn objects(of: &Run<'_>, people: &[Person], parallel: usize) -> Result<Vec
     let judged = people.iter().zip(outcomes).map(|(person, outcome)| {
         match judge(of, get, outcome, &env(person)).into_result() {
             Ok(reply) => Ok(read::object_in(of, &get.envelope.item, reply)
-                .filter(|object| id_text(&object.key) == id_text(&person.key))),
+                .filter(|object| of.id_of(&person.key).is_some_and(|id| object.id == id))),
             Err(error) if judge::says_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
