@@ -150,7 +150,10 @@ mod tests {
             path.display().to_string()
         };
         let body = at("body.json", r#"{"Operations":[{"op":"replace","path":"title","value":"CTO"}]}"#);
-        let replies = at("replies.toml", "[[reply]]\ncall = \"PATCH /users/7\"\nbody = '{\"data\":{\"id\":7,\"email\":\"a@x.example\"}}'\n");
+        let replies = at(
+            "replies.toml",
+            "[[reply]]\ncall = \"PATCH /users/7\"\nbody = '{\"data\":{\"id\":7,\"email\":\"a@x.example\"}}'\n",
+        );
         let request = "PATCH /scim/v2/Users/7";
         let words = ["-c", &config(), request, "--body", &body, "--replies", &replies];
         let text = explained(&words).unwrap();

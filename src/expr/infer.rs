@@ -85,7 +85,7 @@ impl Checker<'_> {
             Type::Record(record) => match known_field(record, field) {
                 Some(found) => return found,
                 // Attributes of a resource are looked up in its schemas, which know what they are about.
-                None if self.is_plain(operand) => return Type::Any,
+                None if !record.closed && self.is_plain(operand) => return Type::Any,
                 None => {
                     let names = record.fields.keys().map(AsRef::as_ref);
                     (format!("`{}` has no `{field}`", record.name), closest(field, names))

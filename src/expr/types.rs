@@ -41,6 +41,8 @@ pub struct Record {
     pub fields: BTreeMap<Box<str>, Type>,
     /// Fields of a field that can be named without it: `department` for that of the enterprise extension.
     pub shortcuts: BTreeMap<Box<str>, Box<str>>,
+    /// There are no other fields, and nothing else that knows better: to name one is a mistake.
+    pub closed: bool,
 }
 
 /// What the place of an expression takes.

@@ -108,7 +108,7 @@ pub(super) fn composites(resources: Option<&Node>, defaults: Option<&Node>, type
             let names =
                 items.iter().filter_map(|item| NativePath::parse(item.as_text()?).ok()?.last_name().map(Box::from));
             let fields = names.map(|name| (name, Type::Any)).collect();
-            let key = Type::Record(Arc::new(Record { name: "id".into(), fields, ..Record::default() }));
+            let key = Type::Record(Arc::new(Record { name: "id".into(), fields, closed: true, ..Record::default() }));
             found.keys.insert(of.name.to_string(), key);
         }
         let member = below(&node, "members").and_then(|members| below(&members, "of"));
