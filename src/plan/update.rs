@@ -3,7 +3,7 @@
 //! The old state is read only where the request cannot be carried out without it; a PATCH that sets single-valued
 //! attributes is one native call.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
@@ -21,6 +21,7 @@ use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::TurnRequest;
+use super::veil::veiled;
 use super::{ScimRequest, answer, change, members};
 
 /// `PATCH /Type/{id}`.
@@ -367,7 +368,8 @@ async fn by_rule<'f>(
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
     });
-    let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
+    let veiled = veiled(run, &changed, &changed, &[]);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&changed, &changed) };
     sent(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await
 }
 
@@ -394,7 +396,9 @@ async fn ordinary<'f>(
         } else {
             None
         };
-        let rows = Rows { mapped: Some(all.as_ref().unwrap_or(&changed)), changed: Some(&changed) };
+        let all = all.as_ref().unwrap_or(&changed);
+        let veiled = veiled(run, all, &changed, &[]);
+        let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
         return sent(run, flow, "the update", env, rows, progress).await;
     }
     let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
@@ -408,45 +412,9 @@ async fn ordinary<'f>(
         return Ok(None);
     }
     run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-    veil(run, flow, env, &whole, &changed);
-    let rows = Rows { mapped: Some(&whole), changed: Some(&changed) };
+    let veiled = veiled(run, &whole, &changed, &[]);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
     sent(run, flow, "the update", env, rows, progress).await
-}
-
-/// Tells a transcript how a whole document may be shown.
-fn veil(run: &Run<'_>, flow: &Flow, env: &Env<'_>, whole: &Value, changed: &Value) {
-    let Some(step) = flow.steps.first().filter(|_| run.native.is_traced()) else { return };
-    let mut shown = veiled(whole, 0);
-    let paths = run.mapping.rows.iter().filter_map(Row::native_path).chain([&run.mapping.id.native]);
-    for path in paths {
-        // Rows select items of a list by what is in them, so that the list stays as it is.
-        let list = path.whole_field().and_then(|field| Some((field, whole.get(field)?)));
-        match (list, &mut shown) {
-            (Some((field, list)), Value::Object(fields)) => drop(fields.insert(field.to_owned(), list.clone())),
-            (_, shown) => path.get(whole).into_iter().for_each(|value| path.put(shown, Some(value.clone()))),
-        }
-    }
-    merge(&mut shown, changed, 0);
-    run.mapping.strip.iter().for_each(|path| path.strip(&mut shown));
-    let body = |mapped| {
-        let rows = Rows { mapped: Some(mapped), changed: Some(changed) };
-        run.render(&step.call, env, rows).ok()?.body
-    };
-    if let (Some(sent), Some(shown)) = (body(whole), body(&shown)) {
-        run.native.trace(|trace| trace.veiled.push((sent, shown)));
-    }
-}
-
-/// The same structure with every value hidden; depth is that of a reply that was read, and bounded.
-fn veiled(value: &Value, depth: usize) -> Value {
-    match value {
-        Value::Object(fields) if depth < 64 => {
-            fields.iter().map(|(name, field)| (name.clone(), veiled(field, depth + 1))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) if depth < 64 => items.iter().map(|item| veiled(item, depth + 1)).collect(),
-        Value::Null => Value::Null,
-        _ => Value::from("***"),
-    }
 }
 
 /// Sends native fields with `update`, or the whole object with them.
@@ -488,10 +456,10 @@ pub(super) async fn send_fields(
         (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
     };
     let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
-    let rows = Rows { mapped: Some(if sends_whole { &whole } else { &changed }), changed: Some(&changed) };
-    if sends_whole {
-        veil(run, flow, &env, &whole, &changed);
-    }
+    let mapped = if sends_whole { &whole } else { &changed };
+    let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
+    let veiled = veiled(run, mapped, &changed, &named);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
     let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
     done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
 }
