@@ -14,6 +14,7 @@ mod cycles;
 mod examples_bench;
 mod examples_cases;
 mod examples_configcat;
+mod examples_legacy;
 mod examples_people;
 mod examples_permit;
 mod mapping_guide;
