@@ -116,6 +116,13 @@ fn step(page: &mut Page, calls: &[NativeCall], parallel: usize, replies: &mut Re
     found.into_iter().collect()
 }
 
+/// What a plan of the request begins with; `None` if its path is no SCIM.
+#[cfg(feature = "server")]
+pub(crate) fn prepared(snapshot: &Arc<Snapshot>, request: &Request) -> Option<(Context, ScimRequest)> {
+    let matched = route(snapshot, request.path_and_query().0).ok()?;
+    Some((context(snapshot, &matched), scim_request(request, &matched)))
+}
+
 fn route(snapshot: &Snapshot, path: &str) -> Result<Matched, (String, End)> {
     let endpoints = snapshot.routes.iter().map(|route| {
         let names = route.mappings.iter().map(|mapping| mapping.resource_type.endpoint.clone());
