@@ -31,6 +31,7 @@ mod steps;
 mod trace;
 mod turn;
 mod update;
+mod veil;
 
 #[cfg(test)]
 mod harness;
