@@ -125,6 +125,8 @@ pub struct Call {
     pub slot: &'static str,
     /// Its place in the configuration.
     pub origin: String,
+    /// Where its parts came from, where the backend gave some.
+    pub parts: Vec<String>,
     /// Status, or how it failed; `None` if no reply was given.
     pub reply: Option<String>,
 }
