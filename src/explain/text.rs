@@ -97,6 +97,9 @@ fn write_call(text: &mut String, call: &Call) {
     if let Some(body) = &call.body {
         let _ = writeln!(text, "   {body}");
     }
+    if let Some(origin) = &call.expired {
+        let _ = writeln!(text, "   <- expired ({origin}): renew, again once");
+    }
     let _ = writeln!(text, "   <- {}", call.reply.as_deref().unwrap_or("?"));
 }
 

@@ -169,6 +169,14 @@ impl NativePath {
         }
     }
 
+    /// Copies what is there from a document into one of the same structure; of the items that a selector goes through,
+    /// the fields that it looks at as well.
+    pub fn unveil(&self, from: &Value, into: &mut Value) {
+        if self.root == Root::Document {
+            lens::unveil(&self.steps, from, into);
+        }
+    }
+
     /// Removes every value there, through `[]` too.
     pub fn strip(&self, document: &mut Value) {
         if self.root == Root::Document {

@@ -30,6 +30,7 @@ mod steps;
 mod trace;
 mod turn;
 mod update;
+mod veil;
 
 #[cfg(test)]
 mod harness;

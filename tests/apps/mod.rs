@@ -9,11 +9,13 @@
 //! |---|---|---|
 //! | `serve` | the socket, the record of calls, trouble on demand | |
 //! | `check` | what a body may hold | |
+//! | `legacy` | a personnel system: sessions, forms, always 200 | `legacy` |
 //! | `people` | people, with or without teams, behind pages and envelopes | `users-only`, `typical` |
 //! | `permit` | an authorization service: tenants, roles and who has them | `permit` |
 //! | `seats` | people and groups that are only ever replaced whole | `configcat` |
 
 pub(crate) mod check;
+pub(crate) mod legacy;
 pub(crate) mod people;
 pub(crate) mod permit;
 pub(crate) mod seats;

@@ -57,6 +57,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
+        expired_origin: cx.origin(&entry.key),
         errors: Vec::new(),
         origin: cx.origin(&entry.key),
     };
@@ -75,6 +76,8 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     if let Some(node) = fields.get("auth") {
         let parts = credential(cx, node, inherited.ok.as_ref(), &inherited.defaults);
         (backend.auth, backend.expired, inherited.token_in_body) = (parts.auth, parts.expired, parts.in_body);
+        let expired = node.as_table().and_then(|table| table.get("expired"));
+        backend.expired_origin = cx.origin(expired.map_or(&node.place, |entry| &entry.key));
     }
     backend.headers = fields.get("headers").map_or(Vec::new(), |node| headers(cx, node, &scope));
     inherited.used_variables = cx.take_used();

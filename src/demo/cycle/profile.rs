@@ -33,7 +33,8 @@ pub type Attributes = BTreeMap<String, Vec<String>>;
 
 impl Profile {
     /// The names that [`Profile::named`] knows.
-    pub const NAMES: [&'static str; 6] = ["acme", "configcat", "jupyterhub", "permit", "typical", "users-only"];
+    pub const NAMES: [&'static str; 7] =
+        ["acme", "configcat", "jupyterhub", "legacy", "permit", "typical", "users-only"];
 
     /// The profile of an application that this project has a configuration for.
     ///
@@ -173,6 +174,7 @@ static PROFILES: [(&str, &str); Profile::NAMES.len()] = [
     ("acme", r#"{"about": "Acme HR, the sample application, keeps everything."}"#),
     ("configcat", include_str!("profiles/configcat.json")),
     ("jupyterhub", include_str!("profiles/jupyterhub.json")),
+    ("legacy", include_str!("profiles/legacy.json")),
     ("permit", include_str!("profiles/permit.json")),
     ("typical", include_str!("profiles/typical.json")),
     ("users-only", include_str!("profiles/users-only.json")),

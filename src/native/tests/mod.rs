@@ -43,6 +43,7 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
+        expired_origin: origin(),
         errors: Vec::new(),
         origin: origin(),
     }
