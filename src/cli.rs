@@ -5,6 +5,7 @@
 
 mod config;
 mod help;
+mod online;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
