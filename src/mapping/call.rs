@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Template};
 
-use super::{Codec, NativePath, Origin};
+use super::{Codec, Lacks, NativePath, Origin};
 
 /// One native call.
 #[derive(Clone, Debug)]
@@ -259,4 +259,6 @@ pub struct ListCall {
     pub call: Call,
     /// How it pages.
     pub paging: Paging,
+    /// What its items leave out.
+    pub lacks: Option<Arc<Lacks>>,
 }
