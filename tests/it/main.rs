@@ -11,6 +11,7 @@ mod conformance_bench;
 mod conformance_lists;
 mod conformance_strict;
 mod cycles;
+mod drain;
 mod examples_bench;
 mod examples_cases;
 mod examples_configcat;
