@@ -12,6 +12,7 @@ mod conformance_lists;
 mod conformance_strict;
 mod cycles;
 mod doc_blocks;
+mod drain;
 mod examples_bench;
 mod examples_cases;
 mod examples_configcat;
