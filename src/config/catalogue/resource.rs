@@ -76,6 +76,7 @@ pub(crate) static ROW: Keys = Keys {
         key("codec", CODEC_CHAIN, "Conversions from SCIM to native, left to right.").default("[]"),
         key("map", Kind::Map("SCIM value", &Kind::Literal), "A table of values: SCIM on the left, native on the right."),
         key("else", Kind::Table(&ELSE), "What stands for values that are not in `map`."),
+        key("pattern", Kind::Pattern, "What a value must look like; any other is refused before anything is sent. What the application has is shown whatever it looks like."),
         key("read", Kind::Expression, "The SCIM value, computed from `native` and `id`."),
         key("write", Kind::Expression, "The native value, computed from `scim` and `native`; goes to `native`."),
         key("access", Kind::Words(&["both", "read", "write", "create", "mirror"]), "Both ways, only read, only written (never returned), set once, or a second attribute over the same value."),
