@@ -17,6 +17,7 @@ mod codecs;
 mod context;
 mod coverage;
 mod credential;
+mod defaults;
 mod deletion;
 mod errors;
 mod exists;

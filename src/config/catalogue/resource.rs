@@ -120,7 +120,7 @@ pub(crate) static EXTRACT: Keys = Keys {
 
 /// What every call table has.
 pub(super) const CALL: &[Key] = &[
-    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query."),
+    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query; without it the backend's."),
     key("query", Kind::Map("parameter", &Kind::Template), "Parameters added to the query; the same name replaces.").default("{}"),
     key("headers", Kind::Map("header", &Kind::Template), "Headers of this call.").default("{}"),
     key("body", Kind::Body, "The body, or `\"none\"`; `\"...\" = \"mapped\"` or `\"changed\"` spreads rows."),

@@ -17,6 +17,7 @@ use crate::scim::{AttrPath, AttributeType, ResourceType};
 use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, paging, query_part, refine, set};
 use super::context::Context;
 use super::coverage::call_uses;
+use super::defaults::add_parts;
 use super::lacks;
 use super::resource::Inherited;
 use super::rows::RowDraft;
@@ -200,6 +201,8 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
         ListCall { call, paging, lacks: None }
     } else {
         let mut list = own_list(cx, node, base)?;
+        base.inherited.defaults.check_shapes(cx, fields.get("body"));
+        add_parts(cx, &mut list.call, &fields);
         refine(cx, &mut list.call, &fields, &spec.scope)?;
         list.call.origin = cx.origin(&node.place);
         list

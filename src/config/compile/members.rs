@@ -346,7 +346,7 @@ fn inverse(
     let value = fields.get("value").map_or(Some(whole()), |node| extract(cx, node));
     let display = fields.get("display").and_then(|node| extract(cx, node));
     let source = inverse_source(cx, node, &fields, member_type.unwrap_or(group), inherited);
-    let from_call = fields.get("call").is_some();
+    let from_call = fields.get("native").is_none();
     let returned = [("default", false), ("request", true)];
     let on_request = fields.get("returned").and_then(|node| cx.report.choice(node, &returned)).unwrap_or(from_call);
     let origin = cx.origin(&node.place);
@@ -368,7 +368,7 @@ fn inverse_source(
             }
             cx.native_path(native).map(InverseSource::Native)
         }
-        (None, Some(_)) => {
+        (None, call) if call.is_some() || inherited.defaults.call().is_some() => {
             let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::Inverse, of, BY_ID) };
             let mut call = call_table(cx, node, fields, &spec, None);
             let paging = list_paging(cx, fields.get("paging"), call.as_mut(), inherited);

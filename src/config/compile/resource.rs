@@ -14,6 +14,7 @@ use crate::scim::{AttrPath, ResourceType};
 use super::backend::BackendParts;
 use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments};
 use super::context::Context;
+use super::defaults::CallDefaults;
 use super::filter::{FilterBase, filters};
 use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
@@ -30,6 +31,7 @@ pub(super) struct Inherited<'i> {
     pub(super) paging: Option<&'i Paging>,
     pub(super) backend_paging: Option<&'i Paging>,
     pub(super) ok: Option<&'i Expr>,
+    pub(super) defaults: &'i CallDefaults,
 }
 
 impl Inherited<'_> {
@@ -41,6 +43,7 @@ impl Inherited<'_> {
             envelope: &self.envelope,
             ok: self.ok,
             body: Body::None,
+            defaults: self.defaults,
         }
     }
 }
@@ -114,6 +117,7 @@ fn resource(
         paging: own_paging.as_ref().or(backend.paging.as_ref()),
         backend_paging: backend.paging.as_ref(),
         ok: backend.ok.as_ref(),
+        defaults: &backend.defaults,
     };
     let default_id = defaults.and_then(Node::as_table).and_then(|table| table.get("id")).map(|entry| &entry.value);
     store::tombstone(cx, &fields);
@@ -180,7 +184,7 @@ fn resource(
 /// `path` of the resource: what `{path}` stands for.
 fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template>> {
     let text = cx.report.word(node)?;
-    let nothing = EnvelopeParts::default();
+    let (nothing, defaults) = (EnvelopeParts::default(), CallDefaults::default());
     let spec = CallSpec {
         slot: Slot::List,
         scope: SlotScope::of(NO_NAMES, of),
@@ -188,6 +192,7 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
         envelope: &nothing,
         ok: None,
         body: Body::None,
+        defaults: &defaults,
     };
     if text.contains('?') && !text.contains('{') {
         cx.report.error("E021", &node.place, "the path of a resource has no query");
