@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, members, update};
+use super::{ScimRequest, answer, change, exists, members, show, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -45,11 +45,11 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     run.record_id(&made.id);
     let done = follow_up(run, flow, &resource, members, &made).await;
     let whole = match done {
-        Ok(object) => read::one(run, object, &projection).await,
+        Ok(object) => show::one(run, object, &projection).await,
         Err(error) => Err(error),
     };
     match whole {
-        Ok(whole) => Ok(answer::with_resource(run, 201, whole, &projection)),
+        Ok(whole) => Ok(answer::with_resource(run, 201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
 }

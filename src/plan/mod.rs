@@ -26,6 +26,7 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod show;
 mod steps;
 mod trace;
 mod turn;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
 pub use judge::{Demand, demand};
 pub use login::{LoginFault, login_call, login_token};
 

@@ -21,7 +21,7 @@ use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::TurnRequest;
-use super::{ScimRequest, answer, change, members};
+use super::{ScimRequest, answer, change, members, show};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -565,6 +565,6 @@ async fn updated(
         Some(object) => object,
         None => read::fetch(run, id).await?,
     };
-    let resource = read::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, resource, projection))
+    let shown = show::one(run, object, projection).await?;
+    Ok(answer::with_resource(run, 200, shown))
 }
