@@ -75,11 +75,13 @@ impl Index {
 
     /// The rows that may have a value in a resource.
     pub fn present(&self, resource: &Resource) -> RowSet {
-        let rows = |key: &String| {
-            let at = self.scim.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
-            self.scim.get(at).map(|(_, rows)| *rows)
-        };
-        resource.0.keys().filter_map(rows).fold(0, |set, rows| set | rows)
+        resource.0.keys().fold(0, |set, key| set | self.about(key))
+    }
+
+    /// The rows about an attribute of the core schema, or about an extension.
+    pub fn about(&self, key: &str) -> RowSet {
+        let at = self.scim.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
+        at.and_then(|at| self.scim.get(at)).map_or(0, |(_, rows)| *rows)
     }
 
     /// The native values of all rows that are plain fields.

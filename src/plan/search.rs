@@ -11,10 +11,10 @@ use crate::scim::query::ListQuery;
 use crate::scim::sort::sort_mixed;
 use crate::scim::{AttrPath, Listing, ResourceType, ScimError};
 
-use super::{answer, show};
 use super::call::ScimResponse;
 use super::query::{Asked, Found, find};
 use super::run::Run;
+use super::{answer, show};
 
 /// Answers a search over all types. `first` is the request seen from any of them.
 pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResponse, ScimError> {

@@ -77,6 +77,9 @@ async fn with_members(
     ops: &[PatchOp],
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
+    if change == MemberChange::None || run.mapping.members.is_none() {
+        return Ok(after);
+    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
     let Applied { sent, read } = members::apply(group, change, ops).await?;
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
@@ -231,16 +234,16 @@ fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
     let when = rule.when.as_ref().is_none_or(|when| {
         !when.uses(Name::Old)
             && !when.uses(Name::Native)
-            && when.field_paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+            && when.selections(Name::Scim).all(|path| is_touched(run, path, touched))
     });
     when && needs_no_state(run, &rule.flow, touched)
 }
 
 /// Whether the touched rows are everything that a flow refers to.
 fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
-    !flow.uses(Name::Old)
-        && !flow.uses(Name::Native)
-        && flow.paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+    let mut untouched = false;
+    flow.each_path(Name::Scim, &mut |path| untouched |= !is_touched(run, path, touched));
+    !untouched && !flow.uses(Name::Old) && !flow.uses(Name::Native)
 }
 
 /// Whether a selection from `scim` is about one of the rows.
@@ -498,10 +501,7 @@ pub(super) async fn send_fields(
 
 /// Rows of a set that have a value.
 fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
-    run.mapping
-        .rows_in(set)
-        .filter(|(_, row)| change::value(run, row, state).is_some())
-        .fold(0, |set, (index, _)| set | 1 << index)
+    run.mapping.with_value(set, state)
 }
 
 /// Carries a flow out and answers with the object that its last reply shows.
@@ -541,13 +541,13 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let schema = &run.mapping.resource_type.schema;
-    let required = |row: &&Row| {
-        let path = &row.target.path;
-        path.extension.is_none() && schema.attribute(&path.attribute).is_some_and(|attribute| attribute.required)
-    };
+    let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
     let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
-    run.mapping.rows.iter().filter(required).all(|row| row.native_path().is_none_or(held))
+    let mut rows = required.flat_map(|attribute| {
+        let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
+        about.filter(|(_, row)| row.target.path.extension.is_none())
+    });
+    rows.all(|(_, row)| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.

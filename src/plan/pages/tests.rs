@@ -91,7 +91,8 @@ fn user(number: usize) -> Value {
 
 fn ids(response: &ScimResponse) -> Vec<String> {
     assert_eq!(response.status, 200, "{:?}", response.body);
-    let resources = response.body.as_ref().and_then(|body| body.tree()["Resources"].as_array().cloned()).unwrap_or_default();
+    let resources =
+        response.body.as_ref().and_then(|body| body.tree()["Resources"].as_array().cloned()).unwrap_or_default();
     resources.iter().map(|resource| resource["id"].as_str().unwrap().to_owned()).collect()
 }
 
