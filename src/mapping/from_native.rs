@@ -12,7 +12,7 @@ use crate::scim::Resource;
 use super::row::{Row, Source};
 use super::{Codec, Mapping, NativePath};
 
-pub use text::{About, Writer, Written};
+pub use text::{About, Version, Writer, Written};
 
 /// What could not be read: the row is left out of the resource and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod from_native;
 mod id;
 pub mod index;
+mod lacks;
 pub mod layout;
 pub mod members;
 pub mod native_path;
@@ -23,11 +24,12 @@ use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
 pub use call::{
-    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total,
+    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Total,
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
 pub use id::{IdKind, IdPart, IdRule};
+pub use lacks::{Lacks, Readers, fields_meet};
 pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};

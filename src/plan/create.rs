@@ -135,7 +135,7 @@ async fn make<'f>(
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
     run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
     with_key(run, flow, derived.as_ref(), &mut document);
-    let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+    let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
     let key = progress.key.clone().or_else(|| derived.clone());
     let made = made.and_then(|outcome| Ok((outcome, key.ok_or_else(|| steps::unknown_id(run))?)));

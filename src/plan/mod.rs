@@ -10,6 +10,7 @@ pub mod marks;
 mod answer;
 mod bulk;
 mod change;
+mod complete;
 mod coroutine;
 mod create;
 mod cursor;
@@ -31,6 +32,7 @@ mod steps;
 mod trace;
 mod turn;
 mod update;
+mod veil;
 
 #[cfg(test)]
 mod harness;

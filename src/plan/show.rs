@@ -7,15 +7,15 @@
 use serde_json::Value;
 
 use crate::expr::Env;
-use crate::mapping::from_native::{About, ReadFault, Writer};
+use crate::mapping::from_native::{About, ReadFault, Version, Writer};
 use crate::mapping::layout::Layout;
 use crate::scim::projection::Projection;
 use crate::scim::{Listing, Resource, ScimError};
 
-use super::answer;
 use super::call::Content;
 use super::read::{self, Object};
 use super::run::Run;
+use super::{answer, complete};
 
 /// A resource on its way to the client.
 pub(super) struct Shown {
@@ -32,7 +32,11 @@ pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) 
         let version = answer::version(&resource).map(str::to_owned);
         return Ok(Shown { id, version, body: Content::Tree(projected(run, projection, resource)) });
     };
-    let related = read::related(run, std::slice::from_ref(&object), read::shown_by(run, projection)).await?;
+    let wants = read::shown_by(run, projection);
+    let id = object.id.clone();
+    let object = complete::settled(run, vec![object], || complete::wanted(run, &wants)).await?.pop();
+    let object = object.ok_or_else(|| run.not_found(&id))?;
+    let related = read::related(run, std::slice::from_ref(&object), wants).await?;
     let mut text = Vec::with_capacity(TEXT_BYTES);
     let version = related.of_each().map(|of| write(run, layout, &mut Writer::default(), &object, of, &mut text)).next();
     Ok(Shown { id: object.id, version: version.flatten(), body: Content::Text(text) })
@@ -51,6 +55,7 @@ pub(super) async fn all(
         resources.into_iter().for_each(|resource| page.push(&projected(run, projection, resource)));
         return Ok(());
     };
+    let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;
     let related = read::related(run, &objects, wants).await?;
     let mut writer = Writer::default();
     for (object, of) in objects.into_iter().zip(related.of_each()) {
@@ -81,7 +86,13 @@ fn write(
     let start = text.len();
     let env = Env { id: Some(&object.key), ..run.env() };
     let own = object.version.as_deref().map(answer::entity_tag);
-    let (version, location) = (own.as_deref(), run.location(&object.id));
+    let location = run.location(&object.id);
+    let version = match &own {
+        Some(own) => Version::Own(own),
+        // One computed without everything would not change with what is missing.
+        None if object.lacks.is_some() => Version::None,
+        None => Version::Computed,
+    };
     let about = About { id: &object.id, location: &location, version, members: &members, groups: &groups };
     let written = writer.write((run.mapping, layout), &object.document, &about, &env, text);
     note_faults(run, object, written.faults);
@@ -118,7 +129,7 @@ mod tests {
                 resource.set(path, Some(Value::Array(elements)));
             }
         }
-        answer::finish(run, &mut resource, object, true);
+        answer::finish(run, &mut resource, object, object.lacks.is_none());
         let built = projected(run, &Projection::All, resource);
         assert_eq!(std::str::from_utf8(text).unwrap(), built.to_string());
     }

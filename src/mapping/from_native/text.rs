@@ -23,12 +23,23 @@ pub struct About<'a> {
     pub id: &'a str,
     /// `meta.location`.
     pub location: &'a str,
-    /// `meta.version`, where the application has versions.
-    pub version: Option<&'a str>,
+    /// `meta.version`.
+    pub version: Version<'a>,
     /// `members`.
     pub members: &'a [Value],
     /// `groups`.
     pub groups: &'a [Value],
+}
+
+/// The version of a resource.
+#[derive(Clone, Copy, Debug)]
+pub enum Version<'a> {
+    /// The application's own.
+    Own(&'a str),
+    /// Computed over the rest.
+    Computed,
+    /// Not said.
+    None,
 }
 
 /// What was written.
@@ -213,11 +224,14 @@ impl Writing<'_> {
         text(self.out, self.about.location);
         self.out.extend_from_slice(b",\"resourceType\":");
         text(self.out, &self.mapping.resource_type.name);
-        self.out.extend_from_slice(b",\"version\":");
         match self.about.version {
-            Some(version) => text(self.out, version),
-            None => {
-                self.out.extend_from_slice(b"\"W/\\\"");
+            Version::None => {}
+            Version::Own(version) => {
+                self.out.extend_from_slice(b",\"version\":");
+                text(self.out, version);
+            }
+            Version::Computed => {
+                self.out.extend_from_slice(b",\"version\":\"W/\\\"");
                 self.version = Some(self.out.len());
                 self.out.extend_from_slice(&[b'0'; DIGITS]);
                 self.out.extend_from_slice(b"\\\"\"");
