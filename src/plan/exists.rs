@@ -1,5 +1,7 @@
 //! What is there already when something is to be created: the holder of its key, or the account of the same person.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::mapping::{Collision, Exists, Readers, to_native};
@@ -90,7 +92,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {
         let wanted = change::value(run, row, resource);
-        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_ref(), wanted.as_ref())
+        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_deref(), wanted.as_deref())
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
     let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
@@ -104,7 +106,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
 /// Objects with the same value of the matched attribute, by SCIM equality.
 async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
-    let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
+    let Some(value) = change::value(run, row, resource).map(Cow::into_owned) else { return Ok(Vec::new()) };
     let filter = Filter::Compare(Comparison {
         path: row.target.path.clone(),
         op: CompareOp::Eq,
@@ -116,7 +118,7 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
     let mut found = complete::settled(run, found, || Readers { rows: 1 << exists.row, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
-        change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))
+        change::equal(row, change::value(run, row, &held).as_deref(), Some(&value))
     });
     Ok(found)
 }

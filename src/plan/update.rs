@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, members};
+use super::{ScimRequest, answer, change, members, show};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -80,6 +80,9 @@ async fn with_members(
     ops: &[PatchOp],
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
+    if change == MemberChange::None || run.mapping.members.is_none() {
+        return Ok(after);
+    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
     let Applied { sent, read } = members::apply(group, change, ops).await?;
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
@@ -246,16 +249,16 @@ fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
     let when = rule.when.as_ref().is_none_or(|when| {
         !when.uses(Name::Old)
             && !when.uses(Name::Native)
-            && when.field_paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+            && when.selections(Name::Scim).all(|path| is_touched(run, path, touched))
     });
     when && needs_no_state(run, &rule.flow, touched)
 }
 
 /// Whether the touched rows are everything that a flow refers to.
 fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
-    !flow.uses(Name::Old)
-        && !flow.uses(Name::Native)
-        && flow.paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+    let mut untouched = false;
+    flow.each_path(Name::Scim, &mut |path| untouched |= !is_touched(run, path, touched));
+    !untouched && !flow.uses(Name::Old) && !flow.uses(Name::Native)
 }
 
 /// Whether a selection from `scim` is about one of the rows.
@@ -477,10 +480,7 @@ pub(super) async fn send_fields(
 
 /// Rows of a set that have a value.
 fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
-    run.mapping
-        .rows_in(set)
-        .filter(|(_, row)| change::value(run, row, state).is_some())
-        .fold(0, |set, (index, _)| set | 1 << index)
+    run.mapping.with_value(set, state)
 }
 
 /// Carries a flow out and answers with the object that its last reply shows.
@@ -520,13 +520,13 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let schema = &run.mapping.resource_type.schema;
-    let required = |row: &&Row| {
-        let path = &row.target.path;
-        path.extension.is_none() && schema.attribute(&path.attribute).is_some_and(|attribute| attribute.required)
-    };
+    let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
     let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
-    run.mapping.rows.iter().filter(required).all(|row| row.native_path().is_none_or(held))
+    let mut rows = required.flat_map(|attribute| {
+        let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
+        about.filter(|(_, row)| row.target.path.extension.is_none())
+    });
+    rows.all(|(_, row)| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.
@@ -544,6 +544,6 @@ async fn updated(
         Some(object) => object,
         None => read::fetch(run, id).await?,
     };
-    let resource = read::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, resource, projection))
+    let shown = show::one(run, object, projection).await?;
+    Ok(answer::with_resource(run, 200, shown))
 }

@@ -6,6 +6,8 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
+use crate::mapping::index::Index;
+use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
@@ -161,7 +163,10 @@ fn resource(
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
+        index: Index::default(),
+        layout: None,
     };
+    mapping.index = Index::of(&mapping.rows);
     let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
@@ -322,5 +327,6 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.layout = Layout::of(&mapping);
     mapping
 }
