@@ -24,6 +24,7 @@ mod exists;
 mod filter;
 mod flow;
 mod id;
+mod lacks;
 mod laws;
 mod lint;
 mod members;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Template};
 
-use super::{Codec, NativePath, Origin};
+use super::{Codec, Lacks, NativePath, Origin};
 
 /// One native call.
 #[derive(Clone, Debug)]
@@ -281,4 +281,6 @@ pub struct ListCall {
     pub call: Call,
     /// How it pages.
     pub paging: Paging,
+    /// What its items leave out.
+    pub lacks: Option<Arc<Lacks>>,
 }

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::mapping::{Collision, Exists, to_native};
+use crate::mapping::{Collision, Exists, Readers, to_native};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::TurnRequest;
-use super::{change, query, update};
+use super::{change, complete, query, update};
 
 /// Waits until nobody else creates the same thing.
 pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
@@ -103,7 +103,8 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
         kind: row.target.kind,
         case_exact: row.target.case_exact,
     });
-    let mut found = query::fresh(run, &filter).await?;
+    let found = query::fresh(run, &filter).await?;
+    let mut found = complete::settled(run, found, || Readers { rows: 1 << exists.row, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
         change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))

@@ -18,6 +18,7 @@ mod examples_configcat;
 mod examples_legacy;
 mod examples_people;
 mod examples_permit;
+mod examples_redmine;
 mod mapping_guide;
 mod members;
 mod online;

@@ -18,6 +18,7 @@ use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, paging, 
 use super::context::Context;
 use super::coverage::call_uses;
 use super::defaults::add_parts;
+use super::lacks;
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
@@ -175,7 +176,7 @@ fn how(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<FilterCal
             let call = call(cx, node, &catalogue::PLAN, &spec, None)?;
             uses_value(cx, node, call_uses(&call, Name::Value));
             let paging = base.inherited.paging.cloned().unwrap_or_else(super::calls::unpaged);
-            Some(FilterCall::List(Box::new(ListCall { call, paging })))
+            Some(FilterCall::List(Box::new(ListCall { call, paging, lacks: None })))
         }
     }
 }
@@ -197,7 +198,7 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
     let mut list = if fields.get("call").is_some() {
         let call = call_table(cx, node, &fields, &spec, None)?;
         let paging = base.inherited.paging.cloned().unwrap_or_else(super::calls::unpaged);
-        ListCall { call, paging }
+        ListCall { call, paging, lacks: None }
     } else {
         let mut list = own_list(cx, node, base)?;
         base.inherited.defaults.check_shapes(cx, fields.get("body"));
@@ -207,6 +208,7 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
         list
     };
     list.call.envelope.single = single;
+    lacks::lay_over(cx, &mut list, node.as_table(), &node.place);
     if let Some((paging, _)) = fields.get("paging").and_then(|node| paging(cx, node)) {
         list.paging = paging;
     }

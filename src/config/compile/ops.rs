@@ -10,6 +10,7 @@ use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
 use super::deletion;
 use super::flow::{FlowSpec, OWN_CALL, flow};
+use super::lacks;
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
 
@@ -70,7 +71,11 @@ impl<'s> Slots<'s> {
         let list = call(cx, node, &catalogue::LIST_CALL, &spec, self.fallback(Slot::List));
         cx.call_missing |= list.is_none();
         let own = self.own.as_ref().and_then(|fields| fields.get("list"));
-        list.map(|call| list_call(cx, call, own, self.inherited))
+        let mut list = list_call(cx, list?, own, self.inherited);
+        if let Some(node) = own {
+            lacks::lay_over(cx, &mut list, node.as_table(), &node.place);
+        }
+        Some(list)
     }
 
     fn get(&self, cx: &mut Context, node: &Node) -> Option<Call> {
@@ -116,5 +121,5 @@ fn list_call(cx: &mut Context, mut call: Call, node: Option<&Node>, inherited: &
         paging
     });
     let paging = own.or_else(|| inherited.paging.cloned()).unwrap_or_else(unpaged);
-    ListCall { call, paging }
+    ListCall { call, paging, lacks: None }
 }

@@ -6,6 +6,7 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
+use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
@@ -15,6 +16,7 @@ use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments}
 use super::context::Context;
 use super::defaults::CallDefaults;
 use super::filter::{FilterBase, filters};
+use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
@@ -51,6 +53,7 @@ struct Draft {
     mapping: Mapping,
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
+    lacked: Vec<LackedPath>,
     place: Place,
 }
 
@@ -83,6 +86,9 @@ pub(super) fn mappings(
     }
     check_members(cx, &drafts);
     give_inverses(cx, &mut drafts);
+    for draft in &mut drafts {
+        lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+    }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
 
@@ -160,7 +166,13 @@ fn resource(
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
-    let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
+    let mut lacked = std::mem::take(&mut cx.lacked);
+    lacks::check(cx, &mapping, &mut lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        lacked.clear();
+    }
+    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
@@ -262,7 +274,8 @@ fn check_members(cx: &mut Context, drafts: &[Draft]) {
         let reads =
             [&members.add, &members.remove].into_iter().flatten().any(|call| call.reads.scim || call.reads.object);
         let by_id = of.ops.get.is_some() || of.filters.iter().any(|plan| &*plan.path.attribute == "id");
-        if (reads || members.exclusive.is_some()) && !by_id && !cx.call_missing {
+        let lacks = matches!(&members.source, MemberSource::List(list) if list.lacks.is_some());
+        if (reads || lacks || members.exclusive.is_some()) && !by_id && !cx.call_missing {
             let message = format!("the members have to be read one by one, and no call reads one `{}`", members.of);
             cx.report.error("E124", &draft.place, message);
         }

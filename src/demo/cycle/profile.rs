@@ -26,6 +26,9 @@ pub struct Profile {
     /// What must come of a step instead: script -> step -> expectation, taken as it is.
     #[serde(default)]
     pub instead: BTreeMap<String, BTreeMap<String, Expect>>,
+    /// What is asked of this application alone, when all cycles are over.
+    #[serde(default)]
+    pub own: Option<Script>,
 }
 
 /// Endpoint -> attributes, as `userName`, `name.givenName`, `department`.
@@ -33,8 +36,8 @@ pub type Attributes = BTreeMap<String, Vec<String>>;
 
 impl Profile {
     /// The names that [`Profile::named`] knows.
-    pub const NAMES: [&'static str; 7] =
-        ["acme", "configcat", "jupyterhub", "legacy", "permit", "typical", "users-only"];
+    pub const NAMES: [&'static str; 8] =
+        ["acme", "configcat", "jupyterhub", "legacy", "permit", "redmine", "typical", "users-only"];
 
     /// The profile of an application that this project has a configuration for.
     ///
@@ -176,6 +179,7 @@ static PROFILES: [(&str, &str); Profile::NAMES.len()] = [
     ("jupyterhub", include_str!("profiles/jupyterhub.json")),
     ("legacy", include_str!("profiles/legacy.json")),
     ("permit", include_str!("profiles/permit.json")),
+    ("redmine", include_str!("profiles/redmine.json")),
     ("typical", include_str!("profiles/typical.json")),
     ("users-only", include_str!("profiles/users-only.json")),
 ];
