@@ -17,7 +17,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, judge, pages, show};
+use super::{ScimRequest, answer, complete, guard, judge, pages, show};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -125,7 +125,8 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 /// Whether an object is there and may be seen.
 fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
-    !run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
+    let is_gone = run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false));
+    !is_gone && !guard::hides(run, key, Some(document))
 }
 
 /// An object in a reply, with the version of its header.
@@ -318,6 +319,9 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
+        if of.as_ref().is_some_and(|of| guard::hides_item(of, &members.value, item, &id)) {
+            return None;
+        }
         let mut element = Map::new();
         if let Some(endpoint) = &endpoint {
             element.insert("$ref".to_owned(), Value::from(location(&run.context.base_url, endpoint, &id)));
@@ -356,6 +360,9 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
+        if of.as_ref().is_some_and(|of| guard::hides_item(of, &inverse.value, item, &id)) {
+            return None;
+        }
         let mut element = json!({ "type": "direct", "value": id });
         if let Some(endpoint) = &endpoint {
             element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));

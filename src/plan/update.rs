@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, members, show};
+use super::{ScimRequest, answer, change, guard, members, show};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -38,7 +38,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
+    let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
+    let direct = if !sees && request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
     } else {
         None
@@ -48,14 +49,17 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
     run.turn(TurnRequest { keys, share }).await?;
 
+    let seen = if sees { Some(read::fetch(run, id).await?) } else { None };
+    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
     let written = match direct {
         Some((state, rows)) => {
+            guard::allow_change(run, &key, None, &state, rows)?;
             if rows != 0 {
                 run.note("old state not read");
             }
             Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
-        None => send_difference(run, id, &ops, request).await?,
+        None => send_difference(run, id, seen, &ops, request).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let latest = with_members(run, id, &key, written, change, &member_ops).await?;
@@ -116,12 +120,14 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     change::check_active(run, &sent, Some(&old))?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
-    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     let change = match members {
         Some(members) if run.mapping.members.is_some() => MemberChange::Set(members),
         None if members_cleared && run.mapping.members.is_some() => MemberChange::Set(Vec::new()),
         _ => MemberChange::None,
     };
+    guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
+    members::permit(run, Some(&object.key), Some(&object), &change, &[]).await?;
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     let key = object.key.clone();
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
     let latest = with_members(run, id, &key, written, change, &[]).await?;
@@ -148,15 +154,20 @@ async fn guard_version(run: &Run<'_>, object: &Object, request: &ScimRequest) ->
 async fn send_difference(
     run: &Run<'_>,
     id: &str,
+    seen: Option<Object>,
     ops: &[PatchOp],
     request: &ScimRequest,
 ) -> Result<Written, ScimError> {
-    let object = read::fetch(run, id).await?;
+    let object = match seen {
+        Some(object) => object,
+        None => read::fetch(run, id).await?,
+    };
     guard_version(run, &object, request).await?;
     let old = read::base(run, &object);
     let new = patch::apply(&run.mapping.resource_type, old.clone(), ops)?;
     change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
     let changed = change::changed_rows(run, &old, &new)?;
+    guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
     let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     Ok(Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) })
 }
@@ -206,7 +217,8 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> 
         run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
     let update = &run.mapping.ops.update;
     let update_ready = update.as_ref().is_none_or(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
-    if !rules_ready || (touched != 0 && !update_ready) {
+    let guards_ready = guard::scim_paths(run).all(|path| is_touched(run, &path, touched));
+    if !rules_ready || (touched != 0 && !(update_ready && guards_ready)) {
         return None;
     }
     let read_only =
