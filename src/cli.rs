@@ -6,6 +6,7 @@
 mod config;
 mod help;
 mod install;
+mod online;
 mod probe;
 
 use std::io::Write as _;

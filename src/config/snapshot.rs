@@ -154,6 +154,8 @@ pub struct Backend {
     pub format: Format,
     /// Recognises the application's refusal of the adapter's own credential; default: status 401.
     pub expired: Option<Expr>,
+    /// Where that stands, or the credential it is about.
+    pub expired_origin: Origin,
     /// Error rules in file order.
     pub errors: Vec<ErrorRule>,
     /// Its place.
@@ -218,6 +220,11 @@ impl OutboundAuth {
             Self::OAuth2(client) => Some(&client.send),
             Self::Session(session) => Some(&session.send),
         }
+    }
+
+    /// Whether a refused credential is fetched again.
+    pub fn is_renewed(&self) -> bool {
+        matches!(self, Self::OAuth2(_) | Self::Session(_))
     }
 
     /// The secrets that it takes.

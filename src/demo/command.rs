@@ -70,7 +70,7 @@ pub struct CycleArgs {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where the application is, instead of where the configuration says
-    #[arg(long, env = "HUB_URL", requires = "config")]
+    #[arg(long, requires = "config")]
     upstream: Option<String>,
     /// The bearer token [default with --config: the one of the configuration]
     #[arg(long, env = "SCIM_TOKEN", hide_env_values = true)]

@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::config::Snapshot;
-use crate::plan::{Context, NativeCall, NativeOutcome, Plan, ScimRequest, Step};
+use crate::config::{Backend, Snapshot};
+use crate::mapping::Origin;
+use crate::plan::{Context, Demand, NativeCall, NativeOutcome, Plan, ScimRequest, Step, demand};
 use crate::route::{Matched, Outcome, RouteTable};
 
 use page::Page;
@@ -74,6 +75,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
     };
     let context = context(snapshot, &matched);
     page.route(&context);
+    let backend = snapshot.routes.get(matched.route).and_then(|route| snapshot.backends.get(route.backend));
     let mut plan = Plan::begin_traced(context, scim_request(request, &matched));
     let mut outcomes = Vec::new();
     loop {
@@ -81,7 +83,7 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
             Step::Calls { calls, parallel } => {
                 page.report(&plan.report());
                 page.trace(plan.trace());
-                match step(&mut page, &calls, parallel, &mut replies) {
+                match step(&mut page, backend, &calls, parallel, &mut replies) {
                     Some(found) => outcomes = found,
                     None => return page.finish(End::ReplyMissing),
                 }
@@ -100,20 +102,57 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
 }
 
 /// Shows the calls of one step with their replies; `None` if one has none.
-fn step(page: &mut Page, calls: &[NativeCall], parallel: usize, replies: &mut Replies) -> Option<Vec<NativeOutcome>> {
+fn step(
+    page: &mut Page,
+    backend: Option<&Backend>,
+    calls: &[NativeCall],
+    parallel: usize,
+    replies: &mut Replies,
+) -> Option<Vec<NativeOutcome>> {
     page.together(calls.len(), parallel);
     let found: Vec<Option<NativeOutcome>> = calls
         .iter()
         .map(|call| {
-            let outcome = replies.take(call);
-            page.call(call, outcome.as_ref());
-            outcome
+            let replied = reply(backend, call, replies);
+            page.call(call, &replied);
+            replied.outcome
         })
         .collect();
     let missing: Vec<&NativeCall> =
         calls.iter().zip(&found).filter(|(_, outcome)| outcome.is_none()).map(|(call, _)| call).collect();
     page.missing(&missing);
     found.into_iter().collect()
+}
+
+/// What came back for a call.
+struct Replied {
+    /// Where it says that the first reply refused the credential, if one did and it was renewed.
+    expired: Option<Origin>,
+    /// The reply; `None` if there is none.
+    outcome: Option<NativeOutcome>,
+}
+
+/// The next reply to a call. A refused credential that is fetched is fetched again, once, and the call takes the reply
+/// after that.
+fn reply(backend: Option<&Backend>, call: &NativeCall, replies: &mut Replies) -> Replied {
+    let outcome = replies.take(call);
+    let refused = match (&outcome, backend.filter(|backend| backend.auth.is_renewed())) {
+        (Some(NativeOutcome::Reply(reply)), Some(backend)) => {
+            (demand(backend, call, reply) == Demand::Credential).then_some(&backend.expired_origin)
+        }
+        _ => None,
+    };
+    match refused {
+        Some(origin) => Replied { expired: Some(origin.clone()), outcome: replies.take(call) },
+        None => Replied { expired: None, outcome },
+    }
+}
+
+/// What a plan of the request begins with; `None` if its path is no SCIM.
+#[cfg(feature = "server")]
+pub(crate) fn prepared(snapshot: &Arc<Snapshot>, request: &Request) -> Option<(Context, ScimRequest)> {
+    let matched = route(snapshot, request.path_and_query().0).ok()?;
+    Some((context(snapshot, &matched), scim_request(request, &matched)))
 }
 
 fn route(snapshot: &Snapshot, path: &str) -> Result<Matched, (String, End)> {

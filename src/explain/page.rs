@@ -8,7 +8,7 @@ use crate::route::Endpoint;
 
 use super::mask::Mask;
 use super::transcript::{Call, End, Entry, Transcript};
-use super::{Replies, Request};
+use super::{Replied, Replies, Request};
 
 /// A transcript being written.
 pub(super) struct Page {
@@ -97,8 +97,9 @@ impl Page {
         }
     }
 
-    pub(super) fn call(&mut self, call: &NativeCall, outcome: Option<&NativeOutcome>) {
+    pub(super) fn call(&mut self, call: &NativeCall, replied: &Replied) {
         self.calls += 1;
+        let outcome = replied.outcome.as_ref();
         let headers = call.headers.iter().map(|(name, value)| (name.to_string(), self.mask.text(value)));
         let reply = outcome.map(|outcome| match outcome {
             NativeOutcome::Reply(reply) if reply.unreadable => format!("{}   (not JSON)", reply.status),
@@ -114,6 +115,8 @@ impl Page {
             resource: call.resource.to_string(),
             slot: call.slot.as_str(),
             origin: call.origin.to_string(),
+            parts: call.parts.iter().flat_map(|parts| parts.iter()).map(ToString::to_string).collect(),
+            expired: replied.expired.as_ref().map(ToString::to_string),
             reply,
         })));
     }

@@ -169,6 +169,14 @@ impl NativePath {
         }
     }
 
+    /// Copies what is there from a document into one of the same structure; of the items that a selector goes through,
+    /// the fields that it looks at as well.
+    pub fn unveil(&self, from: &Value, into: &mut Value) {
+        if self.root == Root::Document {
+            lens::unveil(&self.steps, from, into);
+        }
+    }
+
     /// Removes every value there, through `[]` too.
     pub fn strip(&self, document: &mut Value) {
         if self.root == Root::Document {
@@ -180,6 +188,19 @@ impl NativePath {
     /// with different values of one selector field, and elements of different position, are apart.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.root == other.root && self.steps.iter().zip(&other.steps).all(|(a, b)| a.may_meet(b))
+    }
+}
+
+impl NativePath {
+    /// Whether a selection of fields, such as an expression makes, may read what is there: one leads to the other, or
+    /// they are equal.
+    pub fn meets_fields(&self, fields: &[String]) -> bool {
+        self.root == Root::Document
+            && self.steps.iter().zip(fields).all(|(step, field)| match step {
+                Step::Name(name) => **name == **field,
+                // An expression does not say which element it means.
+                Step::Index(_) | Step::Select(_) | Step::Each => true,
+            })
     }
 }
 

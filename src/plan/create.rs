@@ -40,7 +40,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         })?;
     let derived = derived_key(run, &resource)?;
     let mut progress = Progress::default();
-    exists::take_turn(run, derived.as_ref(), &resource).await?;
+    exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
     let done = follow_up(run, flow, &resource, members, &made).await;
@@ -133,7 +133,7 @@ async fn make<'f>(
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
     run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
     with_key(run, flow, derived.as_ref(), &mut document);
-    let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+    let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
     let key = progress.key.clone().or_else(|| derived.clone());
     let made = made.and_then(|outcome| Ok((outcome, key.ok_or_else(|| steps::unknown_id(run))?)));

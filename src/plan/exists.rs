@@ -2,19 +2,28 @@
 
 use serde_json::Value;
 
-use crate::mapping::{Collision, Exists, to_native};
+use crate::mapping::{Collision, Exists, Readers, to_native};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
-use super::turn::TurnRequest;
-use super::{change, query, update};
+use super::turn::{TurnRequest, Work};
+use super::{change, complete, query, update};
 
-/// Waits until nobody else creates the same thing.
-pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
+/// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
+/// whom.
+pub(super) async fn take_turn(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+    members: &[Value],
+) -> Result<(), ScimError> {
     let mut keys: Vec<String> = derived.and_then(|key| run.id_of(key)).iter().map(|id| run.resource_key(id)).collect();
     keys.extend(match_key(run, resource));
+    if !members.is_empty() {
+        keys.extend(run.lock_key());
+    }
     if keys.is_empty() {
         return Ok(());
     }
@@ -73,7 +82,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         )));
     }
     run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
-    let mut keys = vec![run.resource_key(&holder.id)];
+    let mut keys = run.keys_for(&holder.id, Work::Merge);
     keys.extend(match_key(run, resource));
     run.turn(TurnRequest { keys, share: None }).await?;
     let holder = read::fetch(run, &holder.id).await?;
@@ -103,7 +112,8 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
         kind: row.target.kind,
         case_exact: row.target.case_exact,
     });
-    let mut found = query::fresh(run, &filter).await?;
+    let found = query::fresh(run, &filter).await?;
+    let mut found = complete::settled(run, found, || Readers { rows: 1 << exists.row, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
         change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))

@@ -10,6 +10,7 @@ pub mod marks;
 mod answer;
 mod bulk;
 mod change;
+mod complete;
 mod coroutine;
 mod create;
 mod cursor;
@@ -30,6 +31,7 @@ mod steps;
 mod trace;
 mod turn;
 mod update;
+mod veil;
 
 #[cfg(test)]
 mod harness;

@@ -13,6 +13,7 @@ use crate::scim::ScimError;
 
 use super::call::{NativeCall, Success};
 use super::run::Run;
+use super::veil::{self, Veiled};
 
 /// What the attribute table produced for a write.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +22,15 @@ pub(super) struct Rows<'a> {
     pub(super) mapped: Option<&'a Value>,
     /// Its changed part.
     pub(super) changed: Option<&'a Value>,
+    /// Both as a transcript may show them, where there is one and they hold more than rows.
+    pub(super) veiled: Option<&'a Veiled>,
+}
+
+impl<'a> Rows<'a> {
+    /// The document and its changed part.
+    pub(super) fn new(mapped: &'a Value, changed: &'a Value) -> Self {
+        Self { mapped: Some(mapped), changed: Some(changed), veiled: None }
+    }
 }
 
 /// Unreserved characters of RFC 3986, and `@`, which ids often hold and every path may.
@@ -74,6 +84,7 @@ pub(super) fn of_backend(
         slot: call.slot,
         resource: resource.clone(),
         origin: call.origin.clone(),
+        parts: call.parts.clone(),
         idempotent: call.idempotent,
         success: backend.errors.iter().any(|rule| rule.retry.is_some()).then(|| {
             let (ok, also_ok) = (call.ok.clone(), call.also_ok.clone());
@@ -81,6 +92,18 @@ pub(super) fn of_backend(
         }),
         keep: None,
     })
+}
+
+/// Tells a transcript how the body of a call may be shown.
+pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>, sent: &NativeCall) {
+    let (Some(veiled), Some(sent)) = (rows.veiled, &sent.body) else { return };
+    let rows = Rows::new(&veiled.mapped, &veiled.changed);
+    let env = Env { mapped: rows.mapped, changed: rows.changed, ..*env };
+    // What cannot be made of hidden values is hidden itself.
+    let shown = body(call, &env, rows).ok().flatten().unwrap_or_else(|| veil::hidden(sent, 0));
+    if shown != *sent {
+        run.native.trace(|trace| trace.veiled.push((sent.clone(), shown)));
+    }
 }
 
 /// Adds or overrides one query parameter of a rendered target.

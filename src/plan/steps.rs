@@ -10,7 +10,7 @@ use crate::mapping::{Body, Call, Each, Flow, Slot, Step};
 use crate::scim::ScimError;
 
 use super::call::NativeReply;
-use super::render::Rows;
+use super::render::{self, Rows};
 use super::run::Run;
 use super::{judge, pages};
 
@@ -97,7 +97,7 @@ impl<'f> Walk<'_, 'f> {
 
     fn holds(&self, step: &Step, locals: &[Value]) -> Result<bool, ScimError> {
         let Some(when) = &step.when else { return Ok(true) };
-        when.test(&self.env(locals)).map_err(|error| super::render::mapping_error(&step.call, &error))
+        when.test(&self.env(locals)).map_err(|error| render::mapping_error(&step.call, &error))
     }
 
     /// One call; `None` when its condition does not hold.
@@ -112,6 +112,7 @@ impl<'f> Walk<'_, 'f> {
         }
         let env = self.env(&[]);
         let request = self.run.render(&step.call, &env, self.rows)?;
+        render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
         let reply = self.run.send(&step.call, request, &env).await?.into_result()?;
         progress.did(step, self.label(step, own));
         // Before anything else can fail: what was made is there, whatever its reply looks like.
@@ -167,7 +168,10 @@ impl<'f> Walk<'_, 'f> {
         for group in elements.chunks(each.parallel.max(1)) {
             let mut calls = Vec::with_capacity(group.len());
             for element in group {
-                calls.push(self.run.render(&step.call, &self.env(std::slice::from_ref(element)), self.rows)?);
+                let env = self.env(std::slice::from_ref(element));
+                let request = self.run.render(&step.call, &env, self.rows)?;
+                render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
+                calls.push(request);
             }
             let outcomes = self.run.native.together(calls, each.parallel).await?;
             for (element, outcome) in group.iter().zip(outcomes) {
@@ -199,11 +203,11 @@ impl<'f> Walk<'_, 'f> {
     /// The elements whose condition holds.
     fn elements(&self, step: &Step, each: &Each) -> Result<Vec<Value>, ScimError> {
         let env = self.env(&[]);
-        let list = each.list.eval(&env).map_err(|error| super::render::mapping_error(&step.call, &error))?;
+        let list = each.list.eval(&env).map_err(|error| render::mapping_error(&step.call, &error))?;
         let mut elements = match list.into_owned() {
             Value::Null => Vec::new(),
             Value::Array(elements) => elements,
-            _ => return Err(super::render::mapping_fault(&step.call, "`for` is not a list")),
+            _ => return Err(render::mapping_fault(&step.call, "`for` is not a list")),
         };
         if elements.len() > each.max {
             return Err(ScimError::too_large(format!(

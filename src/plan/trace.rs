@@ -16,8 +16,8 @@ pub struct Trace {
     pub changes: Vec<String>,
     /// Rows by resource type.
     pub rows: BTreeMap<Arc<str>, RowsUsed>,
-    /// Bodies that hold a whole native document, each with the form in which it may be shown: values that no row is about
-    /// are hidden, for nobody knows what they are.
+    /// Bodies that hold more than rows, each with the form in which it may be shown: values that no row is about are
+    /// hidden, for nobody knows what they are.
     pub veiled: Vec<(Value, Value)>,
     /// Places of the rules that decided something: write rules, error rules, guards.
     pub rules: BTreeSet<(Arc<str>, u32)>,

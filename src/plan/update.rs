@@ -3,7 +3,7 @@
 //! The old state is read only where the request cannot be carried out without it; a PATCH that sets single-valued
 //! attributes is one native call.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
@@ -20,7 +20,8 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::turn::TurnRequest;
+use super::turn::{TurnRequest, Work};
+use super::veil::veiled;
 use super::{ScimRequest, answer, change, members};
 
 /// `PATCH /Type/{id}`.
@@ -37,20 +38,22 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
-    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
-
     let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
     } else {
         None
     };
+    let blind = direct.is_some() && matches!(change, MemberChange::None);
+    let keys = run.keys_for(id, if blind { Work::Blind } else { Work::Merge });
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys, share }).await?;
+
     let written = match direct {
-        Some(direct) => {
-            if !direct.is_empty() {
+        Some((state, rows)) => {
+            if rows != 0 {
                 run.note("old state not read");
             }
-            Written { before: None, after: send_direct(run, &key, direct).await? }
+            Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
         None => send_difference(run, id, &ops, request).await?,
     };
@@ -103,7 +106,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     sent.set(&MEMBERS, None);
     members::check(run, members.as_deref().unwrap_or_default())?;
 
-    run.turn_on(id).await?;
+    run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
@@ -158,8 +161,9 @@ async fn send_difference(
 /// A row and its value to be; `None` clears it.
 type DirectChange = (usize, Option<Value>);
 
-/// The operations as values of rows, if no old state is needed to say what they mean.
-fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
+/// The operations as values of rows, if no old state is needed to say what they mean: the new values, and the rows that
+/// have one or lose theirs.
+fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> {
     if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
         return None;
     }
@@ -208,7 +212,18 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
         // Restating a read-only value is no change, which only the old state can tell.
         return None;
     }
-    Some(changes)
+    let mut state = Resource::default();
+    for (index, value) in changes {
+        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
+            row.target.write(&mut state, value);
+        }
+    }
+    // Nor is restating a value that only rules send, of which none applies.
+    let scim = Value::Object(state.0);
+    let is_sent = applying(run, touched, &Env { scim: Some(&scim), ..run.env() })
+        .is_ok_and(|(_, rest)| rest & !to_native::update_rows(run.mapping) == 0);
+    let Value::Object(state) = scim else { return None };
+    is_sent.then_some((Resource(state), touched))
 }
 
 /// Whether a new value of the row says everything about it.
@@ -252,18 +267,6 @@ fn is_touched(run: &Run<'_>, path: &[String], touched: RowSet) -> bool {
     })
 }
 
-async fn send_direct(run: &Run<'_>, key: &Value, changes: Vec<DirectChange>) -> Result<Option<Object>, ScimError> {
-    let mut state = Resource::default();
-    let mut rows: RowSet = 0;
-    for (index, value) in changes {
-        rows |= 1 << index;
-        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
-            row.target.write(&mut state, value);
-        }
-    }
-    send(run, key, &state, None, rows).await
-}
-
 /// Sends changed rows: rules first where they say so, then the ordinary update, then the other rules. Answers with
 /// the object of the last reply, if that reply shows it.
 ///
@@ -286,18 +289,27 @@ pub(super) async fn send(
     let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
     run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
+    let (rules, rest) = applying(run, changed, &env)?;
+    if let Some((_, row)) = run.mapping.rows_in(rest & !to_native::update_rows(run.mapping)).next() {
+        return Err(change::fixed(row));
+    }
+    let mut progress = Progress::default();
+    in_order(run, &rules, rest, state, &env, &mut progress).await
+}
+
+/// The rules that apply to changed rows, and the rows that they leave to the update.
+fn applying<'f>(run: &Run<'f>, changed: RowSet, env: &Env<'_>) -> Result<(Vec<&'f WriteRule>, RowSet), ScimError> {
     let mut rules = Vec::new();
     let mut rest = changed;
     for rule in run.mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & changed != 0) {
-        if holds(rule, &env)? {
+        if holds(rule, env)? {
             rules.push(rule);
             if rule.claims {
                 rest &= !rule.rows;
             }
         }
     }
-    let mut progress = Progress::default();
-    in_order(run, &rules, rest, state, &env, &mut progress).await
+    Ok((rules, rest))
 }
 
 async fn in_order<'f>(
@@ -367,7 +379,8 @@ async fn by_rule<'f>(
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
     });
-    let rows = Rows { mapped: Some(&changed), changed: Some(&changed) };
+    let veiled = veiled(run, &changed, &changed, &[]);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&changed, &changed) };
     sent(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await
 }
 
@@ -394,7 +407,9 @@ async fn ordinary<'f>(
         } else {
             None
         };
-        let rows = Rows { mapped: Some(all.as_ref().unwrap_or(&changed)), changed: Some(&changed) };
+        let all = all.as_ref().unwrap_or(&changed);
+        let veiled = veiled(run, all, &changed, &[]);
+        let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
         return sent(run, flow, "the update", env, rows, progress).await;
     }
     let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
@@ -408,45 +423,9 @@ async fn ordinary<'f>(
         return Ok(None);
     }
     run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-    veil(run, flow, env, &whole, &changed);
-    let rows = Rows { mapped: Some(&whole), changed: Some(&changed) };
+    let veiled = veiled(run, &whole, &changed, &[]);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
     sent(run, flow, "the update", env, rows, progress).await
-}
-
-/// Tells a transcript how a whole document may be shown.
-fn veil(run: &Run<'_>, flow: &Flow, env: &Env<'_>, whole: &Value, changed: &Value) {
-    let Some(step) = flow.steps.first().filter(|_| run.native.is_traced()) else { return };
-    let mut shown = veiled(whole, 0);
-    let paths = run.mapping.rows.iter().filter_map(Row::native_path).chain([&run.mapping.id.native]);
-    for path in paths {
-        // Rows select items of a list by what is in them, so that the list stays as it is.
-        let list = path.whole_field().and_then(|field| Some((field, whole.get(field)?)));
-        match (list, &mut shown) {
-            (Some((field, list)), Value::Object(fields)) => drop(fields.insert(field.to_owned(), list.clone())),
-            (_, shown) => path.get(whole).into_iter().for_each(|value| path.put(shown, Some(value.clone()))),
-        }
-    }
-    merge(&mut shown, changed, 0);
-    run.mapping.strip.iter().for_each(|path| path.strip(&mut shown));
-    let body = |mapped| {
-        let rows = Rows { mapped: Some(mapped), changed: Some(changed) };
-        run.render(&step.call, env, rows).ok()?.body
-    };
-    if let (Some(sent), Some(shown)) = (body(whole), body(&shown)) {
-        run.native.trace(|trace| trace.veiled.push((sent, shown)));
-    }
-}
-
-/// The same structure with every value hidden; depth is that of a reply that was read, and bounded.
-fn veiled(value: &Value, depth: usize) -> Value {
-    match value {
-        Value::Object(fields) if depth < 64 => {
-            fields.iter().map(|(name, field)| (name.clone(), veiled(field, depth + 1))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) if depth < 64 => items.iter().map(|item| veiled(item, depth + 1)).collect(),
-        Value::Null => Value::Null,
-        _ => Value::from("***"),
-    }
 }
 
 /// Sends native fields with `update`, or the whole object with them.
@@ -488,10 +467,10 @@ pub(super) async fn send_fields(
         (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
     };
     let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
-    let rows = Rows { mapped: Some(if sends_whole { &whole } else { &changed }), changed: Some(&changed) };
-    if sends_whole {
-        veil(run, flow, &env, &whole, &changed);
-    }
+    let mapped = if sends_whole { &whole } else { &changed };
+    let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
+    let veiled = veiled(run, mapped, &changed, &named);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
     let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
     done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
 }

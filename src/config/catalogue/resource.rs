@@ -26,10 +26,11 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
+        key("lock", Kind::Word, "A name: writes that read first, and changes of members, wait for one another among all types with this name, per backend and route variables."),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["unmapped", "guard", "part", "lock"],
+    later: &["unmapped", "guard", "part"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -76,6 +77,7 @@ pub(crate) static ROW: Keys = Keys {
         key("codec", CODEC_CHAIN, "Conversions from SCIM to native, left to right.").default("[]"),
         key("map", Kind::Map("SCIM value", &Kind::Literal), "A table of values: SCIM on the left, native on the right."),
         key("else", Kind::Table(&ELSE), "What stands for values that are not in `map`."),
+        key("pattern", Kind::Pattern, "What a value must look like; any other is refused before anything is sent. What the application has is shown whatever it looks like."),
         key("read", Kind::Expression, "The SCIM value, computed from `native` and `id`."),
         key("write", Kind::Expression, "The native value, computed from `scim` and `native`; goes to `native`."),
         key("access", Kind::Words(&["both", "read", "write", "create", "mirror"]), "Both ways, only read, only written (never returned), set once, or a second attribute over the same value."),
@@ -119,7 +121,7 @@ pub(crate) static EXTRACT: Keys = Keys {
 
 /// What every call table has.
 pub(super) const CALL: &[Key] = &[
-    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query."),
+    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query; without it the backend's."),
     key("query", Kind::Map("parameter", &Kind::Template), "Parameters added to the query; the same name replaces.").default("{}"),
     key("headers", Kind::Map("header", &Kind::Template), "Headers of this call.").default("{}"),
     key("body", Kind::Body, "The body, or `\"none\"`; `\"...\" = \"mapped\"` or `\"changed\"` spreads rows."),
@@ -157,9 +159,13 @@ pub(crate) static LIST_CALL: Keys = Keys {
     title: "`ops.list`",
     what: "`ops.list`",
     about: "The call that lists all objects.",
-    own: &[key("paging", Kind::Table(&PAGING), "Replaces that of resource and backend.")],
+    own: &[
+        key("paging", Kind::Table(&PAGING), "Replaces that of resource and backend."),
+        LACKS,
+        LACKS_PARALLEL,
+    ],
     shared: CALL,
-    later: &["lacks", "parallel"],
+    later: &[],
 };
 
 pub(crate) static READ_CALL: Keys = Keys {
@@ -246,6 +252,10 @@ pub(crate) static UNDO: Keys = Keys {
     later: &[],
 };
 
+// What lists have in common.
+const LACKS: Key = key("lacks", Kind::List(&Kind::Path), "Native fields that the items leave out: where one is needed, each item is completed by `get`; an item that is 404 there has gone meanwhile. A plan that changes the list call lacks what the list lacks.");
+const LACKS_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "With `lacks`: items completed together.").default("8");
+
 // What slots for more than one call have in common.
 static STEP_TABLE: Kind = Kind::Table(&STEP);
 static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
@@ -287,6 +297,8 @@ pub(crate) static PLAN: Keys = Keys {
     own: &[
         key("paging", Kind::Table(&PAGING), "Replaces that of the list call."),
         key("case", Kind::Words(&["ignored"]), "The author's word that the application compares without case."),
+        LACKS,
+        LACKS_PARALLEL,
     ],
     shared: CALL,
     later: &[],

@@ -36,6 +36,37 @@ pub(super) fn get_all<'d>(steps: &[Step], document: &'d Value, found: &mut Vec<&
     }
 }
 
+/// `into` has the structure of `from`.
+pub(super) fn unveil(steps: &[Step], from: &Value, into: &mut Value) {
+    let Some((step, rest)) = steps.split_first() else {
+        *into = from.clone();
+        return;
+    };
+    if let Step::Name(name) = step {
+        if let (Some(from), Some(into)) = (from.get(&**name), into.get_mut(&**name)) {
+            unveil(rest, from, into);
+        }
+        return;
+    }
+    let (Value::Array(from), Value::Array(into)) = (from, into) else { return };
+    let position = match step {
+        Step::Each => {
+            from.iter().zip(into).for_each(|(from, into)| unveil(rest, from, into));
+            return;
+        }
+        Step::Index(position) => usize::try_from(*position).ok().or(from.len().checked_sub(1)),
+        Step::Select(fields) => from.iter().position(|item| selects(fields, item)),
+        Step::Name(_) => None,
+    };
+    let Some((from, into)) = position.and_then(|position| Some((from.get(position)?, into.get_mut(position)?))) else {
+        return;
+    };
+    if let (Step::Select(fields), Value::Object(object)) = (step, &mut *into) {
+        object.extend(fields.iter().map(|(name, constant)| (name.to_string(), constant.clone())));
+    }
+    unveil(rest, from, into);
+}
+
 pub(super) fn put(steps: &[Step], document: &mut Value, value: Option<Value>) {
     let Some((step, rest)) = steps.split_first() else {
         *document = value.unwrap_or(Value::Null);

@@ -43,6 +43,7 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
+        expired_origin: origin(),
         errors: Vec::new(),
         origin: origin(),
     }
@@ -94,6 +95,7 @@ pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
         slot,
         resource: Arc::from("User"),
         origin: origin(),
+        parts: None,
         idempotent: false,
         success: None,
     }

@@ -57,7 +57,7 @@ impl Target<'_> {
         let mut document = to_native::document(of.mapping, rows, &normalised.resource, None, purpose, &env)?;
         let derived = key.as_ref().filter(|_| of.mapping.id.derive.is_some());
         create::with_key(&of, flow, derived, &mut document);
-        let rows = Rows { mapped: Some(&document), changed: Some(&document) };
+        let rows = Rows::new(&document, &document);
         steps::carry_out(&of, flow, "the create", &env, rows, &mut steps::Progress::default()).await.map(drop)
     }
 }
