@@ -389,7 +389,8 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
@@ -407,7 +408,7 @@ async fn ordinary<'f>(
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
     let update = to_native::Purpose::Update;
-    let changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
+    let mut changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -416,12 +417,14 @@ async fn ordinary<'f>(
                 row.target
             )));
         }
-        let all = if flow.sends_all_rows() {
+        let mut all = if flow.sends_all_rows() {
             let rows = present(run, to_native::update_rows(run.mapping), state) | rows;
             Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
         } else {
             None
         };
+        strip(run, &mut changed);
+        all.iter_mut().for_each(|all| strip(run, all));
         let all = all.as_ref().unwrap_or(&changed);
         let veiled = veiled(run, all, &changed, &[]);
         let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
@@ -437,10 +440,15 @@ async fn ordinary<'f>(
     if whole == *native {
         return Ok(None);
     }
-    run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
+    strip(run, &mut whole);
     let veiled = veiled(run, &whole, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
     sent(run, flow, "the update", env, rows, progress).await
+}
+
+/// Takes out what the application shows and refuses to be sent.
+fn strip(run: &Run<'_>, document: &mut Value) {
+    run.mapping.strip.iter().for_each(|path| path.strip(document));
 }
 
 /// Sends native fields with `update`, or the whole object with them.
@@ -475,12 +483,11 @@ pub(super) async fn send_fields(
             fill(&mut whole);
             flow
         }
-        (None, Some(flow)) => {
-            run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-            flow
-        }
+        (None, Some(flow)) => flow,
         (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
     };
+    strip(run, &mut whole);
+    strip(run, &mut changed);
     let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
     let mapped = if sends_whole { &whole } else { &changed };
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();

@@ -25,7 +25,7 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("guard", Kind::List(&Kind::Table(&GUARD)), "What must not be touched, or not be seen, one `[[resource.<Type>.guard]]` each."),
         key("off", Kind::Words(&["tombstone"]), "Switching off deletes and remembers; needs a store, which this version does not have (E107)."),
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
-        key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
+        key("strip", Kind::List(&Kind::Path), "Native fields removed from an object, or from a list in it, before it is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
         key("lock", Kind::Word, "A name: writes that read first, and changes of members, wait for one another among all types with this name, per backend and route variables."),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
