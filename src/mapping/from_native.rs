@@ -8,6 +8,7 @@ use crate::expr::Env;
 use crate::scim::Resource;
 
 use super::row::{Access, Row, Source};
+use super::tables;
 use super::{Codec, Mapping, NativePath};
 
 /// What could not be read: the row is left out of the resource and counted.
@@ -42,7 +43,7 @@ fn value(mapping: &Mapping, row: &Row, native: &Value, env: &Env<'_>) -> Result<
         Source::Native { path, codec } => {
             let raw = at(path, native);
             match raw {
-                Some(raw) => decode(codec, raw)?,
+                Some(raw) => decode_in(codec, raw, env)?,
                 None => decode_absent(codec)?,
             }
         }
@@ -68,6 +69,20 @@ pub fn decode(codecs: &[Codec], raw: &Value) -> Result<Value, String> {
     let mut value = Cow::Borrowed(raw);
     for codec in codecs.iter().rev() {
         value = Cow::Owned(codec.decode(&value).map_err(|error| error.to_string())?);
+    }
+    Ok(value.into_owned())
+}
+
+/// The same where reference tables are at hand.
+pub fn decode_in(codecs: &[Codec], raw: &Value, env: &Env<'_>) -> Result<Value, String> {
+    let mut value = Cow::Borrowed(raw);
+    for codec in codecs.iter().rev() {
+        value = Cow::Owned(match codec {
+            Codec::Table(table) => {
+                tables::name_of(env.table_names, table, &value).map_err(|wanted| format!("expected {wanted}"))?
+            }
+            codec => codec.decode(&value).map_err(|error| error.to_string())?,
+        });
     }
     Ok(value.into_owned())
 }

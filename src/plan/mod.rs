@@ -29,6 +29,7 @@ mod render;
 mod run;
 mod search;
 mod steps;
+mod tables;
 mod trace;
 mod turn;
 mod update;
@@ -164,6 +165,9 @@ async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> R
     // HEAD is GET without a body; the edge leaves the body out.
     let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
     let run = |index: usize| Run::new(context, index, native);
+    if matches!(request.endpoint, Endpoint::Collection { .. } | Endpoint::Resource { .. } | Endpoint::Search { .. }) {
+        tables::load(&run(0)?).await?;
+    }
     match (&request.endpoint, method) {
         (Endpoint::Collection { type_index }, "GET") => query::list(&run(*type_index)?, &request).await,
         (Endpoint::Collection { type_index }, "POST") => create::create(&run(*type_index)?, &request).await,

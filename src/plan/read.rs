@@ -17,7 +17,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, guard, judge, pages};
+use super::{ScimRequest, answer, complete, guard, judge, pages, tables};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -69,6 +69,9 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     } else {
         by_list(run, key).await?
     };
+    if let Some(object) = &object {
+        tables::know_keys(run, std::slice::from_ref(object)).await?;
+    }
     Ok(object)
 }
 
@@ -186,6 +189,7 @@ pub(super) async fn assembled(
     objects: Vec<Object>,
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Vec<Resource>, ScimError> {
+    tables::know_keys(run, &objects).await?;
     let mut complete = true;
     let members = match &run.mapping.members {
         Some(members) if wants(&MEMBERS) => Some(members_of(run, members, &objects).await?),
