@@ -35,7 +35,7 @@ pub mod secret;
 mod show;
 mod snapshot;
 mod tree;
-mod units;
+pub(crate) mod units;
 
 pub use codes::CODES;
 pub use compile::{TEXT_MAX_BYTES, compile, compile_with};

@@ -151,7 +151,7 @@ impl Page {
         let worth = response.headers.iter().filter(|(name, _)| response.body.is_none() || *name == "Retry-After");
         let headers = worth.map(|(name, value)| ((*name).to_owned(), self.mask.text(value)));
         let headers = allow.into_iter().chain(headers).collect();
-        let body = response.body.as_ref().map(|body| self.mask.value(body));
+        let body = response.body.as_ref().map(|body| self.mask.value(&body.tree()));
         self.entries.push(Entry::Answer { status: response.status, headers, body });
     }
 

@@ -102,6 +102,16 @@ impl NativePath {
         below
     }
 
+    /// The names of the fields it goes through, if it is nothing but fields, and at least one.
+    pub fn names(&self) -> Option<Vec<&Arc<str>>> {
+        let names = self.steps.iter().map(|step| match step {
+            Step::Name(name) => Some(name),
+            Step::Index(_) | Step::Select(_) | Step::Each => None,
+        });
+        let names: Option<Vec<_>> = names.collect();
+        names.filter(|names| self.root == Root::Document && !names.is_empty())
+    }
+
     /// The name of the top-level field, if the path is nothing but that.
     pub fn field(&self) -> Option<&str> {
         match (&self.root, self.steps.as_slice()) {

@@ -1,5 +1,7 @@
 //! What is there already when something is to be created: the holder of its key, or the account of the same person.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::mapping::{Collision, Exists, Readers, to_native};
@@ -8,13 +10,22 @@ use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
-use super::turn::TurnRequest;
+use super::turn::{TurnRequest, Work};
 use super::{change, complete, guard, query, update};
 
-/// Waits until nobody else creates the same thing.
-pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
+/// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
+/// whom.
+pub(super) async fn take_turn(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+    members: &[Value],
+) -> Result<(), ScimError> {
     let mut keys: Vec<String> = derived.and_then(|key| run.id_of(key)).iter().map(|id| run.resource_key(id)).collect();
     keys.extend(match_key(run, resource));
+    if !members.is_empty() {
+        keys.extend(run.lock_key());
+    }
     if keys.is_empty() {
         return Ok(());
     }
@@ -79,7 +90,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         )));
     }
     run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
-    let mut keys = vec![run.resource_key(&holder.id)];
+    let mut keys = run.keys_for(&holder.id, Work::Merge);
     keys.extend(match_key(run, resource));
     run.turn(TurnRequest { keys, share: None }).await?;
     let holder = read::fetch(run, &holder.id).await?;
@@ -87,7 +98,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {
         let wanted = change::value(run, row, resource);
-        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_ref(), wanted.as_ref())
+        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_deref(), wanted.as_deref())
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
     guard::allow_change(run, &holder.key, Some(&holder), resource, changed)?;
@@ -102,7 +113,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
 /// Objects with the same value of the matched attribute, by SCIM equality.
 async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
-    let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
+    let Some(value) = change::value(run, row, resource).map(Cow::into_owned) else { return Ok(Vec::new()) };
     let filter = Filter::Compare(Comparison {
         path: row.target.path.clone(),
         op: CompareOp::Eq,
@@ -114,7 +125,7 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
     let mut found = complete::settled(run, found, || Readers { rows: 1 << exists.row, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
-        change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))
+        change::equal(row, change::value(run, row, &held).as_deref(), Some(&value))
     });
     Ok(found)
 }

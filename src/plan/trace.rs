@@ -66,6 +66,11 @@ impl Trace {
         self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().read |= set;
     }
 
+    /// The same, where it is known which rows these are.
+    pub(super) fn read_rows(&mut self, mapping: &Mapping, rows: RowSet) {
+        self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().read |= rows;
+    }
+
     /// One line for each row that changes.
     pub(super) fn changed(&mut self, mapping: &Mapping, rows: RowSet, old: Option<&Resource>, new: &Resource) {
         for (_, row) in mapping.rows_in(rows) {

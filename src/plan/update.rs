@@ -20,9 +20,9 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::turn::TurnRequest;
+use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, guard, members, tables};
+use super::{ScimRequest, answer, change, guard, members, show, tables};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -39,17 +39,19 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     tables::know_sent(run, &ops).await?;
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
-    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
-
-    let seen =
-        if guard::wants_to_see(run, !ops.is_empty(), &change) { Some(read::fetch(run, id).await?) } else { None };
-    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
-    let direct = if seen.is_none() && request.if_match.is_none() && !members::needs_state(run, &change) {
+    let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
+    let direct = if !sees && request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
     } else {
         None
     };
+    let blind = direct.is_some() && matches!(change, MemberChange::None);
+    let keys = run.keys_for(id, if blind { Work::Blind } else { Work::Merge });
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys, share }).await?;
+
+    let seen = if sees { Some(read::fetch(run, id).await?) } else { None };
+    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
     let written = match direct {
         Some((state, rows)) => {
             guard::allow_change(run, &key, None, &state, rows)?;
@@ -83,6 +85,9 @@ async fn with_members(
     ops: &[PatchOp],
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
+    if change == MemberChange::None || run.mapping.members.is_none() {
+        return Ok(after);
+    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
     let Applied { sent, read } = members::apply(group, change, ops).await?;
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
@@ -110,7 +115,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     sent.set(&MEMBERS, None);
     members::check(run, members.as_deref().unwrap_or_default())?;
 
-    run.turn_on(id).await?;
+    run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
@@ -258,16 +263,16 @@ fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
     let when = rule.when.as_ref().is_none_or(|when| {
         !when.uses(Name::Old)
             && !when.uses(Name::Native)
-            && when.field_paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+            && when.selections(Name::Scim).all(|path| is_touched(run, path, touched))
     });
     when && needs_no_state(run, &rule.flow, touched)
 }
 
 /// Whether the touched rows are everything that a flow refers to.
 fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
-    !flow.uses(Name::Old)
-        && !flow.uses(Name::Native)
-        && flow.paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+    let mut untouched = false;
+    flow.each_path(Name::Scim, &mut |path| untouched |= !is_touched(run, path, touched));
+    !untouched && !flow.uses(Name::Old) && !flow.uses(Name::Native)
 }
 
 /// Whether a selection from `scim` is about one of the rows.
@@ -386,7 +391,8 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
@@ -404,7 +410,7 @@ async fn ordinary<'f>(
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
     let update = to_native::Purpose::Update;
-    let changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
+    let mut changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -413,12 +419,14 @@ async fn ordinary<'f>(
                 row.target
             )));
         }
-        let all = if flow.sends_all_rows() {
+        let mut all = if flow.sends_all_rows() {
             let rows = present(run, to_native::update_rows(run.mapping), state) | rows;
             Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
         } else {
             None
         };
+        strip(run, &mut changed);
+        all.iter_mut().for_each(|all| strip(run, all));
         let all = all.as_ref().unwrap_or(&changed);
         let veiled = veiled(run, all, &changed, &[]);
         let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
@@ -434,10 +442,15 @@ async fn ordinary<'f>(
     if whole == *native {
         return Ok(None);
     }
-    run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
+    strip(run, &mut whole);
     let veiled = veiled(run, &whole, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
     sent(run, flow, "the update", env, rows, progress).await
+}
+
+/// Takes out what the application shows and refuses to be sent.
+fn strip(run: &Run<'_>, document: &mut Value) {
+    run.mapping.strip.iter().for_each(|path| path.strip(document));
 }
 
 /// Sends native fields with `update`, or the whole object with them.
@@ -472,12 +485,11 @@ pub(super) async fn send_fields(
             fill(&mut whole);
             flow
         }
-        (None, Some(flow)) => {
-            run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-            flow
-        }
+        (None, Some(flow)) => flow,
         (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
     };
+    strip(run, &mut whole);
+    strip(run, &mut changed);
     let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
     let mapped = if sends_whole { &whole } else { &changed };
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
@@ -489,10 +501,7 @@ pub(super) async fn send_fields(
 
 /// Rows of a set that have a value.
 fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
-    run.mapping
-        .rows_in(set)
-        .filter(|(_, row)| change::value(run, row, state).is_some())
-        .fold(0, |set, (index, _)| set | 1 << index)
+    run.mapping.with_value(set, state)
 }
 
 /// Carries a flow out and answers with the object that its last reply shows.
@@ -532,13 +541,13 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let schema = &run.mapping.resource_type.schema;
-    let required = |row: &&Row| {
-        let path = &row.target.path;
-        path.extension.is_none() && schema.attribute(&path.attribute).is_some_and(|attribute| attribute.required)
-    };
+    let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
     let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
-    run.mapping.rows.iter().filter(required).all(|row| row.native_path().is_none_or(held))
+    let mut rows = required.flat_map(|attribute| {
+        let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
+        about.filter(|(_, row)| row.target.path.extension.is_none())
+    });
+    rows.all(|(_, row)| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.
@@ -556,6 +565,6 @@ async fn updated(
         Some(object) => object,
         None => read::fetch(run, id).await?,
     };
-    let resource = read::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, resource, projection))
+    let shown = show::one(run, object, projection).await?;
+    Ok(answer::with_resource(run, 200, shown))
 }

@@ -6,6 +6,8 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
+use crate::mapping::index::Index;
+use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
@@ -88,6 +90,7 @@ pub(super) fn mappings(
         drafts.push(draft);
     }
     check_members(cx, &drafts);
+    check_locks(cx, &drafts, resources);
     let parts: Vec<_> = drafts.iter().map(|draft| (&draft.mapping, &draft.place, draft.inverse.as_ref())).collect();
     guard::check(cx, &parts, resources);
     if let Some(account) = &backend.own_account {
@@ -172,7 +175,11 @@ fn resource(
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
+        index: Index::default(),
+        layout: None,
     };
+    mapping.index = Index::of(&mapping.rows);
     let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
@@ -295,6 +302,21 @@ fn check_members(cx: &mut Context, drafts: &[Draft]) {
     }
 }
 
+/// A lock that one type has for itself makes its writes wait for nothing.
+fn check_locks(cx: &mut Context, drafts: &[Draft], resources: Option<&Node>) {
+    for draft in drafts {
+        let Some(lock) = &draft.mapping.lock else { continue };
+        let others = drafts.iter().filter(|other| other.mapping.lock.as_ref() == Some(lock)).count();
+        let of = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let entry = of.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("lock"));
+        if let Some(entry) = entry.filter(|_| others == 1) {
+            let message = format!("no other type has the lock `{lock}`, and each object has one of its own already");
+            let help = "give the other side of the relation the same `lock`, or delete it".to_owned();
+            cx.report.warn("W052", &entry.value.place, message, help);
+        }
+    }
+}
+
 /// The relation is declared with the group and shown by its members.
 fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
     for index in 0..drafts.len() {
@@ -318,5 +340,6 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.layout = Layout::of(&mapping);
     mapping
 }
