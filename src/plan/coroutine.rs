@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
 
@@ -44,12 +45,14 @@ pub(super) enum Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Native {
     exchange: Arc<Mutex<Exchange>>,
+    /// Reference tables, once they are read.
+    tables: Arc<Known>,
     calls_max: usize,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { exchange: Arc::default(), calls_max }
+        Self { exchange: Arc::default(), tables: Arc::default(), calls_max }
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -110,6 +113,10 @@ impl Native {
         let refusals = Answer { exchange: &self.exchange }.await;
         self.lock().has_turn &= refusals.is_empty();
         refusals.is_empty()
+    }
+
+    pub(super) fn tables(&self) -> &Known {
+        &self.tables
     }
 
     /// Changes the report of this request.

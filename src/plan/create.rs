@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, guard, members, show, update};
+use super::{ScimRequest, answer, change, exists, guard, members, show, tables, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -39,6 +39,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    tables::know_names(run, &resource).await?;
     guard::allow_create(run, derived.as_ref(), &resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {

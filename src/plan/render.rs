@@ -13,6 +13,7 @@ use crate::scim::ScimError;
 
 use super::call::{NativeCall, Success};
 use super::run::Run;
+use super::tables;
 use super::veil::{self, Veiled};
 
 /// What the attribute table produced for a write.
@@ -49,7 +50,14 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
-    of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)
+    let resource = if call.slot == Slot::Table { &*tables::RESOURCE } else { &run.mapping.resource_type.name };
+    for (table, name) in &call.names {
+        let found = env.table.and_then(|tables| tables.get(table)?.get(name)).is_some_and(|key| !key.is_null());
+        if !found {
+            return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
+        }
+    }
+    of_backend(run.backend, resource, call, env, rows)
 }
 
 /// The same without a request about a resource.

@@ -52,7 +52,10 @@ impl<'a> Run<'a> {
 
     /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
+        let tables = self.native.tables().entries();
         Env {
+            table: tables.map(|entries| &entries.keys),
+            table_names: tables.map(|entries| &entries.names),
             vars: &self.context.variables,
             req: Some(&self.context.request),
             seed: self.context.seed.as_ref(),
