@@ -29,6 +29,7 @@ struct Shown {
     unknown: usize,
     notes: usize,
     changes: usize,
+    guards: usize,
 }
 
 impl Page {
@@ -87,6 +88,10 @@ impl Page {
             self.entries.push(Entry::Change { what: self.mask.text(what) });
         }
         self.shown.changes = trace.changes.len();
+        for text in trace.guards.iter().skip(self.shown.guards) {
+            self.entries.push(Entry::Guard { text: self.mask.text(text) });
+        }
+        self.shown.guards = trace.guards.len();
         self.used = trace;
     }
 

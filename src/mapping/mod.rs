@@ -7,6 +7,7 @@ pub mod call;
 pub mod codec;
 pub mod flow;
 pub mod from_native;
+pub mod guard;
 mod id;
 pub mod index;
 mod lacks;
@@ -28,6 +29,7 @@ pub use call::{
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
+pub use guard::Guard;
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
 pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
@@ -78,10 +80,14 @@ pub struct Mapping {
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
     pub gone: Option<Expr>,
+    /// What must not be touched, or not be seen, in file order.
+    pub guards: Vec<Guard>,
     /// Where the native version (for `ETag`) is, if the API has one.
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+    /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
+    pub lock: Option<Arc<str>>,
     /// Which rows a document is about.
     pub index: index::Index,
     /// In which order an answer is written, where it can be written as it is read.

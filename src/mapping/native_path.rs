@@ -194,6 +194,15 @@ impl NativePath {
         }
     }
 
+    /// What stands before another path that this one ends with: `user` of `user.id` before `id`.
+    pub fn before(&self, tail: &Self) -> Option<Self> {
+        if self.root != Root::Document || tail.root != Root::Document {
+            return None;
+        }
+        let steps = self.steps.strip_suffix(tail.steps.as_slice())?;
+        Some(Self { root: Root::Document, steps: steps.to_vec(), whole: false })
+    }
+
     /// Whether writing one may change what the other reads: one is a prefix of the other, or they are equal. Items
     /// with different values of one selector field, and elements of different position, are apart.
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, members, show, update};
+use super::{ScimRequest, answer, change, exists, guard, members, show, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -39,10 +39,18 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    guard::allow_create(run, derived.as_ref(), &resource)?;
+    let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
+    if !members.is_empty() {
+        members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
+    }
     let mut progress = Progress::default();
-    exists::take_turn(run, derived.as_ref(), &resource).await?;
+    exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
+    if !made.fresh && !members.is_empty() {
+        members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
+    }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;
     let whole = match done {

@@ -4,13 +4,16 @@ use serde_json::Value;
 
 use crate::expr::{Env, Name};
 use crate::mapping::Deletion;
+use crate::mapping::guard::Verb;
 use crate::scim::ScimError;
 use crate::scim::projection::Projection;
 
 use super::call::ScimResponse;
+use super::guard::{self, Facts};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
+use super::turn::Work;
 use super::{ScimRequest, answer, change, read, update};
 
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -25,15 +28,20 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
         )
     })?;
-    run.turn_on(id).await?;
-    let needs_state = flow.uses(Name::Old) || flow.uses(Name::Native);
+    let needs_state =
+        request.if_match.is_some() || run.mapping.gone.is_some() || flow.uses(Name::Old) || flow.uses(Name::Native);
+    run.turn_on(id, if needs_state { Work::Merge } else { Work::Blind }).await?;
     let mut before = None;
-    if request.if_match.is_some() || run.mapping.gone.is_some() || needs_state {
+    if needs_state {
         let object = read::fetch(run, id).await?;
+        guard::allow(run, Verb::Delete, Some(&key), Facts { object: Some(&object), scim: None })?;
         let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
         answer::check_if_match(request, &resource)?;
         before = Some((document, Value::Object(resource.0)));
+    } else {
+        let read = if guard::needs_object(run, Verb::Delete) { Some(read::fetch(run, id).await?) } else { None };
+        guard::allow(run, Verb::Delete, Some(&key), Facts { object: read.as_ref(), scim: None })?;
     }
     let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
     let env = Env { id: Some(&key), native, old, ..run.env() };
@@ -52,8 +60,9 @@ async fn changed(
     request: &ScimRequest,
     deletion: &Deletion,
 ) -> Result<ScimResponse, ScimError> {
-    run.turn_on(id).await?;
+    run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
+    guard::allow(run, Verb::Delete, Some(&object.key), Facts { object: Some(&object), scim: None })?;
     if request.if_match.is_some() {
         answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;
     }

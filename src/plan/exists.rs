@@ -10,13 +10,22 @@ use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
-use super::turn::TurnRequest;
-use super::{change, complete, query, update};
+use super::turn::{TurnRequest, Work};
+use super::{change, complete, guard, query, update};
 
-/// Waits until nobody else creates the same thing.
-pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
+/// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
+/// whom.
+pub(super) async fn take_turn(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+    members: &[Value],
+) -> Result<(), ScimError> {
     let mut keys: Vec<String> = derived.and_then(|key| run.id_of(key)).iter().map(|id| run.resource_key(id)).collect();
     keys.extend(match_key(run, resource));
+    if !members.is_empty() {
+        keys.extend(run.lock_key());
+    }
     if keys.is_empty() {
         return Ok(());
     }
@@ -39,7 +48,10 @@ pub(super) async fn held(
     let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
         return Ok(None);
     };
-    let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
+    let Some(holder) = read::find_by_key(&run.seeing_all(), key).await? else { return Ok(None) };
+    if guard::hides(run, &holder.key, Some(&holder.document)) {
+        return Err(guard::held_by_hidden(run));
+    }
     let held = read::base(run, &holder);
     let same_source = run
         .mapping
@@ -62,7 +74,10 @@ pub(super) async fn held(
 /// 409 `uniqueness` where it may not be adopted, or where more than one would do.
 pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Object>, ScimError> {
     let Some(exists) = &run.mapping.exists else { return Ok(None) };
-    let mut found = same(run, exists, resource).await?;
+    let mut found = same(&run.seeing_all(), exists, resource).await?;
+    if found.iter().any(|holder| guard::hides(run, &holder.key, Some(&holder.document))) {
+        return Err(guard::held_by_hidden(run));
+    }
     let Some(holder) = found.pop() else { return Ok(None) };
     let name = run.mapping.rows.get(exists.row).map_or_else(String::new, |row| row.target.to_string());
     if !exists.adopt {
@@ -75,7 +90,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         )));
     }
     run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
-    let mut keys = vec![run.resource_key(&holder.id)];
+    let mut keys = run.keys_for(&holder.id, Work::Merge);
     keys.extend(match_key(run, resource));
     run.turn(TurnRequest { keys, share: None }).await?;
     let holder = read::fetch(run, &holder.id).await?;
@@ -86,6 +101,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_deref(), wanted.as_deref())
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
+    guard::allow_change(run, &holder.key, Some(&holder), resource, changed)?;
     let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
     match after {
         Some(object) => Ok(Some(object)),

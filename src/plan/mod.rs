@@ -17,6 +17,7 @@ mod cursor;
 mod delete;
 mod discovery;
 mod exists;
+mod guard;
 mod judge;
 mod login;
 mod lookup;

@@ -19,7 +19,7 @@ use super::cursor::{self, Binding};
 use super::pages::{Span, Window};
 use super::read::{self, Object};
 use super::run::Run;
-use super::{Context, ScimRequest, answer, complete, lookup, pages, show};
+use super::{Context, ScimRequest, answer, complete, guard, lookup, pages, show};
 
 /// Objects a push-down may return before the adapter gives up, where the mapping sets no scan bound.
 const PUSHDOWN_MAX: usize = 1000;
@@ -147,7 +147,7 @@ impl Found {
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
-        (None, None) if !(hides_objects(run) && is_counted(list_call(run)?)) => {
+        (None, None) if !guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)) => {
             let (list, span) = (list_call(run)?, Span { start, count });
             let Window { items, total } =
                 pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;

@@ -14,6 +14,8 @@ use crate::scim::Resource;
 pub struct Trace {
     /// Changes of attributes and members, one line each.
     pub changes: Vec<String>,
+    /// Guards that matched, one line each.
+    pub guards: Vec<String>,
     /// Rows by resource type.
     pub rows: BTreeMap<Arc<str>, RowsUsed>,
     /// Bodies that hold more than rows, each with the form in which it may be shown: values that no row is about are
@@ -35,6 +37,13 @@ pub struct RowsUsed {
 impl Trace {
     pub(super) fn rule(&mut self, origin: &Origin) {
         self.rules.insert((Arc::clone(&origin.source), origin.line));
+    }
+
+    /// Each line once, however many objects it is about.
+    pub(super) fn guard(&mut self, line: String) {
+        if !self.guards.contains(&line) {
+            self.guards.push(line);
+        }
     }
 
     pub(super) fn written(&mut self, mapping: &Mapping, rows: RowSet) {

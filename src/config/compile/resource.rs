@@ -22,7 +22,7 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, id, laws, members, ops, overlap, probe, store, writes};
+use super::{announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, probe, store, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -87,6 +87,13 @@ pub(super) fn mappings(
         drafts.push(draft);
     }
     check_members(cx, &drafts);
+    check_locks(cx, &drafts, resources);
+    let parts: Vec<_> = drafts.iter().map(|draft| (&draft.mapping, &draft.place, draft.inverse.as_ref())).collect();
+    guard::check(cx, &parts, resources);
+    if let Some(account) = &backend.own_account {
+        let users = parts.iter().map(|(mapping, ..)| *mapping).find(|mapping| &*mapping.resource_type.name == "User");
+        guard::check_own_account(cx, account, users);
+    }
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
@@ -142,6 +149,7 @@ fn resource(
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
+    let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
         resource_type: of.clone(),
         origin: cx.origin(&entry.key),
@@ -158,9 +166,11 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
+        guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
         layout: None,
     };
@@ -283,6 +293,21 @@ fn check_members(cx: &mut Context, drafts: &[Draft]) {
         if (reads || lacks || members.exclusive.is_some()) && !by_id && !cx.call_missing {
             let message = format!("the members have to be read one by one, and no call reads one `{}`", members.of);
             cx.report.error("E124", &draft.place, message);
+        }
+    }
+}
+
+/// A lock that one type has for itself makes its writes wait for nothing.
+fn check_locks(cx: &mut Context, drafts: &[Draft], resources: Option<&Node>) {
+    for draft in drafts {
+        let Some(lock) = &draft.mapping.lock else { continue };
+        let others = drafts.iter().filter(|other| other.mapping.lock.as_ref() == Some(lock)).count();
+        let of = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let entry = of.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("lock"));
+        if let Some(entry) = entry.filter(|_| others == 1) {
+            let message = format!("no other type has the lock `{lock}`, and each object has one of its own already");
+            let help = "give the other side of the relation the same `lock`, or delete it".to_owned();
+            cx.report.warn("W052", &entry.value.place, message, help);
         }
     }
 }
