@@ -248,6 +248,9 @@ impl Mapping {
 
     /// The rows of a set that have a value in a resource.
     pub fn with_value(&self, set: RowSet, resource: &crate::scim::Resource) -> RowSet {
+        if set == 0 {
+            return 0;
+        }
         let present = self.rows_in(set & self.index.present(resource));
         let with_value = present.filter(|(_, row)| row.target.read(resource, self.sole_on_attribute(row)).is_some());
         with_value.fold(0, |set, (index, _)| set | 1 << index)

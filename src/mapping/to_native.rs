@@ -67,7 +67,7 @@ fn write_row(
         seed(document, field, base);
     }
     let sole = mapping.sole_on_attribute(row);
-    let value = row.target.read(state, sole).map(Cow::into_owned);
+    let value = row.target.read(state, sole);
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
         (None, Purpose::Create) => filled(row, env)?,

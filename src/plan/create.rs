@@ -59,7 +59,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         Err(error) => Err(error),
     };
     match whole {
-        Ok(whole) => Ok(answer::with_resource(run, 201, whole)),
+        Ok(whole) => Ok(answer::with_resource(201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
 }
@@ -260,7 +260,7 @@ async fn send_unsent(
     let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
     let pending = unsent_rows(run, flow, resource)
         | asked_off(run, resource)
-        | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
+        | with_value(run, resource, rules & to_native::update_rows(run.mapping));
     if pending == 0 {
         return Ok(object);
     }

@@ -48,7 +48,7 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     run.record_id(id);
     let object = fetch(run, id).await?;
     let shown = show::one(run, object, &projection).await?;
-    Ok(answer::found(run, shown, request))
+    Ok(answer::found(shown, request))
 }
 
 /// One object by SCIM id.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::config::Backend;
@@ -40,8 +40,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One path segment, percent-encoded.
-pub(super) fn encode_segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+pub(super) fn segment(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, SEGMENT)
 }
 
 /// A query name or value, percent-encoded.
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn segments_and_queries_are_encoded_for_their_place() {
-        assert_eq!(encode_segment("a/b c%@x"), "a%2Fb%20c%25@x");
+        assert_eq!(segment("a/b c%@x").to_string(), "a%2Fb%20c%25@x");
         assert_eq!(encode_query("a&b=c@x+y"), "a%26b%3Dc%40x%2By");
     }
 }

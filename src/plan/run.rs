@@ -142,7 +142,12 @@ impl<'a> Run<'a> {
 
 /// `{base}{endpoint}/{id}` with the id as one percent-encoded segment.
 pub(super) fn location(base: &str, endpoint: &str, id: &str) -> String {
-    format!("{base}{endpoint}/{}", render::encode_segment(id))
+    let mut location = String::with_capacity(base.len() + endpoint.len() + id.len() + 16);
+    location.push_str(base);
+    location.push_str(endpoint);
+    location.push('/');
+    location.extend(render::segment(id));
+    location
 }
 
 /// The SCIM id that a native value names: of the given type, where the route serves it.

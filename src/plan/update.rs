@@ -566,5 +566,5 @@ async fn updated(
         None => read::fetch(run, id).await?,
     };
     let shown = show::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, shown))
+    Ok(answer::with_resource(200, shown))
 }
