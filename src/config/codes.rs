@@ -52,6 +52,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E054", "a generated password for a row that new objects do not get"),
     ("E056", "a mirror of nothing, or of a mirror"),
     ("E060", "a secret that is no reference"),
+    ("E090", "something is to be brought back where nothing is gone"),
     ("E100", "`undo` where nothing is made"),
     ("E101", "no such step"),
     ("E102", "a step that has not run yet"),

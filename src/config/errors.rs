@@ -68,6 +68,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E054", "Let the row be sent on create: `on` names \"create\"."),
     ("E056", "Name a row that is no mirror itself."),
     ("E060", "Write `\"env:NAME\"` or `\"file:PATH\"`; a secret does not belong in the file."),
+    ("E090", "Say with `gone` which objects count as deleted, or delete `ops.revive`."),
     ("E100", "Put `undo` on a create, or on a step that makes something."),
     ("E101", "Name a step that has an `id`."),
     ("E102", "Put the step that saves the value before the one that reads it."),

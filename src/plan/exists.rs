@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::mapping::{Collision, Exists, to_native};
+use crate::mapping::{Collision, Exists, Row, to_native};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{Resource, ScimError};
 
@@ -21,6 +21,13 @@ pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: 
     run.turn(TurnRequest { keys, share: None }).await
 }
 
+/// The same, and until nobody else works on an object that was found.
+pub(super) async fn take_turn_on(run: &Run<'_>, holder: &Object, resource: &Resource) -> Result<(), ScimError> {
+    let mut keys = vec![run.resource_key(&holder.id)];
+    keys.extend(match_key(run, resource));
+    run.turn(TurnRequest { keys, share: None }).await
+}
+
 /// What two creates of the same thing have in common.
 fn match_key(run: &Run<'_>, resource: &Resource) -> Option<String> {
     let row = run.mapping.rows.get(run.mapping.exists.as_ref()?.row)?;
@@ -28,16 +35,27 @@ fn match_key(run: &Run<'_>, resource: &Resource) -> Option<String> {
     Some(run.turn_key(&[run.type_name(), "match", &id_text(&value)?.to_lowercase()]))
 }
 
+/// What is there already.
+pub(super) enum Found {
+    /// An object that is used instead of a new one.
+    Live(Object),
+    /// One that was deleted, and can be brought back.
+    Gone(Object),
+}
+
 /// The object that already has the derived key, where it may be used instead of a new one.
 pub(super) async fn held(
     run: &Run<'_>,
     derived: Option<&Value>,
     resource: &Resource,
-) -> Result<Option<Object>, ScimError> {
+) -> Result<Option<Found>, ScimError> {
     let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
         return Ok(None);
     };
-    let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
+    let Some(holder) = read::find_by_key(&seeing_gone(run), key).await? else { return Ok(None) };
+    if read::is_gone(run, &holder.key, &holder.document) {
+        return Ok(Some(Found::Gone(holder)));
+    }
     let held = read::base(run, &holder);
     let same_source = run
         .mapping
@@ -47,21 +65,41 @@ pub(super) async fn held(
         .all(|row| change::value(run, row, &held) == change::value(run, row, resource));
     if run.mapping.id.collision == Collision::Reuse && same_source {
         run.note(format!("the key {} is held by an equal object, which is used", holder.id));
-        return Ok(Some(holder));
+        return Ok(Some(Found::Live(holder)));
     }
     let name =
         held.0.get("displayName").or_else(|| held.0.get("userName")).and_then(Value::as_str).unwrap_or(&holder.id);
     Err(ScimError::uniqueness(format!("the key {} is taken by '{name}'", holder.id)))
 }
 
+/// The same run, which finds what is gone where that can be brought back.
+fn seeing_gone<'a>(run: &Run<'a>) -> Run<'a> {
+    Run { with_gone: run.mapping.ops.revival.is_some(), ..*run }
+}
+
+/// An object that is gone and holds the derived key.
+pub(super) async fn gone(run: &Run<'_>, derived: Option<&Value>) -> Result<Option<Found>, ScimError> {
+    let (Some(key), Some(_)) = (derived, &run.mapping.ops.revival) else { return Ok(None) };
+    let found = read::find_by_key(&seeing_gone(run), key).await?;
+    Ok(found.filter(|found| read::is_gone(run, &found.key, &found.document)).map(Found::Gone))
+}
+
 /// The object that is the same by `[resource.T.exists]`, brought to the state that the request asks for.
 ///
 /// # Errors
 /// 409 `uniqueness` where it may not be adopted, or where more than one would do.
-pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Object>, ScimError> {
+pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Found>, ScimError> {
     let Some(exists) = &run.mapping.exists else { return Ok(None) };
-    let mut found = same(run, exists, resource).await?;
-    let Some(holder) = found.pop() else { return Ok(None) };
+    let all = same(&seeing_gone(run), exists, resource).await?;
+    let is_gone = |object: &Object| read::is_gone(run, &object.key, &object.document);
+    let (mut gone, mut found): (Vec<_>, Vec<_>) = all.into_iter().partition(is_gone);
+    let Some(holder) = found.pop() else {
+        if gone.len() > 1 {
+            run.note(format!("{} of these were deleted before, and none of them is revived", gone.len()));
+            return Ok(None);
+        }
+        return Ok(gone.pop().map(Found::Gone));
+    };
     let name = run.mapping.rows.get(exists.row).map_or_else(String::new, |row| row.target.to_string());
     if !exists.adopt {
         return Err(ScimError::uniqueness(format!("this {name} is taken by {} {}", run.type_name(), holder.id)));
@@ -73,9 +111,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         )));
     }
     run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
-    let mut keys = vec![run.resource_key(&holder.id)];
-    keys.extend(match_key(run, resource));
-    run.turn(TurnRequest { keys, share: None }).await?;
+    take_turn_on(run, &holder, resource).await?;
     let holder = read::fetch(run, &holder.id).await?;
     let old = read::base(run, &holder);
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
@@ -85,28 +121,43 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
     let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
-    match after {
-        Some(object) => Ok(Some(object)),
-        None if changed == 0 => Ok(Some(holder)),
-        None => read::fetch(run, &holder.id).await.map(Some),
-    }
+    let object = match after {
+        Some(object) => object,
+        None if changed == 0 => holder,
+        None => read::fetch(run, &holder.id).await?,
+    };
+    Ok(Some(Found::Live(object)))
 }
 
 /// Objects with the same value of the matched attribute, by SCIM equality.
-async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
+pub(super) async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
     let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
-    let filter = Filter::Compare(Comparison {
+    let found = query::fresh(run, &equality(row, &value)).await?;
+    Ok(with_value(run, row, &value, found))
+}
+
+/// The filter that asks for a value of a row.
+pub(super) fn equality(row: &Row, value: &Value) -> Filter {
+    Filter::Compare(Comparison {
         path: row.target.path.clone(),
         op: CompareOp::Eq,
         value: value.clone(),
         kind: row.target.kind,
         case_exact: row.target.case_exact,
-    });
-    let mut found = query::fresh(run, &filter).await?;
+    })
+}
+
+/// The objects that have a value of a row, by SCIM equality.
+pub(super) fn with_value(run: &Run<'_>, row: &Row, value: &Value, mut found: Vec<Object>) -> Vec<Object> {
     found.retain(|object| {
         let held = read::base(run, object);
-        change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))
+        change::equal(row, change::value(run, row, &held).as_ref(), Some(value))
     });
-    Ok(found)
+    found
+}
+
+/// Whether a create looks for the holder of its key before it is sent.
+pub(super) fn looks_for_key(run: &Run<'_>, derived: Option<&Value>) -> bool {
+    derived.is_some() && matches!(run.mapping.id.collision, Collision::Reject | Collision::Reuse)
 }

@@ -19,11 +19,13 @@ mod exists;
 mod judge;
 mod login;
 mod lookup;
+mod lost;
 mod members;
 mod pages;
 mod query;
 mod read;
 mod render;
+mod revive;
 mod run;
 mod search;
 mod steps;
@@ -42,6 +44,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use discovery::{can_change, capabilities};
 pub use judge::{Demand, demand};
 pub use login::{LoginFault, login_call, login_token};
 

@@ -102,13 +102,18 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
 pub(super) fn object(run: &Run<'_>, document: Value) -> Option<Object> {
     let key = run.mapping.id.read(&document)?;
     let id = run.id_of(&key)?;
-    let env = Env { id: Some(&key), native: Some(&document), ..run.env() };
-    if run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false)) {
+    if !run.with_gone && is_gone(run, &key, &document) {
         return None;
     }
     let version = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_none());
     let version = version.and_then(|extract| read(extract, &document)).as_ref().and_then(id_text);
     Some(Object { id, key, document, version })
+}
+
+/// Whether an object is treated as absent.
+pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+    let env = Env { id: Some(key), native: Some(document), ..run.env() };
+    run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
 }
 
 /// An object in a reply, with the version of its header.
@@ -271,6 +276,9 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
+        if of.as_ref().is_some_and(|of| shows_gone(of, &members.value.native, item, &id)) {
+            return None;
+        }
         let mut element = Map::new();
         if let Some(endpoint) = &endpoint {
             element.insert("$ref".to_owned(), Value::from(location(&run.context.base_url, endpoint, &id)));
@@ -283,6 +291,20 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
         Some(Value::Object(element))
     });
     elements.collect()
+}
+
+/// Whether an item of a membership holds the document of an object that is gone: itself, or around the value that is
+/// the id. What is no document of the object says nothing about it.
+fn shows_gone(of: &Run<'_>, value: &NativePath, item: &Value, id: &str) -> bool {
+    if of.mapping.gone.is_none() {
+        return false;
+    }
+    let around = value.parent();
+    let around = around.as_ref().and_then(|parent| parent.get(item));
+    [Some(item), around].into_iter().flatten().any(|document| {
+        let key = of.mapping.id.read(document).filter(|key| of.id_of(key).as_deref() == Some(id));
+        key.is_some_and(|key| is_gone(of, &key, document))
+    })
 }
 
 /// The groups of each object, as SCIM elements.
@@ -309,6 +331,9 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
+        if of.as_ref().is_some_and(|of| shows_gone(of, &inverse.value.native, item, &id)) {
+            return None;
+        }
         let mut element = json!({ "type": "direct", "value": id });
         if let Some(endpoint) = &endpoint {
             element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));

@@ -49,7 +49,17 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
-    of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)
+    let mut request = of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)?;
+    if let Some(name) = &run.backend.idempotency
+        && !request.idempotent
+        && !call.slot.reads()
+        && let Some(key) = run.native.next_key(run.context.seed.as_ref())
+    {
+        request.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+        request.headers.push((Arc::clone(name), key));
+        request.idempotent = true;
+    }
+    Ok(request)
 }
 
 /// The same without a request about a resource.
@@ -72,7 +82,7 @@ pub(super) fn of_backend(
         target.push('/');
         target.push_str(&text);
     }
-    if target.is_empty() {
+    if target.is_empty() || call.trailing_slash {
         target.push('/');
     }
     append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;

@@ -26,6 +26,8 @@ pub(super) struct Run<'a> {
     pub(super) native: &'a Native,
     /// Replies that were kept do not serve: what is decided here must be true at this moment.
     pub(super) fresh: bool,
+    /// Objects that are gone are found as well.
+    pub(super) with_gone: bool,
 }
 
 impl<'a> Run<'a> {
@@ -35,7 +37,7 @@ impl<'a> Run<'a> {
         let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
         let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
         let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
-        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false })
+        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false, with_gone: false })
     }
 
     /// The same request seen from another resource type of the route.

@@ -34,6 +34,10 @@ pub struct Metrics {
     pub repairs: IntCounterVec,
     /// Attributes of a schema that the mapping lacks.
     pub unmapped_attributes: IntCounter,
+    /// Members who left another group by joining one.
+    pub moved_members: IntCounter,
+    /// Attributes of which the application holds one of the values that were sent.
+    pub collapsed_attributes: IntCounter,
     /// Attributes that no schema knows.
     pub unknown_attributes: IntCounter,
     /// Requests refused for their credential.
@@ -104,6 +108,12 @@ impl Metrics {
             repairs: make.counter_vec("repairs_total", "Habits of identity providers corrected.", &["repair"])?,
             unmapped_attributes: make
                 .counter("unmapped_attributes_total", "Attributes received that the mapping does not name.")?,
+            moved_members: make
+                .counter("moved_members_total", "Members who left another group by joining one, as it is allowed.")?,
+            collapsed_attributes: make.counter(
+                "collapsed_attributes_total",
+                "Attributes of which the application holds one of the values received.",
+            )?,
             unknown_attributes: make
                 .counter("unknown_attributes_total", "Attributes received that no schema knows.")?,
             auth_failures: make.counter_vec("auth_failures_total", "Requests refused with 401.", &["reason"])?,

@@ -62,9 +62,9 @@ pub(crate) static SET: Keys = Keys {
     title: "`members.set`",
     what: "`members.set`",
     about: "A call that replaces the whole membership.",
-    own: &[],
+    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL],
     shared: CALL,
-    later: &["steps"],
+    later: &[],
 };
 
 pub(crate) static MISSING: Keys = Keys {

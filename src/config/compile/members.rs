@@ -39,7 +39,12 @@ pub(super) fn members(
     let remove = change(cx, fields.get("remove"), Slot::MembersRemove, of, &base, member_type);
     let set = fields.get("set").and_then(|node| {
         let spec = CallSpec { body: Body::None, ..base.spec(Slot::MembersSet, of, BATCH) };
-        call(cx, node, &catalogue::SET, &spec, None)
+        let set = flow(cx, node, &catalogue::SET, &FlowSpec { call: spec, names: BATCH, fallback: None })?;
+        if !set.uses(Name::Batch) {
+            let message = "the call does not say who the members are: `{batch}` is used nowhere";
+            cx.report.error("E050", &node.place, message);
+        }
+        Some(set)
     });
     let missing = fields.get("missing").map_or(Some(nothing_missing()), |node| missing(cx, node, member_type));
     let diff = [("always", true), ("needed", false)];
@@ -52,7 +57,10 @@ pub(super) fn members(
     let inverse = fields.get("inverse").and_then(|node| inverse(cx, node, of, member_type, &base, parallel));
     check_ways(cx, &fields, missing.as_ref());
     if let Some(add) = add.as_ref().filter(|add| add.single().is_none()) {
-        check_one_reply(cx, &fields, add);
+        check_one_reply(cx, &fields, "add", &add.flow);
+    }
+    if let (None, Some(set)) = (&add, set.as_ref().filter(|set| set.single().is_none())) {
+        check_one_reply(cx, &fields, "set", set);
     }
     let (source, value, display) = source?;
     let members = Members {
@@ -106,13 +114,15 @@ fn check_ways(cx: &mut Context, fields: &Fields<'_>, missing: Option<&Missing>) 
 }
 
 /// `missing.when` is about the reply of `add`, so there has to be one.
-fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, add: &MemberCall) {
+fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, slot: &str, flow: &Flow) {
     let when = fields.get("missing").and_then(Node::as_table).and_then(|table| table.get("when"));
     if let Some(when) = when {
-        let message = "`when` looks at the reply of one call, and `add` makes it depend on conditions or makes several";
+        let message = format!(
+            "`when` looks at the reply of one call, and `{slot}` makes it depend on conditions or makes several"
+        );
         let help = format!(
-            "leave `when` out: what the error rules make 404 is a missing member (`add` in line {})",
-            add.flow.origin.line
+            "leave `when` out: what the error rules make 404 is a missing member (`{slot}` in line {})",
+            flow.origin.line
         );
         cx.report.error_help("E125", &when.key, message, help);
     }

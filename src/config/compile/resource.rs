@@ -150,8 +150,10 @@ fn resource(
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
     };
-    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
+    let ops = fields.get("ops").and_then(Node::as_table);
+    let delete = ops.and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
+    deletion::revival(cx, ops.and_then(|table| table.get("revive")), &mut mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);

@@ -44,6 +44,8 @@ pub(super) const WRITE_CALL: &[(&str, Name)] = &[
     ("changed", Name::Changed),
     ("req", Name::Req),
 ];
+pub(super) const REVIVAL: &[(&str, Name)] =
+    &[("id", Name::Id), ("scim", Name::Scim), ("native", Name::Native), ("mapped", Name::Mapped), ("req", Name::Req)];
 pub(super) const REMOVAL: &[(&str, Name)] =
     &[("id", Name::Id), ("old", Name::Old), ("native", Name::Native), ("req", Name::Req)];
 pub(super) const MEMBER: &[(&str, Name)] = &[("id", Name::Id), ("member", Name::Member), ("req", Name::Req)];

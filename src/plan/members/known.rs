@@ -138,6 +138,7 @@ pub(super) async fn leave_others(
             ))),
             (Some(named), Exclusive::Move) => {
                 run.note(format!("{} leaves {named} by joining {}/{group} (exclusive)", person.value, run.type_name()));
+                run.native.report(|report| report.moved_members += 1);
                 joining.push(person);
             }
             (None, _) => joining.push(person),
