@@ -5,6 +5,9 @@
 
 mod config;
 mod help;
+mod install;
+mod online;
+mod probe;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -50,6 +53,14 @@ enum Command {
     Explain(explain::cli::ExplainArgs),
     /// Run the cases that live beside a configuration.
     Test(cases::cli::TestArgs),
+    /// Ask a running sidecar how it is, for probes that run a command.
+    Healthcheck(probe::HealthcheckArgs),
+    /// Take a running sidecar out of traffic and wait until nothing is under way.
+    Drain(probe::DrainArgs),
+    /// Print the completions of a shell.
+    Completions(install::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    Man(install::ManArgs),
     /// Print the version.
     Version,
     #[command(flatten)]
@@ -77,6 +88,10 @@ impl Cli {
             Command::Explain(args) => return explain::cli::run(&args),
             Command::Test(args) => return cases::cli::run(&args),
             Command::Demo(command) => return try_out(command),
+            Command::Healthcheck(args) => probe::healthcheck(&args),
+            Command::Drain(args) => probe::drain(&args),
+            Command::Completions(args) => install::completions(&args),
+            Command::Man(args) => install::man(&args),
             Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
         };
         match result {

@@ -40,6 +40,9 @@ pub mod telemetry;
 pub mod server;
 
 #[cfg(feature = "server")]
+pub mod online;
+
+#[cfg(feature = "server")]
 pub mod cli;
 
 #[cfg(feature = "server")]

@@ -19,7 +19,7 @@ use crate::mapping::{FilterCall, Mapping};
 use crate::plan;
 use crate::scim::discovery::Capabilities;
 
-use super::{ConfigArgs, Failure, read, say};
+use super::{ConfigArgs, Failure, online, read, say};
 
 /// What can be done with a configuration besides serving it.
 #[derive(Debug, Subcommand)]
@@ -65,6 +65,17 @@ pub(super) struct CheckArgs {
     /// Say how long it took.
     #[arg(long)]
     timing: bool,
+    /// Try the reads against the application: nothing is written there.
+    #[arg(long, conflicts_with = "json")]
+    online: bool,
+    /// With `--online`: the value of a variable of the base URL, as `name=value`.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable, requires = "online")]
+    variables: Vec<(String, String)>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Does what the arguments say.
@@ -111,8 +122,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let begin = Instant::now();
     let compiled = compile_with(source, &fetch_text);
     let took = begin.elapsed();
+    let mut snapshot = None;
     let (findings, usable) = match compiled {
-        Ok(snapshot) => (snapshot.warnings, true),
+        Ok(compiled) => (snapshot.insert(compiled).warnings.clone(), true),
         Err(findings) => (findings, false),
     };
     if args.timing {
@@ -125,9 +137,13 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
         return if usable { Ok(()) } else { Err(cannot_be_used(path)) };
     }
     match (usable, findings.is_empty()) {
-        (true, true) => say(&format!("{}: ok\n", path.display())),
-        (true, false) => say(&format!("{}\n{}: ok, with warnings\n", render(&findings), path.display())),
-        (false, _) => unusable(path, &findings),
+        (true, true) => say(&format!("{}: ok\n", path.display()))?,
+        (true, false) => say(&format!("{}\n{}: ok, with warnings\n", render(&findings), path.display()))?,
+        (false, _) => return unusable(path, &findings),
+    }
+    match snapshot.filter(|_| args.online) {
+        Some(snapshot) => online::check(path, snapshot, args.variables.iter().cloned().collect()),
+        None => Ok(()),
     }
 }
 

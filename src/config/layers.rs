@@ -262,8 +262,12 @@ fn merge_entry(old: &mut Entry, new: Entry) {
     old.value = Node { place, data };
 }
 
-/// Paging of another style and a credential of another kind have nothing in common with the ones below.
+/// A reference to a secret is a value, though it is written as a table. Paging of another style and a credential of another kind have nothing in common with the ones below.
 fn is_another(name: &str, base: &Table, over: &Table) -> bool {
+    let is_secret = |table: &Table| matches!(table.entries.as_slice(), [entry] if entry.name == "secret");
+    if is_secret(base) != is_secret(over) {
+        return true;
+    }
     let key = match name {
         "paging" => "style",
         "auth" => "kind",
@@ -343,6 +347,9 @@ mod tests {
                 "paging={style=page page=p max=7}",
             ),
             ("paging = { style = 'page', page = 'p' }", "paging = { style = 'link' }", "paging={style=link}"),
+            ("key = { secret = 'env:A' }", "key = { value = 'x' }", "key={value=x}"),
+            ("key = { value = 'x' }", "key = { secret = 'env:A' }", "key={secret=env:A}"),
+            ("key = { secret = 'env:A' }", "key = { secret = 'env:B' }", "key={secret=env:B}"),
             ("auth = { kind = 'bearer', token = 't' }", "auth = { kind = 'none' }", "auth={kind=none}"),
         ] {
             assert_eq!(shown(&merge(tree(base), tree(over))), expected, "{base} / {over}");

@@ -37,10 +37,12 @@ pub mod secret;
 mod show;
 mod snapshot;
 mod tree;
-mod units;
+pub(crate) mod units;
 
 pub use codes::CODES;
 pub use compile::{TEXT_MAX_BYTES, compile, compile_with};
+#[cfg(feature = "server")]
+pub(crate) use diagnostic::closest;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use errors::explanation;
 pub use json_schema::json_schema;

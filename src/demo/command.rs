@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::acme::{Acme, AcmeOptions};
 use super::client::{Client, ClientError};
@@ -69,7 +70,7 @@ pub struct CycleArgs {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where the application is, instead of where the configuration says
-    #[arg(long, env = "HUB_URL", requires = "config")]
+    #[arg(long, requires = "config")]
     upstream: Option<String>,
     /// The bearer token [default with --config: the one of the configuration]
     #[arg(long, env = "SCIM_TOKEN", hide_env_values = true)]
@@ -163,7 +164,7 @@ async fn acme(args: AcmeArgs) -> Result<Ending, CommandError> {
     let options = AcmeOptions { record: false, ..AcmeOptions::new(&key) };
     let app = Acme::start(listener, options).await?;
     say(&format!("READY url=http://{} key={key}\n", app.addr()))?;
-    tokio::signal::ctrl_c().await?;
+    told_to_stop().await?;
     app.stop();
     Ok(Ending::Fine)
 }
@@ -206,10 +207,19 @@ async fn cycles(idp: Idp, profile: &str, target: &Target, observer: &impl Observ
 }
 
 async fn until_interrupted(app: &Acme, sidecar: &Sidecar) -> Result<Ending, CommandError> {
-    tokio::signal::ctrl_c().await?;
+    told_to_stop().await?;
     sidecar.stop();
     app.stop();
     Ok(Ending::Fine)
+}
+
+/// The first process of a container gets no signal that it does not ask for.
+async fn told_to_stop() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
 }
 
 fn ending(tally: Tally) -> Ending {

@@ -148,6 +148,13 @@ fn reply(backend: Option<&Backend>, call: &NativeCall, replies: &mut Replies) ->
     }
 }
 
+/// What a plan of the request begins with; `None` if its path is no SCIM.
+#[cfg(feature = "server")]
+pub(crate) fn prepared(snapshot: &Arc<Snapshot>, request: &Request) -> Option<(Context, ScimRequest)> {
+    let matched = route(snapshot, request.path_and_query().0).ok()?;
+    Some((context(snapshot, &matched), scim_request(request, &matched)))
+}
+
 fn route(snapshot: &Snapshot, path: &str) -> Result<Matched, (String, End)> {
     let endpoints = snapshot.routes.iter().map(|route| {
         let names = route.mappings.iter().map(|mapping| mapping.resource_type.endpoint.clone());

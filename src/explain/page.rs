@@ -115,6 +115,7 @@ impl Page {
             resource: call.resource.to_string(),
             slot: call.slot.as_str(),
             origin: call.origin.to_string(),
+            parts: call.parts.iter().flat_map(|parts| parts.iter()).map(ToString::to_string).collect(),
             expired: replied.expired.as_ref().map(ToString::to_string),
             reply,
         })));

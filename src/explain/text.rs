@@ -88,6 +88,9 @@ fn write_entry(text: &mut String, entry: &Entry, layout: Layout) {
 fn write_call(text: &mut String, call: &Call) {
     let line = format!("{}  {} {}", call.number, call.method, call.target);
     let _ = writeln!(text, "{line:<55} {} {}, {}", call.resource, call.slot, call.origin);
+    if !call.parts.is_empty() {
+        let _ = writeln!(text, "   from {}", call.parts.join(", "));
+    }
     for (name, value) in &call.headers {
         let _ = writeln!(text, "   {name}: {value}");
     }

@@ -125,6 +125,8 @@ pub struct Call {
     pub slot: &'static str,
     /// Its place in the configuration.
     pub origin: String,
+    /// Where its parts came from, where the backend gave some.
+    pub parts: Vec<String>,
     /// Where it says that a first reply refused the credential, which was then renewed and the call made again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expired: Option<String>,

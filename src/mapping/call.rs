@@ -1,10 +1,11 @@
 //! Native calls as the mapping describes them: templates, not yet requests.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::expr::{Expr, Template};
 
-use super::{Codec, NativePath, Origin};
+use super::{Codec, Lacks, NativePath, Origin};
 
 /// One native call.
 #[derive(Clone, Debug)]
@@ -35,6 +36,27 @@ pub struct Call {
     pub slot: Slot,
     /// Its place in the configuration.
     pub origin: Origin,
+    /// Where its parts came from, where the backend gave some.
+    pub parts: Option<Arc<[Part]>>,
+}
+
+/// A part of a call to which the backend contributed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// `call`, `query`, `headers` or `body`.
+    pub name: &'static str,
+    /// The places, the widest first.
+    pub origins: Vec<Origin>,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        for (index, origin) in self.origins.iter().enumerate() {
+            write!(f, "{}{origin}", if index == 0 { " " } else { " + " })?;
+        }
+        Ok(())
+    }
 }
 
 /// Body of a call.
@@ -261,4 +283,6 @@ pub struct ListCall {
     pub call: Call,
     /// How it pages.
     pub paging: Paging,
+    /// What its items leave out.
+    pub lacks: Option<Arc<Lacks>>,
 }

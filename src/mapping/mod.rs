@@ -8,6 +8,7 @@ pub mod codec;
 pub mod flow;
 pub mod from_native;
 mod id;
+mod lacks;
 pub mod members;
 pub mod native_path;
 pub mod row;
@@ -21,11 +22,12 @@ use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
 pub use call::{
-    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Phase, Slot, Spread, Total,
+    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Total,
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
 pub use id::{IdKind, IdPart, IdRule};
+pub use lacks::{Lacks, Readers, fields_meet};
 pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};

@@ -201,6 +201,19 @@ impl NativePath {
     }
 }
 
+impl NativePath {
+    /// Whether a selection of fields, such as an expression makes, may read what is there: one leads to the other, or
+    /// they are equal.
+    pub fn meets_fields(&self, fields: &[String]) -> bool {
+        self.root == Root::Document
+            && self.steps.iter().zip(fields).all(|(step, field)| match step {
+                Step::Name(name) => **name == **field,
+                // An expression does not say which element it means.
+                Step::Index(_) | Step::Select(_) | Step::Each => true,
+            })
+    }
+}
+
 impl Step {
     fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {

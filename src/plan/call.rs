@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::dialect::Repairs;
 use crate::expr::Expr;
-use crate::mapping::{AlsoOk, Origin, Slot};
+use crate::mapping::{AlsoOk, Origin, Part, Slot};
 
 use super::turn::TurnRequest;
 
@@ -28,6 +28,8 @@ pub struct NativeCall {
     pub resource: Arc<str>,
     /// Its place in the configuration.
     pub origin: Origin,
+    /// Where its parts came from, where the backend gave some.
+    pub parts: Option<Arc<[Part]>>,
     /// May be sent again after an unknown outcome.
     pub idempotent: bool,
     /// A reply to the same call may serve if it is no older than this.

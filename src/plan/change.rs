@@ -100,18 +100,20 @@ fn path(extension: Option<&std::sync::Arc<str>>, attribute: &str) -> AttrPath {
     AttrPath { extension: extension.cloned(), attribute: attribute.into(), sub: None }
 }
 
-/// The rows that differ between two states.
+/// The rows that differ between two states, be they sent by the update or by a rule.
 ///
 /// # Errors
 /// 400 `mutability` for a row that is fixed after creation, 400 `invalidValue` for a mirror that disagrees.
 pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Result<RowSet, ScimError> {
     let mut changed = 0;
+    let sendable = sendable_rows(run);
     for (index, row) in run.mapping.rows.iter().enumerate() {
         let (before, after) = (value(run, row, old), value(run, row, new));
         if before == after || same_natively(run, row, before.as_ref(), after.as_ref()) {
             continue;
         }
         match row.access {
+            Access::Both | Access::Write if sendable & 1 << index == 0 => return Err(fixed(row)),
             Access::Both | Access::Write => changed |= 1 << index,
             Access::Create if equal(row, before.as_ref(), after.as_ref()) => {}
             Access::Create => return Err(fixed(row)),
@@ -119,7 +121,13 @@ pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Res
             Access::Read => {}
         }
     }
-    Ok(changed & to_native::update_rows(run.mapping))
+    Ok(changed)
+}
+
+/// Rows that some call of an update can send.
+fn sendable_rows(run: &Run<'_>) -> RowSet {
+    let rules = run.mapping.writes.iter().filter(|rule| rule.on_update);
+    rules.fold(to_native::update_rows(run.mapping), |rows, rule| rows | rule.rows)
 }
 
 /// Whether two values of a row are one, to SCIM or to the application.
@@ -170,7 +178,8 @@ pub(super) fn equal(row: &Row, a: Option<&Value>, b: Option<&Value>) -> bool {
     }
 }
 
-fn fixed(row: &Row) -> ScimError {
+/// What cannot be changed once the object is there.
+pub(super) fn fixed(row: &Row) -> ScimError {
     ScimError::mutability(format!(
         "{} cannot be changed after creation: the application does not support it",
         row.target

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::mapping::{Collision, Exists, Row, to_native};
+use crate::mapping::{Collision, Exists, Readers, Row, RowSet, to_native};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::TurnRequest;
-use super::{change, query, update};
+use super::{change, complete, query, update};
 
 /// Waits until nobody else creates the same thing.
 pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
@@ -134,7 +134,7 @@ pub(super) async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) ->
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
     let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
     let found = query::fresh(run, &equality(row, &value)).await?;
-    Ok(with_value(run, row, &value, found))
+    with_value(run, exists.row, &value, 0, found).await
 }
 
 /// The filter that asks for a value of a row.
@@ -148,13 +148,23 @@ pub(super) fn equality(row: &Row, value: &Value) -> Filter {
     })
 }
 
-/// The objects that have a value of a row, by SCIM equality.
-pub(super) fn with_value(run: &Run<'_>, row: &Row, value: &Value, mut found: Vec<Object>) -> Vec<Object> {
+/// The objects that have a value of a row, by SCIM equality. Items of lists are completed by what this row, and `besides`
+/// it others, need.
+pub(super) async fn with_value(
+    run: &Run<'_>,
+    index: usize,
+    value: &Value,
+    besides: RowSet,
+    found: Vec<Object>,
+) -> Result<Vec<Object>, ScimError> {
+    let Some(row) = run.mapping.rows.get(index) else { return Ok(Vec::new()) };
+    let rows = besides | 1 << index;
+    let mut found = complete::settled(run, found, || Readers { rows, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
         change::equal(row, change::value(run, row, &held).as_ref(), Some(value))
     });
-    found
+    Ok(found)
 }
 
 /// Whether a create looks for the holder of its key before it is sent.

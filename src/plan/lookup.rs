@@ -240,7 +240,7 @@ async fn ask(run: &Run<'_>, lookup: &Lookup<'_>) -> Result<Vec<Object>, ScimErro
                 .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", plan.origin)))?;
             by_key(run, run.mapping.id.key(&key)).await
         }
-        FilterCall::List(list) => Ok(objects(run, pages::all(run, list, &env, scan_max(run)).await?)),
+        FilterCall::List(list) => Ok(objects(run, list, pages::all(run, list, &env, scan_max(run)).await?)),
     }
 }
 

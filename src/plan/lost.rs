@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::mapping::{Access, to_native};
+use crate::mapping::{Access, Row, to_native};
 use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::{NativeFailure, NativeOutcome};
@@ -117,13 +117,12 @@ async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>,
         return exists::same(run, exists, wanted.resource).await.map(Some);
     }
     let user_name = AttrPath::core("userName", None);
-    let row = run.mapping.rows.iter().find(|row| row.target.path == user_name && row.target.selector.is_empty());
-    let Some((row, value)) = row.and_then(|row| Some((row, change::value(run, row, wanted.resource)?))) else {
-        return Ok(None);
-    };
-    let filter = exists::equality(row, &value);
-    let found = lookup::candidates(run, &filter).await?;
-    Ok(found.map(|found| exists::with_value(run, row, &value, found)))
+    let is_name = |row: &Row| row.target.path == user_name && row.target.selector.is_empty();
+    let found = run.mapping.rows.iter().enumerate().find(|(_, row)| is_name(row));
+    let found = found.and_then(|(index, row)| Some((index, row, change::value(run, row, wanted.resource)?)));
+    let Some((index, row, value)) = found else { return Ok(None) };
+    let Some(found) = lookup::candidates(run, &exists::equality(row, &value)).await? else { return Ok(None) };
+    exists::with_value(run, index, &value, to_native::create_rows(run.mapping), found).await.map(Some)
 }
 
 /// Whether an object holds everything that was sent, as far as it can be read. Where nobody looked before, another one

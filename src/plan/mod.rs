@@ -10,6 +10,7 @@ pub mod marks;
 mod answer;
 mod bulk;
 mod change;
+mod complete;
 mod coroutine;
 mod create;
 mod cursor;

@@ -19,7 +19,7 @@ use super::cursor::{self, Binding};
 use super::pages::{Span, Window};
 use super::read::{self, Object};
 use super::run::Run;
-use super::{Context, ScimRequest, answer, lookup, pages};
+use super::{Context, ScimRequest, answer, complete, lookup, pages};
 
 /// Objects a push-down may return before the adapter gives up, where the mapping sets no scan bound.
 const PUSHDOWN_MAX: usize = 1000;
@@ -143,7 +143,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
             let Window { items, total } =
                 pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;
             let taken = items.len();
-            let resources = read::whole(run, objects(run, items), &wants).await?;
+            let resources = read::whole(run, objects(run, list, items), &wants).await?;
             Ok(Found { resources, taken, total })
         }
         (filter, sort) => {
@@ -152,13 +152,15 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
                 None => everything(run).await?,
             };
             let needed = needed_paths(query);
+            let needs = |path: &AttrPath| needed.iter().any(|needed| needed.same_attribute(path));
+            let candidates = complete::settled(run, candidates, || complete::wanted(run, needs)).await?;
             let matching = match filter {
-                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
+                Some(filter) => matching(run, candidates, &filter.filter, needs).await?,
                 None => candidates,
             };
             let total = matching.len();
             if let Some(sort) = sort {
-                let mut resources = read::whole(run, matching, |path| wants(path) || needed.contains(path)).await?;
+                let mut resources = read::whole(run, matching, |path| wants(path) || needs(path)).await?;
                 crate::scim::sort::sort(&mut resources, sort);
                 let resources: Vec<Resource> = resources.into_iter().skip(start).take(count).collect();
                 return Ok(Found { taken: resources.len(), resources, total });
@@ -174,7 +176,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
 fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
     let mut paths = query.filter.as_ref().map(|filter| filter.filter.mentions()).unwrap_or_default();
     paths.extend(query.sort.as_ref().map(|sort| sort.path.clone()));
-    paths.into_iter().map(|path| AttrPath { sub: None, ..path }).collect()
+    paths
 }
 
 /// The objects that satisfy the whole filter, in order.
@@ -182,15 +184,16 @@ async fn matching(
     run: &Run<'_>,
     objects: Vec<Object>,
     filter: &Filter,
-    needed: &[AttrPath],
+    needs: impl Fn(&AttrPath) -> bool,
 ) -> Result<Vec<Object>, ScimError> {
-    let resources = read::whole(run, objects.clone(), |path| needed.contains(path)).await?;
+    let resources = read::assembled(run, objects.clone(), needs).await?;
     let pairs = objects.into_iter().zip(resources);
     Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect())
 }
 
-pub(super) fn objects(run: &Run<'_>, items: Vec<Value>) -> Vec<Object> {
-    items.into_iter().filter_map(|item| read::object(run, item)).collect()
+/// The objects that a list shows.
+pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Value>) -> Vec<Object> {
+    items.into_iter().filter_map(|item| read::object(run, item, list.lacks.as_ref())).collect()
 }
 
 fn list_call<'a>(run: &Run<'a>) -> Result<&'a ListCall, ScimError> {
@@ -244,12 +247,16 @@ async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> 
 pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
     match lookup::candidates(run, filter).await? {
         Some(found) => Ok(found),
-        None => Ok(objects(run, pages::kept(run, list_call(run)?, &run.env(), scan_max(run), None).await?)),
+        None => {
+            let list = list_call(run)?;
+            Ok(objects(run, list, pages::kept(run, list, &run.env(), scan_max(run), None).await?))
+        }
     }
 }
 
 /// Every object, from a list that may have been kept for the time that the mapping allows.
 async fn everything(run: &Run<'_>) -> Result<Vec<Object>, ScimError> {
-    let items = pages::kept(run, list_call(run)?, &run.env(), scan_max(run), scan_cache(run)).await?;
-    Ok(objects(run, items))
+    let list = list_call(run)?;
+    let items = pages::kept(run, list, &run.env(), scan_max(run), scan_cache(run)).await?;
+    Ok(objects(run, list, items))
 }

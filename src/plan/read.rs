@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
-use crate::mapping::{Extract, FilterCall, Inverse, ListCall, Members, NativePath, from_native};
+use crate::mapping::{Call, Extract, FilterCall, Inverse, Lacks, ListCall, Members, NativePath, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -14,9 +14,10 @@ use crate::scim::schema::Returned;
 use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
+use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, judge, pages};
+use super::{ScimRequest, answer, complete, judge, pages};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -36,6 +37,8 @@ pub(super) struct Object {
     pub(super) document: Value,
     /// Native version, where the API has one.
     pub(super) version: Option<String>,
+    /// What the list that showed it leaves out.
+    pub(super) lacks: Option<Arc<Lacks>>,
 }
 
 /// `GET /Type/{id}` (RFC 7644 3.4.1).
@@ -61,17 +64,24 @@ pub(super) async fn fetch(run: &Run<'_>, id: &str) -> Result<Object, ScimError> 
 pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError> {
     let env = Env { id: Some(key), ..run.env() };
     let object = if let Some(get) = &run.mapping.ops.get {
-        match run.call(get, &env, Rows::default()).await {
-            Ok(reply) if says_something_else(&get.envelope.item, &reply) => {
-                let name = &run.backend.name;
-                return Err(ScimError::new(502, format!("{name} answered without the object that was asked for")));
-            }
-            Ok(reply) => object_in(run, &get.envelope.item, reply),
-            Err(error) if judge::says_absent(&error) => None,
-            Err(error) => return Err(error),
-        }
+        let verdict = run.verdict(get, &env, Rows::default()).await?;
+        got(run, get, key, verdict)?
     } else {
         by_list(run, key).await?
+    };
+    Ok(object)
+}
+
+/// What the reply to `get` says; `None` when the application says that there is no such object.
+pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> Result<Option<Object>, ScimError> {
+    let object = match verdict.into_result() {
+        Ok(reply) if says_something_else(&get.envelope.item, &reply) => {
+            let name = &run.backend.name;
+            return Err(ScimError::new(502, format!("{name} answered without the object that was asked for")));
+        }
+        Ok(reply) => object_in(run, &get.envelope.item, reply),
+        Err(error) if judge::says_absent(&error) => None,
+        Err(error) => return Err(error),
     };
     // An application that ignores what it was asked for must not hand out a stranger.
     Ok(object.filter(|object| run.id_of(key).is_some_and(|id| object.id == id)))
@@ -95,19 +105,26 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
     let env = Env { id: Some(key), value: Some(key), ..run.env() };
     let items = pages::all(run, list, &env, list.paging.max as usize).await?;
     let id = run.id_of(key);
-    Ok(items.into_iter().filter_map(|item| object(run, item)).find(|found| Some(&found.id) == id.as_ref()))
+    Ok(items.into_iter().filter_map(|item| object(run, item, None)).find(|found| Some(&found.id) == id.as_ref()))
 }
 
-/// An object from a list item or an unwrapped reply; `None` without a key, or when it is gone.
-pub(super) fn object(run: &Run<'_>, document: Value) -> Option<Object> {
+/// An object from an unwrapped reply, or from an item of a list with what that lacks; `None` without a key, or when it
+/// is not to be seen. Where an item does not say whether it is, that is decided when it has been completed.
+pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>) -> Option<Object> {
     let key = run.mapping.id.read(&document)?;
     let id = run.id_of(&key)?;
-    if !run.with_gone && is_gone(run, &key, &document) {
+    let undecided = lacks.is_some_and(|lacks| lacks.readers.hides);
+    if !undecided && !is_visible(run, &key, &document) {
         return None;
     }
     let version = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_none());
     let version = version.and_then(|extract| read(extract, &document)).as_ref().and_then(id_text);
-    Some(Object { id, key, document, version })
+    Some(Object { id, key, document, version, lacks: lacks.cloned() })
+}
+
+/// Whether an object is there and may be seen.
+fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+    run.with_gone || !is_gone(run, key, document)
 }
 
 /// Whether an object is treated as absent.
@@ -124,7 +141,7 @@ pub(super) fn object_in(run: &Run<'_>, item: &NativePath, reply: NativeReply) ->
         Value::Array(items) => items.into_iter().next()?,
         other => other,
     };
-    let mut found = object(run, document)?;
+    let mut found = object(run, document, None)?;
     if let Some(version) = version {
         found.version = version.as_ref().and_then(id_text);
     }
@@ -139,8 +156,9 @@ pub(super) fn read(extract: &Extract, document: &Value) -> Option<Value> {
 
 /// The whole resource of one object.
 pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Resource, ScimError> {
+    let id = object.id.clone();
     let resource = whole(run, vec![object], shown_by(run, projection)).await?.pop();
-    resource.ok_or_else(|| ScimError::internal("the object was lost on the way"))
+    resource.ok_or_else(|| run.not_found(&id))
 }
 
 /// What a projection shows: `groups` may be there only for those who ask by name.
@@ -155,9 +173,19 @@ pub(super) fn shown_by<'p>(run: &Run<'p>, projection: &'p Projection) -> impl Fn
     }
 }
 
-/// From objects to resources, in order. `wants` says which attributes are needed, so that calls for others are
-/// saved.
+/// From objects to resources, in order; an object that is not there any more is left out. `wants` says which attributes
+/// are needed, so that calls for others are saved.
 pub(super) async fn whole(
+    run: &Run<'_>,
+    objects: Vec<Object>,
+    wants: impl Fn(&AttrPath) -> bool,
+) -> Result<Vec<Resource>, ScimError> {
+    let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;
+    assembled(run, objects, wants).await
+}
+
+/// The same for objects that have all that is wanted: one resource each.
+pub(super) async fn assembled(
     run: &Run<'_>,
     objects: Vec<Object>,
     wants: impl Fn(&AttrPath) -> bool,
@@ -185,7 +213,7 @@ pub(super) async fn whole(
         if let Some(groups) = groups.next().filter(|groups| !groups.is_empty()) {
             resource.set(&GROUPS, Some(Value::Array(groups)));
         }
-        answer::finish(run, &mut resource, &object, complete);
+        answer::finish(run, &mut resource, &object, complete && object.lacks.is_none());
         resource
     });
     Ok(resources.collect())
@@ -207,7 +235,7 @@ pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
 
 /// The members of each object, as SCIM elements.
 async fn members_of(run: &Run<'_>, members: &Members, objects: &[Object]) -> Result<Vec<Vec<Value>>, ScimError> {
-    let lists = member_items(run, members, objects).await?;
+    let lists = complete::member_items(run, members, member_items(run, members, objects).await?).await?;
     Ok(lists.iter().map(|items| elements(run, members, items)).collect())
 }
 

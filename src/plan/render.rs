@@ -94,6 +94,7 @@ pub(super) fn of_backend(
         slot: call.slot,
         resource: resource.clone(),
         origin: call.origin.clone(),
+        parts: call.parts.clone(),
         idempotent: call.idempotent,
         success: backend.errors.iter().any(|rule| rule.retry.is_some()).then(|| {
             let (ok, also_ok) = (call.ok.clone(), call.also_ok.clone());

@@ -47,11 +47,11 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
         None
     };
     let written = match direct {
-        Some(direct) => {
-            if !direct.is_empty() {
+        Some((state, rows)) => {
+            if rows != 0 {
                 run.note("old state not read");
             }
-            Written { before: None, after: send_direct(run, &key, direct).await? }
+            Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
         None => send_difference(run, id, &ops, request).await?,
     };
@@ -159,8 +159,9 @@ async fn send_difference(
 /// A row and its value to be; `None` clears it.
 type DirectChange = (usize, Option<Value>);
 
-/// The operations as values of rows, if no old state is needed to say what they mean.
-fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
+/// The operations as values of rows, if no old state is needed to say what they mean: the new values, and the rows that
+/// have one or lose theirs.
+fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> {
     if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
         return None;
     }
@@ -209,7 +210,18 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<Vec<DirectChange>> {
         // Restating a read-only value is no change, which only the old state can tell.
         return None;
     }
-    Some(changes)
+    let mut state = Resource::default();
+    for (index, value) in changes {
+        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
+            row.target.write(&mut state, value);
+        }
+    }
+    // Nor is restating a value that only rules send, of which none applies.
+    let scim = Value::Object(state.0);
+    let is_sent = applying(run, touched, &Env { scim: Some(&scim), ..run.env() })
+        .is_ok_and(|(_, rest)| rest & !to_native::update_rows(run.mapping) == 0);
+    let Value::Object(state) = scim else { return None };
+    is_sent.then_some((Resource(state), touched))
 }
 
 /// Whether a new value of the row says everything about it.
@@ -253,18 +265,6 @@ fn is_touched(run: &Run<'_>, path: &[String], touched: RowSet) -> bool {
     })
 }
 
-async fn send_direct(run: &Run<'_>, key: &Value, changes: Vec<DirectChange>) -> Result<Option<Object>, ScimError> {
-    let mut state = Resource::default();
-    let mut rows: RowSet = 0;
-    for (index, value) in changes {
-        rows |= 1 << index;
-        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
-            row.target.write(&mut state, value);
-        }
-    }
-    send(run, key, &state, None, rows).await
-}
-
 /// Sends changed rows: rules first where they say so, then the ordinary update, then the other rules. Answers with
 /// the object of the last reply, if that reply shows it.
 ///
@@ -287,18 +287,27 @@ pub(super) async fn send(
     let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
     run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
+    let (rules, rest) = applying(run, changed, &env)?;
+    if let Some((_, row)) = run.mapping.rows_in(rest & !to_native::update_rows(run.mapping)).next() {
+        return Err(change::fixed(row));
+    }
+    let mut progress = Progress::default();
+    in_order(run, &rules, rest, state, &env, &mut progress).await
+}
+
+/// The rules that apply to changed rows, and the rows that they leave to the update.
+fn applying<'f>(run: &Run<'f>, changed: RowSet, env: &Env<'_>) -> Result<(Vec<&'f WriteRule>, RowSet), ScimError> {
     let mut rules = Vec::new();
     let mut rest = changed;
     for rule in run.mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & changed != 0) {
-        if holds(rule, &env)? {
+        if holds(rule, env)? {
             rules.push(rule);
             if rule.claims {
                 rest &= !rule.rows;
             }
         }
     }
-    let mut progress = Progress::default();
-    in_order(run, &rules, rest, state, &env, &mut progress).await
+    Ok((rules, rest))
 }
 
 async fn in_order<'f>(

@@ -1,10 +1,12 @@
-//! The admin side: `/metrics`, `/livez`, `/readyz`, `/startupz`.
+//! The admin side: `/metrics`, `/livez`, `/readyz`, `/startupz`, and `/drain`.
 //!
-//! In: a bound socket of its own, away from traffic. Out: text. Nothing can be changed here, and nothing is asked of
-//! the application: a probe that fails with the backend would take down the whole pod and mend nothing.
+//! In: a bound socket of its own, away from traffic. Out: text. Nothing is asked of the application: a probe that fails
+//! with the backend would take down the whole pod and mend nothing. The one thing that can be changed here, to begin
+//! the end, is for callers on loopback alone.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::listener::Traffic;
 use crate::telemetry::Metrics;
 
 /// What the probes are told.
@@ -35,19 +38,31 @@ impl Health {
     }
 }
 
+/// What the admin side tells, and what it can be told.
+pub struct Admin {
+    /// What the probes are told.
+    pub health: Arc<Health>,
+    /// What a scraper is told.
+    pub metrics: Arc<Metrics>,
+    /// What whoever drains is told.
+    pub traffic: Arc<Traffic>,
+    /// Begins to drain.
+    pub drain: Box<dyn Fn() + Send + Sync>,
+}
+
 /// Serves until dropped.
-pub async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
+pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let Ok((socket, _)) = listener.accept().await else {
+        let Ok((socket, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (health, metrics) = (health.clone(), metrics.clone());
+        let admin = admin.clone();
         tokio::spawn(async move {
             let answer = service_fn(|request: Request<Incoming>| {
-                let response = answer(request.method(), request.uri(), &health, &metrics);
+                let response = answer(&request, peer.ip(), &admin);
                 async move { Ok::<_, Infallible>(response) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
@@ -62,24 +77,46 @@ pub async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metr
     }
 }
 
-fn answer(method: &Method, uri: &http::Uri, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
+fn answer<B>(request: &Request<B>, peer: IpAddr, admin: &Admin) -> Response<Full<Bytes>> {
+    let uri = request.uri();
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|word| word.starts_with("verbose")));
-    let checks = health.checks();
+    let checks = admin.health.checks();
     let checks: &[_] = match uri.path() {
         "/metrics" | "/livez" | "/healthz" => &[],
         "/startupz" => checks.split_at(1).0,
         "/readyz" => &checks,
+        "/drain" => return drain(request, peer, admin),
         _ => return text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
     };
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n".to_owned());
-        response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
-        return response;
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return not_allowed("GET, HEAD");
     }
     if uri.path() == "/metrics" {
-        return text(StatusCode::OK, metrics.render());
+        return text(StatusCode::OK, admin.metrics.render());
     }
     report(checks, verbose)
+}
+
+/// Begins to drain, and says how far that is. Asking again changes nothing.
+fn drain<B>(request: &Request<B>, peer: IpAddr, admin: &Admin) -> Response<Full<Bytes>> {
+    if *request.method() != Method::POST {
+        return not_allowed("POST");
+    }
+    // A browser names the origin of a page that sends something; no page has a reason to.
+    if !peer.to_canonical().is_loopback() || request.headers().contains_key(header::ORIGIN) {
+        return text(StatusCode::FORBIDDEN, "only for callers on loopback: `scimshim drain`\n".to_owned());
+    }
+    (admin.drain)();
+    let seen = serde_json::json!({ "under_way": admin.traffic.under_way(), "begun": admin.traffic.begun() });
+    let mut response = text(StatusCode::OK, format!("{seen}\n"));
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {methods} is served here\n"));
+    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static(methods));
+    response
 }
 
 fn report(checks: &[(&str, bool)], verbose: bool) -> Response<Full<Bytes>> {
@@ -111,16 +148,28 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 mod tests {
     use super::*;
 
-    fn check(method: &str, uri: &str, health: &Health) -> u16 {
-        let metrics = Metrics::new().unwrap();
-        answer(&method.parse().unwrap(), &uri.parse().unwrap(), health, &metrics).status().as_u16()
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// One request of each kind, and whether it began to drain.
+    fn ask(request: http::request::Builder, peer: IpAddr, health: Health) -> (u16, bool) {
+        let (metrics, begun) = (Metrics::new().unwrap(), Arc::new(AtomicBool::new(false)));
+        let flag = begun.clone();
+        let drain = Box::new(move || flag.store(true, Ordering::Release));
+        let admin = Admin { health: Arc::new(health), metrics, traffic: Arc::default(), drain };
+        let response = answer(&request.body(()).unwrap(), peer, &admin);
+        (response.status().as_u16(), begun.load(Ordering::Acquire))
+    }
+
+    fn check(method: &str, uri: &str, [listening, leaving]: [bool; 2]) -> u16 {
+        let health = Health { listening: listening.into(), leaving: leaving.into() };
+        let (status, drained) = ask(Request::builder().method(method).uri(uri), LOOPBACK, health);
+        assert!(!drained, "{uri}");
+        status
     }
 
     #[test]
     fn probes_differ_in_what_they_ask() {
-        let before = Health::default();
-        let serving = Health { listening: true.into(), leaving: false.into() };
-        let leaving = Health { listening: true.into(), leaving: true.into() };
+        let (before, serving, leaving) = ([false, false], [true, false], [true, true]);
         for (path, expected) in [
             ("/livez", [200, 200, 200]),
             ("/healthz", [200, 200, 200]),
@@ -129,10 +178,31 @@ mod tests {
             ("/metrics", [200, 200, 200]),
             ("/", [404, 404, 404]),
         ] {
-            assert_eq!([&before, &serving, &leaving].map(|health| check("GET", path, health)), expected, "{path}");
+            assert_eq!([before, serving, leaving].map(|health| check("GET", path, health)), expected, "{path}");
         }
-        assert_eq!(check("POST", "/metrics", &serving), 405);
-        assert_eq!(check("DELETE", "/livez", &serving), 405);
-        assert_eq!(check("HEAD", "/readyz", &serving), 200);
+        assert_eq!(check("POST", "/metrics", serving), 405);
+        assert_eq!(check("DELETE", "/livez", serving), 405);
+        assert_eq!(check("HEAD", "/readyz", serving), 200);
+    }
+
+    #[test]
+    fn only_a_caller_on_loopback_drains_and_only_by_post() {
+        for (method, peer, origin, expected) in [
+            ("POST", "127.0.0.1", None, (200, true)),
+            ("POST", "127.8.8.8", None, (200, true)),
+            ("POST", "::1", None, (200, true)),
+            ("POST", "::ffff:127.0.0.1", None, (200, true)),
+            ("POST", "10.0.0.7", None, (403, false)),
+            ("POST", "::ffff:10.0.0.7", None, (403, false)),
+            ("POST", "127.0.0.1", Some("http://evil.example"), (403, false)),
+            ("GET", "127.0.0.1", None, (405, false)),
+            ("GET", "10.0.0.7", None, (405, false)),
+        ] {
+            let mut request = Request::builder().method(method).uri("/drain");
+            if let Some(origin) = origin {
+                request = request.header(header::ORIGIN, origin);
+            }
+            assert_eq!(ask(request, peer.parse().unwrap(), Health::default()), expected, "{method} {peer} {origin:?}");
+        }
     }
 }

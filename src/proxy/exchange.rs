@@ -14,6 +14,7 @@ use prometheus::IntGauge;
 use tokio::sync::watch;
 
 use super::edge::{Admission, Claim, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels};
+use super::listener::Phase;
 use super::{body, forward, respond};
 use crate::scim::ScimError;
 use crate::telemetry::Metrics;
@@ -26,8 +27,8 @@ pub(super) struct Incoming<'a> {
     pub(super) peer: SocketAddr,
     /// `None`: deciding whose it is failed.
     pub(super) claim: Option<Box<dyn Claim>>,
-    /// Once it is true, answers close their connection.
-    pub(super) stopping: &'a watch::Receiver<bool>,
+    /// Once it is leaving, answers close their connection.
+    pub(super) phase: &'a watch::Receiver<Phase>,
 }
 
 /// Answers the request that is readable on `session`. Returns whether head and answer were whole, so that the
@@ -38,11 +39,11 @@ pub(super) async fn serve(session: &mut ServerSession, incoming: Incoming<'_>, m
         session.shutdown().await;
         return false;
     }
-    let Incoming { live, started, peer, claim, stopping } = incoming;
+    let Incoming { live, started, peer, claim, phase } = incoming;
     let request_id = forward::request_id(&session.req_header().headers);
     let context = Context { live: &live, peer, request_id: &request_id, metrics };
     let response = context.answer(session, claim).await;
-    if *stopping.borrow() {
+    if *phase.borrow() >= Phase::Leaving {
         session.set_keepalive(None);
     }
     let sent = respond::scim(session, &response, &request_id).await;

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -32,12 +33,46 @@ use crate::telemetry::events::{ConnectionRejected, Panicked, ProtocolRefused};
 pub enum Phase {
     /// Serving.
     Running,
-    /// Still accepting, so that those who have not heard yet are served.
+    /// Still accepting, so that those who have not heard yet are served; answers close their connection.
     Leaving,
     /// No longer accepting; what is under way is finished.
     Draining,
     /// Whatever is left is cut off.
     Cut,
+}
+
+/// Requests of the data side, for whoever waits for their end.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    under_way: AtomicUsize,
+    begun: AtomicU64,
+}
+
+impl Traffic {
+    /// Requests that are not answered yet, tunnels included.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Requests so far.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    fn begin(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        UnderWay(self)
+    }
+}
+
+/// One request, until dropped.
+struct UnderWay<'a>(&'a Traffic);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The data side.
@@ -54,7 +89,9 @@ struct Connections {
     app: Arc<HttpProxy<ScimProxy>>,
     current: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
+    phase: watch::Receiver<Phase>,
     stopping: watch::Receiver<bool>,
+    traffic: Arc<Traffic>,
     slots: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     limit: usize,
@@ -68,9 +105,10 @@ impl DataListener {
         current: Arc<ArcSwap<Live>>,
         metrics: Arc<Metrics>,
         phase: watch::Receiver<Phase>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         let (stopping, watch_stopping) = watch::channel(false);
-        let proxy = ScimProxy::new(current.clone(), metrics.clone(), watch_stopping.clone());
+        let proxy = ScimProxy::new(current.clone(), metrics.clone(), phase.clone());
         let mut app = http_proxy(&Arc::new(server_conf()), proxy);
         app.server_options = None;
         let limit = limit.min(Semaphore::MAX_PERMITS);
@@ -78,7 +116,9 @@ impl DataListener {
             app: Arc::new(app),
             current,
             metrics,
+            phase: phase.clone(),
             stopping: watch_stopping,
+            traffic,
             slots: Arc::new(Semaphore::new(limit)),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
             limit,
@@ -176,6 +216,7 @@ impl Connections {
         stopping: &watch::Receiver<bool>,
     ) -> Option<Stream> {
         let (live, started) = (self.current.load_full(), Instant::now());
+        let _under_way = self.traffic.begin();
         let claimed = catch_unwind(AssertUnwindSafe(|| live.scim.claim(connection.path())));
         let mut session = ServerSession::new_http1(Box::new(connection));
         // Any number will do: how long to wait for the next head is decided here and not in the library.
@@ -186,7 +227,7 @@ impl Connections {
             Ok(claim) => claim,
             Err(_) => None,
         };
-        let incoming = Incoming { live, started, peer, claim, stopping };
+        let incoming = Incoming { live, started, peer, claim, phase: &self.phase };
         let whole = exchange::serve(&mut session, incoming, &self.metrics).await;
         let reusable = if whole { session.finish().await.ok().flatten() } else { None };
         reusable.map(|reusable| reusable.into_parts().0)

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::edge::Live;
 use super::forward;
+use super::listener::Phase;
 use super::respond;
 use super::upstream::Tunnel;
 use crate::telemetry::Metrics;
@@ -26,18 +27,18 @@ use crate::telemetry::events::PassedThrough;
 pub struct ScimProxy {
     current: Arc<ArcSwap<Live>>,
     metrics: Arc<Metrics>,
-    stopping: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl ScimProxy {
-    /// A proxy that takes its configuration from `current` at the start of each request. Once `stopping` is true,
-    /// answers close their connection.
-    pub fn new(current: Arc<ArcSwap<Live>>, metrics: Arc<Metrics>, stopping: watch::Receiver<bool>) -> Self {
-        Self { current, metrics, stopping }
+    /// A proxy that takes its configuration from `current` at the start of each request. Once the `phase` is
+    /// [`Phase::Leaving`], answers close their connection.
+    pub fn new(current: Arc<ArcSwap<Live>>, metrics: Arc<Metrics>, phase: watch::Receiver<Phase>) -> Self {
+        Self { current, metrics, phase }
     }
 
-    fn close_if_stopping(&self, session: &mut Session) {
-        if *self.stopping.borrow() {
+    fn close_if_leaving(&self, session: &mut Session) {
+        if *self.phase.borrow() >= Phase::Leaving {
             session.set_keepalive(None);
         }
     }
@@ -86,7 +87,7 @@ impl ProxyHttp for ScimProxy {
         if ctx.live.upstream.is_some() {
             return Ok(false);
         }
-        self.close_if_stopping(session);
+        self.close_if_leaving(session);
         respond::page(session.as_downstream_mut(), 404, &ctx.request_id).await?;
         ctx.page = Some(404);
         Ok(true)
@@ -113,7 +114,7 @@ impl ProxyHttp for ScimProxy {
         response: &mut ResponseHeader,
         ctx: &mut Context,
     ) -> pingora::Result<()> {
-        self.close_if_stopping(session);
+        self.close_if_leaving(session);
         if response.status == http::StatusCode::SWITCHING_PROTOCOLS {
             // From here on these are the two ends' own bytes, and silence is their own affair.
             session.set_read_timeout(Some(super::upstream::TUNNEL_IDLE));

@@ -173,6 +173,16 @@ fn secret_files(snapshot: &Snapshot, config: &Path) -> Vec<PathBuf> {
 ///
 /// [`LoadError::Invalid`] with a line for each secret that cannot be resolved; none of them holds one.
 pub async fn resolve_secrets(snapshot: &Snapshot, directory: &Path) -> Result<ResolvedSecrets, LoadError> {
+    let (secrets, findings) = resolve_all(snapshot, directory).await;
+    if findings.is_empty() { Ok(secrets) } else { Err(LoadError::Invalid(findings)) }
+}
+
+/// Resolves the secrets of the configuration at `path` that can be resolved, and says of the others why not.
+pub async fn resolve_what_there_is(snapshot: &Snapshot, path: &Path) -> (ResolvedSecrets, Vec<String>) {
+    resolve_all(snapshot, directory(path)).await
+}
+
+async fn resolve_all(snapshot: &Snapshot, directory: &Path) -> (ResolvedSecrets, Vec<String>) {
     let mut secrets = ResolvedSecrets::new();
     let mut findings = Vec::new();
     for (index, reference) in snapshot.secrets.iter().enumerate() {
@@ -181,7 +191,7 @@ pub async fn resolve_secrets(snapshot: &Snapshot, directory: &Path) -> Result<Re
             Err(reason) => findings.push(format!("{}: {reason}", reference.origin)),
         }
     }
-    if findings.is_empty() { Ok(secrets) } else { Err(LoadError::Invalid(findings)) }
+    (secrets, findings)
 }
 
 async fn resolve(kind: &SecretKind, directory: &Path) -> Result<Secret, String> {

@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::proxy::admin::{self, Health};
+use crate::proxy::admin::{self, Admin, Health};
 use crate::proxy::edge::Live;
-use crate::proxy::listener::{DataListener, Phase};
+use crate::proxy::listener::{DataListener, Phase, Traffic};
 use crate::telemetry::Metrics;
 
 /// The sockets of a server.
@@ -92,13 +92,16 @@ pub fn start(
     let (data_addr, admin_addr) = (listeners.data.local_addr()?, listeners.admin.local_addr()?);
     let (phase, watch_phase) = watch::channel(Phase::Running);
     let health = Arc::new(Health::default());
-    let data =
-        DataListener::new(listeners.data, options.max_connections, current.clone(), metrics.clone(), watch_phase);
+    let (limit, traffic) = (options.max_connections, Arc::new(Traffic::default()));
+    let data = DataListener::new(listeners.data, limit, current.clone(), metrics.clone(), watch_phase, traffic.clone());
     let serving = tokio::spawn(data.run());
     health.listening.store(true, Ordering::Release);
-    let admin = tokio::spawn(admin::serve(listeners.admin, health.clone(), metrics));
+    let stop = Stop { current, phase: Arc::new(phase), health: health.clone() };
+    let leaving = stop.clone();
+    let drain = Box::new(move || leaving.drain());
+    let admin = tokio::spawn(admin::serve(listeners.admin, Arc::new(Admin { health, metrics, traffic, drain })));
     tracing::info!(data = %data_addr, admin = %admin_addr, "listening");
-    Ok(Running { data_addr, admin_addr, stop: Stop { current, phase: Arc::new(phase), health }, serving, admin })
+    Ok(Running { data_addr, admin_addr, stop, serving, admin })
 }
 
 /// Tells a server to stop; may be cloned and told again.
@@ -116,8 +119,14 @@ impl std::fmt::Debug for Stop {
 }
 
 impl Stop {
+    /// Readiness goes at once and answers close their connection, but everybody is served until [`Self::begin`].
+    pub fn drain(&self) {
+        self.health.leaving.store(true, Ordering::Release);
+        self.enter(Phase::Leaving);
+    }
+
     /// Begins to stop: readiness goes at once, accepting goes on for `keep_accepting`, then work in flight has
-    /// `drain_timeout`. Told again, it goes straight to the next of these.
+    /// `drain_timeout`. Told again, or after [`Self::drain`], it goes straight to the next of these.
     pub fn begin(&self) {
         self.health.leaving.store(true, Ordering::Release);
         let next = match *self.phase.borrow() {
@@ -126,7 +135,8 @@ impl Stop {
             Phase::Draining | Phase::Cut => Phase::Cut,
         };
         self.enter(next);
-        if next == Phase::Leaving {
+        if next < Phase::Cut {
+            // One that runs already comes to the same moments.
             tokio::spawn(self.clone().wind_down());
         }
     }

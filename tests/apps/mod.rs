@@ -9,12 +9,16 @@
 //! |---|---|---|
 //! | `serve` | the socket, the record of calls, trouble on demand | |
 //! | `check` | what a body may hold | |
+//! | `legacy` | a personnel system: sessions, forms, always 200 | `legacy` |
 //! | `people` | people, with or without teams, behind pages and envelopes | `users-only`, `typical` |
 //! | `permit` | an authorization service: tenants, roles and who has them | `permit` |
+//! | `redmine` | Redmine's users and groups, as the real one was seen to answer | `redmine` |
 //! | `seats` | people and groups that are only ever replaced whole | `configcat` |
 
 pub(crate) mod check;
+pub(crate) mod legacy;
 pub(crate) mod people;
 pub(crate) mod permit;
+pub(crate) mod redmine;
 pub(crate) mod seats;
 pub(crate) mod serve;

@@ -4,59 +4,19 @@
 //! get longer, and every other line replaces the one that is there. A recipe is laid over the last step, except that it
 //! may bring its own routes.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use scimshim::config::{Snapshot, Source, compile, render};
 use scimshim::demo::cycle::Idp;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::apps::people::{KEY, People};
 use crate::cycles;
+use crate::doc_blocks::{Block, blocks, lay_over};
 use crate::examples_bench::{Example, config};
 use crate::proxy_binary::output;
 
 const GUIDE: &str = include_str!("../../docs/mapping.md");
-
-/// A fenced block of TOML.
-struct Block {
-    /// Where it begins, from 1.
-    line: usize,
-    /// What stands behind `toml`.
-    kind: &'static str,
-    text: String,
-}
-
-fn blocks() -> Vec<Block> {
-    let mut found: Vec<Block> = Vec::new();
-    let mut open = false;
-    let mut wanted = false;
-    for (index, line) in GUIDE.lines().enumerate() {
-        if let Some(info) = line.strip_prefix("```") {
-            open = !open;
-            wanted = open && info.split(' ').next() == Some("toml");
-            if wanted {
-                let kind = info.split_once(' ').map_or("", |(_, kind)| kind);
-                found.push(Block { line: index + 1, kind, text: String::new() });
-            }
-        } else if wanted && let Some(block) = found.last_mut() {
-            writeln!(block.text, "{line}").unwrap();
-        }
-    }
-    assert!(!open, "a block is not closed");
-    found
-}
-
-fn lay_over(base: &mut Table, more: Table, depth: usize) {
-    for (name, value) in more {
-        let has_heading = depth < 2 || (depth == 2 && ["attrs", "filter", "members", "ops"].contains(&name.as_str()));
-        match (base.get_mut(&name), value) {
-            (Some(Value::Table(under)), Value::Table(over)) if has_heading => lay_over(under, over, depth + 1),
-            (Some(Value::Array(under)), Value::Array(over)) if over.iter().all(Value::is_table) => under.extend(over),
-            (_, value) => drop(base.insert(name, value)),
-        }
-    }
-}
 
 fn parsed(block: &Block) -> Table {
     block.text.parse().unwrap_or_else(|error| panic!("docs/mapping.md:{}: {error}", block.line))
@@ -66,8 +26,8 @@ fn parsed(block: &Block) -> Table {
 fn steps() -> Vec<Table> {
     let mut file = Table::new();
     let mut found = Vec::new();
-    for block in blocks().iter().filter(|block| block.kind == "step") {
-        lay_over(&mut file, parsed(block), 0);
+    for block in blocks(GUIDE).iter().filter(|block| block.kind == "step") {
+        lay_over(&mut file, parsed(block));
         found.push(file.clone());
     }
     found
@@ -81,7 +41,7 @@ fn compiled(file: &Table, line: usize) -> Snapshot {
 
 #[test]
 fn every_block_is_a_step_or_a_recipe() {
-    for block in blocks() {
+    for block in blocks(GUIDE) {
         assert!(matches!(block.kind, "step" | "recipe"), "docs/mapping.md:{}: {:?}", block.line, block.kind);
     }
 }
@@ -116,7 +76,7 @@ async fn the_last_step_goes_through_every_cycle() {
 #[test]
 fn every_recipe_can_be_used() {
     let last = steps().pop().unwrap();
-    let blocks = blocks();
+    let blocks = blocks(GUIDE);
     let recipes: Vec<&Block> = blocks.iter().filter(|block| block.kind == "recipe").collect();
     assert!(recipes.len() > 20, "{}", recipes.len());
     for block in recipes {
@@ -125,7 +85,7 @@ fn every_recipe_can_be_used() {
         if recipe.contains_key("route") {
             file.remove("route");
         }
-        lay_over(&mut file, recipe, 0);
+        lay_over(&mut file, recipe);
         let warnings = compiled(&file, block.line).warnings;
         assert!(warnings.is_empty(), "docs/mapping.md:{}\n{}", block.line, render(&warnings));
     }

@@ -74,7 +74,7 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<(Instant, String)>>>, 
         };
         let Manner::Answer(status, after) = manners(number, &request) else { return };
         tokio::time::sleep(after).await;
-        let body = r#"{"id":"7","login":"ann"}"#;
+        let body = r#"{"id":"7","login":"ann","team":"1","mail":"ann@x.example"}"#;
         let reply = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(reply.as_bytes()).await.is_err() {
             return;
@@ -219,5 +219,55 @@ async fn more_calls_than_may_wait_are_refused_at_once() {
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
     assert!(refused.body.contains("more calls to app are waiting than can be made in time"), "{refused:?}");
     assert_eq!(app.requests().len(), 2);
+    sidecar.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_on_the_way_is_counted() {
+    let app = App::start(AT_ONCE).await;
+    let config = r#"
+version = 1
+extends = ["preset:rest@1"]
+[auth.idp]
+kind   = "bearer"
+tokens = ["env:SCIM_TOKEN"]
+[backend.app]
+url = "http://127.0.0.1:1/api"
+[[route]]
+path = "/scim/v2"
+auth = "idp"
+[resource.User]
+path = "/users"
+[resource.User.attrs]
+userName = "login"
+'emails[type eq "work"].value' = "mail"
+[resource.Group]
+path  = "/teams"
+attrs = { displayName = "login" }
+[resource.Group.members]
+of        = "User"
+native    = "people"
+add       = "POST /teams/{id}/people/{member.id}"
+remove    = "DELETE /teams/{id}/people/{member.id}"
+inverse   = { native = "team" }
+exclusive = "move"
+"#;
+    let sidecar = sidecar_at(config, Some(app.url.clone())).await;
+    let metrics = async || {
+        let mut client = Client::connect(sidecar.admin_addr()).await;
+        client.ask("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.body
+    };
+    let before = metrics().await;
+    assert!(before.contains("scimshim_moved_members_total 0"), "{before}");
+    assert!(before.contains("scimshim_collapsed_attributes_total 0"), "{before}");
+    let emails = r#""emails":[{"type":"work","value":"ann@x.example"},{"type":"home","value":"a@y.example"}]}"#;
+    let created = ask(&sidecar, "POST", "/Users", &ANN.replace('}', &format!(",{emails}"))).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let joins = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":"7"}]}]}"#;
+    let joined = ask(&sidecar, "PATCH", "/Groups/9", joins).await;
+    assert_eq!(joined.status, 204, "{joined:?}");
+    let after = metrics().await;
+    assert!(after.contains("scimshim_moved_members_total 1"), "{after}");
+    assert!(after.contains("scimshim_collapsed_attributes_total 1"), "{after}");
     sidecar.stop();
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::proxy_harness::{App, Client, eventually};
 
 /// A configuration for an application at `app`.
-fn config(app: SocketAddr) -> String {
+pub(crate) fn config(app: SocketAddr) -> String {
     format!(
         r#"
 version = 1

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use crate::workspace::{Workspace, capture, step};
 
 /// One application: the folder under `deploy/examples`, which is also the name of its profile in `scimshim cycle`.
-const APPS: &[&str] = &["jupyterhub"];
+const APPS: &[&str] = &["jupyterhub", "redmine"];
 
-/// Builds the sidecar and puts it through a cycle in front of every application.
-pub(crate) fn test_apps(workspace: &Workspace, _args: &[String]) -> Result<(), String> {
+/// Builds the sidecar and puts it through a cycle in front of every application, or of those that are named.
+pub(crate) fn test_apps(workspace: &Workspace, args: &[String]) -> Result<(), String> {
+    let apps = chosen(args)?;
     let workspace = &workspace.with_build_tools()?;
     // As the tests build it: with another set of features for shared dependencies, Pingora would be compiled again.
     step("build", &mut workspace.cargo(["test", "--quiet", "--no-run", "--test", "it"]))?;
-    for app in APPS {
+    for app in apps {
         let example = workspace.root.join("deploy/examples").join(app);
         let running = Running::start(workspace, app, &example)?;
         let mut cycle = workspace.command(workspace.binary("debug", "scimshim"));
@@ -25,10 +26,20 @@ pub(crate) fn test_apps(workspace: &Workspace, _args: &[String]) -> Result<(), S
             .arg("--config")
             .arg(example.join("config.toml"))
             .args(["--profile", app])
+            .args(["--upstream", running.url()?])
             .envs(running.facts.iter().map(|(name, value)| (name, value)));
         step(&format!("provision {app}"), &mut cycle)?;
     }
     Ok(())
+}
+
+/// The applications that are named; without a name, all.
+fn chosen(names: &[String]) -> Result<Vec<&'static str>, String> {
+    let known = |name: &String| {
+        let found = APPS.iter().find(|app| *app == name).copied();
+        found.ok_or_else(|| format!("`{name}` is none of {}", APPS.join(", ")))
+    };
+    if names.is_empty() { Ok(APPS.to_vec()) } else { names.iter().map(known).collect() }
 }
 
 /// An application that runs until this value goes away.
@@ -54,6 +65,12 @@ impl<'a> Running<'a> {
         running.facts = facts(&said);
         Ok(running)
     }
+
+    /// Where it is: the fact whose name ends so.
+    fn url(&self) -> Result<&str, String> {
+        let found = self.facts.iter().find(|(name, _)| name.ends_with("_URL"));
+        found.map(|(_, url)| url.as_str()).ok_or_else(|| "the start script did not say where the application is".into())
+    }
 }
 
 impl Drop for Running<'_> {
@@ -76,6 +93,14 @@ fn facts(said: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn applications_are_chosen_by_name() {
+        let chosen = |names: &[&str]| chosen(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(chosen(&[]), Ok(APPS.to_vec()));
+        assert_eq!(chosen(&["redmine"]), Ok(vec!["redmine"]));
+        assert_eq!(chosen(&["redmin"]), Err("`redmin` is none of jupyterhub, redmine".to_owned()));
+    }
 
     #[test]
     fn facts_keep_everything_after_the_first_equals_sign() {

@@ -54,7 +54,7 @@ const VERBS: &[Verb] = &[
     Verb { name: "wire", arguments: "", help: "the wire corpus alone, with its report", run: suite::wire },
     Verb {
         name: "test-apps",
-        arguments: "",
+        arguments: "[APP ...]",
         help: "install and start real applications, provision them through the sidecar, stop them",
         run: apps::test_apps,
     },

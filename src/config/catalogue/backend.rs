@@ -9,7 +9,10 @@ pub(crate) static BACKEND: Keys = Keys {
     own: &[
         key("url", Kind::Url, "Scheme, host, port and perhaps a path; constant, so that no caller chooses the host.").required(),
         key("auth", Kind::Table(&CREDENTIAL), "The credential that the adapter sends.").default("{ kind = \"none\" }"),
+        key("call", Kind::Call, "The call of operations whose table names none."),
+        key("query", Kind::Map("parameter", &Kind::Template), "Parameters of every call; one that a call names itself wins.").default("{}"),
         key("headers", Kind::Map("header", &Kind::Template), "Headers sent with every call.").default("{}"),
+        key("body", Kind::Map("field", &Kind::Body), "Laid under the body of every call, table by table; POST, PUT and PATCH without a body of their own send it alone."),
         key("timeout", Kind::Duration, "Time for one native call.").default("\"10s\""),
         key("concurrency", Kind::Int(1, 10_000), "Native calls under way together.").default("16"),
         key("queue", Kind::Int(0, 100_000), "Native calls that may wait for their turn.").default("1000"),
@@ -25,7 +28,7 @@ pub(crate) static BACKEND: Keys = Keys {
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
-    later: &["call", "query", "body", "openapi", "verify", "table"],
+    later: &["openapi", "verify", "table"],
 };
 
 pub(crate) static CREDENTIAL: Keys = Keys {
@@ -74,7 +77,7 @@ pub(crate) static LOGIN: Keys = Keys {
     what: "a login call",
     about: "The call whose reply holds a session.",
     own: &[
-        key("call", Kind::Call, "Method, path and query.").required(),
+        key("call", Kind::Call, "Method, path and query; without it the backend's."),
         key("query", Kind::Map("parameter", &Kind::Template), "Query parameters."),
         key("headers", Kind::Map("header", &Kind::Template), "Headers."),
         key("body", Kind::Body, "The body."),

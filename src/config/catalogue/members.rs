@@ -36,9 +36,10 @@ pub(crate) static MEMBER_LIST: Keys = Keys {
         key("paging", Kind::Table(&PAGING), "Replaces the backend's."),
         key("value", EXTRACTED, "The member's id in an item."),
         key("display", EXTRACTED, "The member's name in an item."),
+        key("lacks", Kind::List(&Kind::Path), "What `display` reads and the items leave out: it is taken from the member's own object, read by its `get`; a member that is 404 there has gone meanwhile."),
     ],
     shared: CALL,
-    later: &["lacks"],
+    later: &[],
 };
 
 pub(crate) static CHANGE: Keys = Keys {

@@ -119,7 +119,7 @@ pub(crate) static EXTRACT: Keys = Keys {
 
 /// What every call table has.
 pub(super) const CALL: &[Key] = &[
-    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query."),
+    key("call", Kind::Call, "Method, path below the backend's URL, and perhaps a query; without it the backend's."),
     key("query", Kind::Map("parameter", &Kind::Template), "Parameters added to the query; the same name replaces.").default("{}"),
     key("headers", Kind::Map("header", &Kind::Template), "Headers of this call.").default("{}"),
     key("body", Kind::Body, "The body, or `\"none\"`; `\"...\" = \"mapped\"` or `\"changed\"` spreads rows."),
@@ -158,9 +158,13 @@ pub(crate) static LIST_CALL: Keys = Keys {
     title: "`ops.list`",
     what: "`ops.list`",
     about: "The call that lists all objects.",
-    own: &[key("paging", Kind::Table(&PAGING), "Replaces that of resource and backend.")],
+    own: &[
+        key("paging", Kind::Table(&PAGING), "Replaces that of resource and backend."),
+        LACKS,
+        LACKS_PARALLEL,
+    ],
     shared: CALL,
-    later: &["lacks", "parallel"],
+    later: &[],
 };
 
 pub(crate) static READ_CALL: Keys = Keys {
@@ -264,6 +268,10 @@ pub(crate) static UNDO: Keys = Keys {
     later: &[],
 };
 
+// What lists have in common.
+const LACKS: Key = key("lacks", Kind::List(&Kind::Path), "Native fields that the items leave out: where one is needed, each item is completed by `get`; an item that is 404 there has gone meanwhile. A plan that changes the list call lacks what the list lacks.");
+const LACKS_PARALLEL: Key = key("parallel", Kind::Int(1, 64), "With `lacks`: items completed together.").default("8");
+
 // What slots for more than one call have in common.
 static STEP_TABLE: Kind = Kind::Table(&STEP);
 static UNDO_FORMS: [Kind; 2] = [Kind::Call, Kind::Table(&UNDO)];
@@ -305,6 +313,8 @@ pub(crate) static PLAN: Keys = Keys {
     own: &[
         key("paging", Kind::Table(&PAGING), "Replaces that of the list call."),
         key("case", Kind::Words(&["ignored"]), "The author's word that the application compares without case."),
+        LACKS,
+        LACKS_PARALLEL,
     ],
     shared: CALL,
     later: &[],

@@ -15,6 +15,7 @@ use crate::scim::ResourceType;
 use super::calls::{EnvelopeParts, envelope, headers, paging};
 use super::context::Context;
 use super::credential::{credential, header_name};
+use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
 use super::slots::{REPLY, REQUEST, SlotScope};
 
@@ -24,7 +25,9 @@ pub(super) struct BackendParts {
     pub(super) envelope: EnvelopeParts,
     pub(super) paging: Option<Paging>,
     pub(super) ok: Option<Expr>,
-    /// Route variables that its headers read, and where.
+    /// `call`, `query` and `body`.
+    pub(super) defaults: CallDefaults,
+    /// Route variables that its headers, and what else all calls have in common, read; and where.
     pub(super) used_variables: Vec<(usize, Place)>,
     /// Where `send` stands, if the token goes into bodies.
     pub(super) token_in_body: Option<Place>,
@@ -70,8 +73,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     inherited.ok = fields.get("ok").and_then(|node| ok(cx, node));
     let scope = SlotScope { names: REQUEST, route_variables: true, resource_type: None };
     cx.take_used();
+    inherited.defaults = call_defaults(cx, &fields, &scope);
     if let Some(node) = fields.get("auth") {
-        let parts = credential(cx, node, inherited.ok.as_ref());
+        let parts = credential(cx, node, inherited.ok.as_ref(), &inherited.defaults);
         (backend.auth, backend.expired, inherited.token_in_body) = (parts.auth, parts.expired, parts.in_body);
         let expired = node.as_table().and_then(|table| table.get("expired"));
         backend.expired_origin = cx.origin(expired.map_or(&node.place, |entry| &entry.key));

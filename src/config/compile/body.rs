@@ -10,6 +10,16 @@ use crate::mapping::{Body, BodyNode, Slot, Spread};
 use super::context::Context;
 use super::slots::SlotScope;
 
+/// A body that many calls have in common: a table, without rows.
+pub(super) fn common(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> Option<BodyNode> {
+    build(cx, node, scope, Slot::List, &mut 0)
+}
+
+/// Whether it is a table of fields, which merges with another.
+pub(super) fn is_table(node: &Node) -> bool {
+    node.as_table().is_some_and(|table| secret(table).is_none())
+}
+
 /// `"none"`, or anything that JSON can hold.
 pub(super) fn body(cx: &mut Context, node: &Node, scope: &SlotScope<'_>, slot: Slot) -> Option<Body> {
     if node.as_text() == Some("none") {

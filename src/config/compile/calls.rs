@@ -13,6 +13,7 @@ use crate::mapping::{AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, 
 use super::body;
 use super::codecs;
 use super::context::Context;
+use super::defaults::{self, CallDefaults};
 use super::slots::{REPLY, SlotScope, placeholder_mask};
 
 /// What a call slot brings along.
@@ -24,6 +25,8 @@ pub(super) struct CallSpec<'s> {
     pub(super) envelope: &'s EnvelopeParts,
     pub(super) ok: Option<&'s Expr>,
     pub(super) body: Body,
+    /// What the backend lays under every call.
+    pub(super) defaults: &'s CallDefaults,
 }
 
 /// A call slot: a call string, or a table. `fallback` is the call string where the table has none.
@@ -35,7 +38,9 @@ pub(super) fn call(
     fallback: Option<&Node>,
 ) -> Option<Call> {
     if node.as_text().is_some() {
-        return request_line(cx, node, spec).map(|line| plain_call(cx, node, line, spec));
+        let mut call = request_line(cx, node, spec).map(|line| plain_call(cx, node, line, spec))?;
+        spec.defaults.lay_under(cx, &mut call, node, node, None)?;
+        return Some(call);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
     call_table(cx, node, &fields, spec, fallback)
@@ -49,14 +54,16 @@ pub(super) fn call_table(
     spec: &CallSpec<'_>,
     fallback: Option<&Node>,
 ) -> Option<Call> {
-    let Some(line_node) = fields.get("call").or(fallback) else {
-        cx.report.error("E040", &node.place, "`call` is missing: \"METHOD /path\"");
+    let Some(line_node) = fields.get("call").or(fallback).or_else(|| spec.defaults.call()) else {
+        let help = "or give the backend a `call` that is meant where none is written".to_owned();
+        cx.report.error_help("E040", &node.place, "`call` is missing: \"METHOD /path\"", help);
         return None;
     };
     let line = request_line(cx, line_node, spec);
     let mut call = plain_call(cx, node, line.unwrap_or_default(), spec);
+    let laid = spec.defaults.lay_under(cx, &mut call, node, line_node, Some(fields));
     refine(cx, &mut call, fields, &spec.scope)?;
-    (!call.method.is_empty()).then_some(call)
+    (!call.method.is_empty() && laid.is_some()).then_some(call)
 }
 
 /// Lays the keys of a call table, but for `call`, over a call.
@@ -89,7 +96,7 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
         call.idempotent = explicit;
     }
     if let Some(body) = body {
-        call.body = body::merged(std::mem::replace(&mut call.body, Body::None), body?);
+        defaults::over(call, body?);
     }
     Some(())
 }
@@ -110,7 +117,23 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         idempotent: repeatable,
         slot: spec.slot,
         origin: cx.origin(&node.place),
+        parts: None,
     }
+}
+
+/// Whether a text is a call string in itself; what it may name besides is seen where it is used.
+pub(super) fn line_of(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> bool {
+    let (envelope, defaults) = (EnvelopeParts::default(), CallDefaults::default());
+    let spec = CallSpec {
+        slot: Slot::List,
+        scope: *scope,
+        path: Some(&[]),
+        envelope: &envelope,
+        ok: None,
+        body: Body::None,
+        defaults: &defaults,
+    };
+    request_line(cx, node, &spec).is_some()
 }
 
 /// Method, path and query of a call.
@@ -251,7 +274,7 @@ pub(super) fn set(list: &mut Vec<(Arc<str>, Template)>, name: Arc<str>, value: T
     list.push((name, value));
 }
 
-fn pairs(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> Vec<(Arc<str>, Template)> {
+pub(super) fn pairs(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> Vec<(Arc<str>, Template)> {
     let entries = cx.report.table(node).map_or(&[][..], |table| &table.entries);
     let compile = |entry: &crate::config::tree::Entry| {
         // As part of a URL where it is text, so that literals are encoded like those of a call string.

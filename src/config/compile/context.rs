@@ -11,6 +11,7 @@ use crate::mapping::{NativePath, Origin};
 use crate::pattern::{Pattern, Shared};
 
 use super::id::KeyTypes;
+use super::lacks::LackedPath;
 
 /// Findings and the lists that the snapshot numbers.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(super) known_steps: Vec<KnownStep>,
     /// Ids of the other steps, the one at hand included.
     pub(super) later_steps: Vec<String>,
+    /// What lists of the resource at hand lack.
+    pub(super) lacked: Vec<LackedPath>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
 }
@@ -71,6 +74,7 @@ impl Context {
             may_generate: false,
             known_steps: Vec::new(),
             later_steps: Vec::new(),
+            lacked: Vec::new(),
             regexes: Shared::default(),
         }
     }

@@ -14,6 +14,7 @@ use crate::mapping::{Body, BodyNode, Call, FilterCall, Flow, Mapping, Slot};
 use super::backend::parse_url;
 use super::calls::{CallSpec, EnvelopeParts, call, is_header_name};
 use super::context::Context;
+use super::defaults::CallDefaults;
 use super::slots::{NO_NAMES, REPLY, SlotScope};
 
 /// What `auth` says.
@@ -51,7 +52,7 @@ const KINDS: [(&str, Kind); 8] = [
 const WHY: &str = "this kind of credential needs it";
 
 /// `ok` is what the backend says success is.
-pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> CredentialParts {
+pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaults) -> CredentialParts {
     let nothing = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
     let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return nothing() };
     let expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
@@ -59,7 +60,7 @@ pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> Cr
     let kind = fields.require(&mut cx.report, "kind", why).and_then(|node| cx.report.choice(node, &KINDS));
     let Some(kind) = kind else { return nothing() };
     unfitting_keys(cx, &fields, kind);
-    let auth = auth(cx, &fields, kind, ok).unwrap_or(OutboundAuth::None);
+    let auth = auth(cx, &fields, kind, ok, defaults).unwrap_or(OutboundAuth::None);
     let in_body = matches!(auth.send().map(|send| &send.place), Some(TokenPlace::Body(_)));
     let in_body = in_body.then(|| fields.get("send").unwrap_or(node).place.clone());
     CredentialParts { auth, expired, in_body }
@@ -84,7 +85,13 @@ fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, kind: Kind) {
     }
 }
 
-fn auth(cx: &mut Context, fields: &Fields<'_>, kind: Kind, ok: Option<&Expr>) -> Option<OutboundAuth> {
+fn auth(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    kind: Kind,
+    ok: Option<&Expr>,
+    defaults: &CallDefaults,
+) -> Option<OutboundAuth> {
     match kind {
         Kind::None => Some(OutboundAuth::None),
         Kind::Forward => Some(OutboundAuth::Forward),
@@ -114,7 +121,7 @@ fn auth(cx: &mut Context, fields: &Fields<'_>, kind: Kind, ok: Option<&Expr>) ->
             Some(OutboundAuth::Basic { user: user?.1.to_owned(), password: password? })
         }
         Kind::OAuth2 => oauth2(cx, fields),
-        Kind::Session => session(cx, fields, ok),
+        Kind::Session => session(cx, fields, ok, defaults),
     }
 }
 
@@ -186,8 +193,8 @@ fn token_url(cx: &mut Context, node: &Node) -> Option<BaseUrl> {
     Some(url)
 }
 
-fn session(cx: &mut Context, fields: &Fields<'_>, ok: Option<&Expr>) -> Option<OutboundAuth> {
-    let login = fields.require(&mut cx.report, "login", WHY).and_then(|node| login(cx, node, ok));
+fn session(cx: &mut Context, fields: &Fields<'_>, ok: Option<&Expr>, defaults: &CallDefaults) -> Option<OutboundAuth> {
+    let login = fields.require(&mut cx.report, "login", WHY).and_then(|node| login(cx, node, ok, defaults));
     let saved: Option<Vec<Arc<str>>> =
         login.as_ref().map(|login| login.save.iter().map(|(name, _)| Arc::clone(name)).collect());
     let send = fields.require(&mut cx.report, "send", WHY);
@@ -202,7 +209,7 @@ fn session(cx: &mut Context, fields: &Fields<'_>, ok: Option<&Expr>) -> Option<O
     Some(OutboundAuth::Session(Box::new(SessionLogin { login, value, send, ttl, variables, secrets })))
 }
 
-fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> Option<Call> {
+fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaults) -> Option<Call> {
     let spec = CallSpec {
         slot: Slot::Login,
         scope: SlotScope { names: NO_NAMES, route_variables: true, resource_type: None },
@@ -210,6 +217,7 @@ fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>) -> Option<Call> {
         envelope: &EnvelopeParts::default(),
         ok,
         body: Body::None,
+        defaults,
     };
     let login = call(cx, node, &catalogue::LOGIN, &spec, None)?;
     if login.save.is_empty() {

@@ -17,6 +17,8 @@ use crate::scim::{AttrPath, AttributeType, ResourceType};
 use super::calls::{CallSpec, EnvelopeParts, call, call_table, envelope, paging, query_part, refine, set};
 use super::context::Context;
 use super::coverage::call_uses;
+use super::defaults::add_parts;
+use super::lacks;
 use super::resource::Inherited;
 use super::rows::RowDraft;
 use super::slots::{SlotScope, VALUE};
@@ -174,7 +176,7 @@ fn how(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<FilterCal
             let call = call(cx, node, &catalogue::PLAN, &spec, None)?;
             uses_value(cx, node, call_uses(&call, Name::Value));
             let paging = base.inherited.paging.cloned().unwrap_or_else(super::calls::unpaged);
-            Some(FilterCall::List(Box::new(ListCall { call, paging })))
+            Some(FilterCall::List(Box::new(ListCall { call, paging, lacks: None })))
         }
     }
 }
@@ -196,14 +198,17 @@ fn table_plan(cx: &mut Context, node: &Node, base: &FilterBase<'_>) -> Option<Fi
     let mut list = if fields.get("call").is_some() {
         let call = call_table(cx, node, &fields, &spec, None)?;
         let paging = base.inherited.paging.cloned().unwrap_or_else(super::calls::unpaged);
-        ListCall { call, paging }
+        ListCall { call, paging, lacks: None }
     } else {
         let mut list = own_list(cx, node, base)?;
+        base.inherited.defaults.check_shapes(cx, fields.get("body"));
+        add_parts(cx, &mut list.call, &fields);
         refine(cx, &mut list.call, &fields, &spec.scope)?;
         list.call.origin = cx.origin(&node.place);
         list
     };
     list.call.envelope.single = single;
+    lacks::lay_over(cx, &mut list, node.as_table(), &node.place);
     if let Some((paging, _)) = fields.get("paging").and_then(|node| paging(cx, node)) {
         list.paging = paging;
     }

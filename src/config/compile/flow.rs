@@ -23,7 +23,8 @@ pub(super) struct FlowSpec<'s> {
 }
 
 /// Keys that only a call has.
-const OWN_CALL: [&str; 9] = ["call", "query", "headers", "body", "ok", "also_ok", "envelope", "save", "idempotent"];
+pub(super) const OWN_CALL: [&str; 9] =
+    ["call", "query", "headers", "body", "ok", "also_ok", "envelope", "save", "idempotent"];
 
 /// What stands in a write slot.
 pub(super) fn flow(cx: &mut Context, node: &Node, keys: &'static Keys, spec: &FlowSpec<'_>) -> Option<Flow> {

@@ -7,13 +7,14 @@ use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{
     Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
-    NativePath, Paging, Slot,
+    NativePath, Paging, Slot, fields_meet,
 };
 use crate::scim::{AttrPath, ResourceType};
 
 use super::calls::{CallSpec, call, call_table, extract, paging, unpaged};
 use super::context::Context;
 use super::flow::{FlowSpec, flow};
+use super::lacks;
 use super::resource::Inherited;
 use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
@@ -63,6 +64,9 @@ pub(super) fn members(
         check_one_reply(cx, &fields, "set", set);
     }
     let (source, value, display) = source?;
+    if let (Some(remove), MemberSource::List(list)) = (&remove, &source) {
+        check_lacked(cx, fields.get("remove").map_or(fields.place, |node| &node.place), remove, list);
+    }
     let members = Members {
         of: member_type?.name.to_string(),
         source,
@@ -179,7 +183,8 @@ fn member_list(
     let display = field("display").and_then(|node| extract(cx, node));
     let own = inner.as_ref().and_then(|fields| fields.get("paging"));
     let paging = list_paging(cx, own, list.as_mut(), inherited);
-    Some((MemberSource::List(Box::new(ListCall { call: list?, paging })), value?, display))
+    let lacks = lacks::of_members(cx, node.as_table(), &node.place, value.as_ref(), display.as_ref());
+    Some((MemberSource::List(Box::new(ListCall { call: list?, paging, lacks })), value?, display))
 }
 
 /// Its own paging, the backend's, or none.
@@ -219,6 +224,24 @@ fn change(
     let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
     let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
     Some(MemberCall { flow, batch, reads })
+}
+
+/// A removal sees the membership as it was listed, and completing a whole group for one member would be out of
+/// proportion.
+fn check_lacked(cx: &mut Context, place: &Place, remove: &MemberCall, list: &ListCall) {
+    let Some(lacks) = &list.lacks else { return };
+    for path in remove.flow.paths(Name::Member) {
+        let lacking = match path.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+            Some(("native", rest)) => fields_meet(&[rest.to_vec()], &lacks.paths),
+            Some(("display", _)) => true,
+            _ => false,
+        };
+        if lacking {
+            let message = format!("`member.{}` is not in the list of members: it `lacks` that", path.join("."));
+            let help = "read the member's own object: `member.object` or `member.scim`".to_owned();
+            cx.report.error_help("E072", place, message, help);
+        }
+    }
 }
 
 /// `member.scim` has the attributes of the members' type.
@@ -333,7 +356,7 @@ fn inverse(
     let value = fields.get("value").map_or(Some(whole()), |node| extract(cx, node));
     let display = fields.get("display").and_then(|node| extract(cx, node));
     let source = inverse_source(cx, node, &fields, member_type.unwrap_or(group), inherited);
-    let from_call = fields.get("call").is_some();
+    let from_call = fields.get("native").is_none();
     let returned = [("default", false), ("request", true)];
     let on_request = fields.get("returned").and_then(|node| cx.report.choice(node, &returned)).unwrap_or(from_call);
     let origin = cx.origin(&node.place);
@@ -355,11 +378,11 @@ fn inverse_source(
             }
             cx.native_path(native).map(InverseSource::Native)
         }
-        (None, Some(_)) => {
+        (None, call) if call.is_some() || inherited.defaults.call().is_some() => {
             let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::Inverse, of, BY_ID) };
             let mut call = call_table(cx, node, fields, &spec, None);
             let paging = list_paging(cx, fields.get("paging"), call.as_mut(), inherited);
-            Some(InverseSource::Call(Box::new(ListCall { call: call?, paging })))
+            Some(InverseSource::Call(Box::new(ListCall { call: call?, paging, lacks: None })))
         }
         _ => {
             let message = "where are the groups of a member? `native` or `call`, one of them";

@@ -9,7 +9,8 @@ use crate::scim::ResourceType;
 use super::calls::{CallSpec, call, paging, unpaged};
 use super::context::Context;
 use super::deletion;
-use super::flow::{FlowSpec, flow};
+use super::flow::{FlowSpec, OWN_CALL, flow};
+use super::lacks;
 use super::resource::Inherited;
 use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, REVIVAL, WRITE_CALL};
 
@@ -71,7 +72,11 @@ impl<'s> Slots<'s> {
         let list = call(cx, node, &catalogue::LIST_CALL, &spec, self.fallback(Slot::List));
         cx.call_missing |= list.is_none();
         let own = self.own.as_ref().and_then(|fields| fields.get("list"));
-        list.map(|call| list_call(cx, call, own, self.inherited))
+        let mut list = list_call(cx, list?, own, self.inherited);
+        if let Some(node) = own {
+            lacks::lay_over(cx, &mut list, node.as_table(), &node.place);
+        }
+        Some(list)
     }
 
     fn get(&self, cx: &mut Context, node: &Node) -> Option<Call> {
@@ -90,7 +95,8 @@ impl<'s> Slots<'s> {
         let has_key = self.id.derive.is_some();
         let table = node.as_table();
         // A create that consists of steps alone does not know the id, unless the adapter computes it.
-        let is_made = table.is_none_or(|table| table.get("steps").is_none() || table.get("call").is_some());
+        let is_made = table
+            .is_none_or(|table| table.get("steps").is_none() || OWN_CALL.iter().any(|key| table.get(key).is_some()));
         let (keys, names, after) = match slot {
             Slot::Create if has_key => (&catalogue::CREATE_CALL, CREATE_BY_ID, CREATE_BY_ID),
             Slot::Create if is_made => (&catalogue::CREATE_CALL, CREATE, CREATE_BY_ID),
@@ -125,5 +131,5 @@ fn list_call(cx: &mut Context, mut call: Call, node: Option<&Node>, inherited: &
         paging
     });
     let paging = own.or_else(|| inherited.paging.cloned()).unwrap_or_else(unpaged);
-    ListCall { call, paging }
+    ListCall { call, paging, lacks: None }
 }

@@ -6,6 +6,7 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
+use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
@@ -13,7 +14,9 @@ use crate::scim::{AttrPath, ResourceType};
 use super::backend::BackendParts;
 use super::calls::{CallSpec, EnvelopeParts, envelope, extract, paging, segments};
 use super::context::Context;
+use super::defaults::CallDefaults;
 use super::filter::{FilterBase, filters};
+use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
@@ -28,6 +31,7 @@ pub(super) struct Inherited<'i> {
     pub(super) paging: Option<&'i Paging>,
     pub(super) backend_paging: Option<&'i Paging>,
     pub(super) ok: Option<&'i Expr>,
+    pub(super) defaults: &'i CallDefaults,
 }
 
 impl Inherited<'_> {
@@ -39,6 +43,7 @@ impl Inherited<'_> {
             envelope: &self.envelope,
             ok: self.ok,
             body: Body::None,
+            defaults: self.defaults,
         }
     }
 }
@@ -48,6 +53,7 @@ struct Draft {
     mapping: Mapping,
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
+    lacked: Vec<LackedPath>,
     place: Place,
 }
 
@@ -80,6 +86,9 @@ pub(super) fn mappings(
     }
     check_members(cx, &drafts);
     give_inverses(cx, &mut drafts);
+    for draft in &mut drafts {
+        lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+    }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
 
@@ -107,6 +116,7 @@ fn resource(
         paging: own_paging.as_ref().or(backend.paging.as_ref()),
         backend_paging: backend.paging.as_ref(),
         ok: backend.ok.as_ref(),
+        defaults: &backend.defaults,
     };
     let default_id = defaults.and_then(Node::as_table).and_then(|table| table.get("id")).map(|entry| &entry.value);
     store::tombstone(cx, &fields);
@@ -158,7 +168,13 @@ fn resource(
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
-    let draft = Draft { mapping, rows, inverse, place: entry.key.clone() };
+    let mut lacked = std::mem::take(&mut cx.lacked);
+    lacks::check(cx, &mapping, &mut lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        lacked.clear();
+    }
+    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
@@ -168,7 +184,7 @@ fn resource(
 /// `path` of the resource: what `{path}` stands for.
 fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template>> {
     let text = cx.report.word(node)?;
-    let nothing = EnvelopeParts::default();
+    let (nothing, defaults) = (EnvelopeParts::default(), CallDefaults::default());
     let spec = CallSpec {
         slot: Slot::List,
         scope: SlotScope::of(NO_NAMES, of),
@@ -176,6 +192,7 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
         envelope: &nothing,
         ok: None,
         body: Body::None,
+        defaults: &defaults,
     };
     if text.contains('?') && !text.contains('{') {
         cx.report.error("E021", &node.place, "the path of a resource has no query");
@@ -259,7 +276,8 @@ fn check_members(cx: &mut Context, drafts: &[Draft]) {
         let reads =
             [&members.add, &members.remove].into_iter().flatten().any(|call| call.reads.scim || call.reads.object);
         let by_id = of.ops.get.is_some() || of.filters.iter().any(|plan| &*plan.path.attribute == "id");
-        if (reads || members.exclusive.is_some()) && !by_id && !cx.call_missing {
+        let lacks = matches!(&members.source, MemberSource::List(list) if list.lacks.is_some());
+        if (reads || lacks || members.exclusive.is_some()) && !by_id && !cx.call_missing {
             let message = format!("the members have to be read one by one, and no call reads one `{}`", members.of);
             cx.report.error("E124", &draft.place, message);
         }

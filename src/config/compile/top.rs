@@ -76,6 +76,9 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
         if let Some(place) = &backend.token_in_body {
             credential::check_bodies(cx, place, &mappings);
         }
+        if !cx.report.has_errors() {
+            backend.defaults.check_used(cx);
+        }
         by_backend.insert(index, mappings);
     }
     let forwards =

@@ -34,12 +34,14 @@ pub enum Idp {
 }
 
 impl Idp {
-    /// The cycles of this provider in front of an application.
+    /// The cycles of this provider in front of an application; with all of them, what is asked of it alone.
     ///
     /// # Errors
     /// A script in this source tree is malformed, which a test excludes.
     pub fn scripts(self, profile: &Profile) -> serde_json::Result<Vec<Script>> {
-        Ok(self.named_scripts()?.into_iter().map(|(name, script)| profile.apply(name, script)).collect())
+        let cycles = self.named_scripts()?.into_iter().map(|(name, script)| profile.apply(name, script));
+        let own = profile.own.iter().filter(|_| self == Idp::All).cloned();
+        Ok(cycles.chain(own).collect())
     }
 
     /// As they are written, each with the name that profiles know it by.

@@ -26,6 +26,9 @@ pub struct Profile {
     /// What must come of a step instead: script -> step -> expectation, taken as it is.
     #[serde(default)]
     pub instead: BTreeMap<String, BTreeMap<String, Expect>>,
+    /// What is asked of this application alone, when all cycles are over.
+    #[serde(default)]
+    pub own: Option<Script>,
 }
 
 /// Endpoint -> attributes, as `userName`, `name.givenName`, `department`.
@@ -33,7 +36,8 @@ pub type Attributes = BTreeMap<String, Vec<String>>;
 
 impl Profile {
     /// The names that [`Profile::named`] knows.
-    pub const NAMES: [&'static str; 6] = ["acme", "configcat", "jupyterhub", "permit", "typical", "users-only"];
+    pub const NAMES: [&'static str; 8] =
+        ["acme", "configcat", "jupyterhub", "legacy", "permit", "redmine", "typical", "users-only"];
 
     /// The profile of an application that this project has a configuration for.
     ///
@@ -173,7 +177,9 @@ static PROFILES: [(&str, &str); Profile::NAMES.len()] = [
     ("acme", r#"{"about": "Acme HR, the sample application, keeps everything."}"#),
     ("configcat", include_str!("profiles/configcat.json")),
     ("jupyterhub", include_str!("profiles/jupyterhub.json")),
+    ("legacy", include_str!("profiles/legacy.json")),
     ("permit", include_str!("profiles/permit.json")),
+    ("redmine", include_str!("profiles/redmine.json")),
     ("typical", include_str!("profiles/typical.json")),
     ("users-only", include_str!("profiles/users-only.json")),
 ];

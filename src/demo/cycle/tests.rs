@@ -16,9 +16,11 @@ use crate::demo::client::Client;
 
 #[test]
 fn every_script_can_be_read_and_carried_out() {
-    let scripts: Vec<Script> =
-        Profile::NAMES.iter().flat_map(|name| Idp::All.scripts(&Profile::named(name).unwrap()).unwrap()).collect();
-    assert_eq!(scripts.len(), 5 * Profile::NAMES.len());
+    let profiles: Vec<Profile> = Profile::NAMES.iter().map(|name| Profile::named(name).unwrap()).collect();
+    let scripts: Vec<Script> = profiles.iter().flat_map(|profile| Idp::All.scripts(profile).unwrap()).collect();
+    let own = profiles.iter().filter(|profile| profile.own.is_some()).count();
+    assert_eq!(scripts.len(), 5 * Profile::NAMES.len() + own);
+    assert_eq!(Idp::Okta.scripts(&Profile::named("redmine").unwrap()).unwrap().len(), 2);
     for script in &scripts {
         let mut saved = BTreeSet::new();
         let mut created = 0;

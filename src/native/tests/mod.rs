@@ -96,6 +96,7 @@ pub(super) fn call(method: &str, slot: Slot) -> NativeCall {
         slot,
         resource: Arc::from("User"),
         origin: origin(),
+        parts: None,
         idempotent: false,
         success: None,
     }

@@ -4,20 +4,36 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::expr::Env;
 use crate::mapping::Members;
 use crate::mapping::members::{Exclusive, MemberCall};
 use crate::scim::ScimError;
 
 use super::change::{Current, value_of};
-use crate::plan::judge::{self, judge};
+use crate::plan::complete;
 use crate::plan::read::{self, Object};
-use crate::plan::render::Rows;
 use crate::plan::run::{Run, named_id};
 
+/// How much of the members has to be known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Who they are.
+    Ids,
+    /// All that is shown of them.
+    Elements,
+}
+
 /// The members a group has. What showed them is kept where a removal is about that.
-pub(super) async fn current(run: &Run<'_>, members: &Members, object: &Object) -> Result<Current, ScimError> {
-    let items = read::member_items(run, members, std::slice::from_ref(object)).await?.pop().unwrap_or_default();
+pub(super) async fn current(
+    run: &Run<'_>,
+    members: &Members,
+    object: &Object,
+    detail: Detail,
+) -> Result<Current, ScimError> {
+    let mut lists = read::member_items(run, members, std::slice::from_ref(object)).await?;
+    if detail == Detail::Elements {
+        lists = complete::member_items(run, members, lists).await?;
+    }
+    let items = lists.pop().unwrap_or_default();
     let by_row = members.remove.as_ref().is_some_and(|remove| remove.reads.row);
     let elements = read::elements(run, members, &items);
     let values = super::change::values(&elements);
@@ -50,35 +66,10 @@ pub(super) async fn read_people(
 ) -> Result<(Vec<Person>, Vec<Person>), ScimError> {
     let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
     let Some(of) = run.of_type(&members.of).filter(|_| needed) else { return Ok((people, Vec::new())) };
-    let objects = objects(&of, &people, members.parallel).await?;
+    let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
+    let objects = complete::by_keys(&of, &keys, members.parallel).await?;
     let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
     Ok(read.partition(|person| person.object.is_some()))
-}
-
-/// The documents of several people; `None` for who is not there.
-async fn objects(of: &Run<'_>, people: &[Person], parallel: usize) -> Result<Vec<Option<Object>>, ScimError> {
-    let Some(get) = &of.mapping.ops.get else {
-        let mut found = Vec::with_capacity(people.len());
-        for person in people {
-            found.push(read::find_by_key(of, &person.key).await?);
-        }
-        return Ok(found);
-    };
-    let env = |person| -> Env<'_> {
-        let person: &Person = person;
-        Env { id: Some(&person.key), ..of.env() }
-    };
-    let calls: Result<Vec<_>, _> = people.iter().map(|person| of.render(get, &env(person), Rows::default())).collect();
-    let outcomes = of.native.together(calls?, parallel).await?;
-    let judged = people.iter().zip(outcomes).map(|(person, outcome)| {
-        match judge(of, get, outcome, &env(person)).into_result() {
-            Ok(reply) => Ok(read::object_in(of, &get.envelope.item, reply)
-                .filter(|object| of.id_of(&person.key).is_some_and(|id| object.id == id))),
-            Err(error) if judge::says_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    });
-    judged.collect()
 }
 
 /// `member`, as calls see it.

@@ -29,6 +29,7 @@ use super::update::after;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
+use known::Detail;
 
 /// What operations on `members` ask for.
 ///
@@ -215,7 +216,7 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
     let (current, prefer, wanted) = match change {
         MemberChange::Delta { add, remove } => {
             let asked = Difference { add: values(&add), remove };
-            let current = known::current(run, members, &object).await?;
+            let current = known::current(run, members, &object, Detail::Ids).await?;
             let wanted = asked.applied_to(&current.values);
             let left = Difference::between(&current.values, &wanted);
             if left.add.len() + left.remove.len() < asked.add.len() + asked.remove.len() {
@@ -223,9 +224,11 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
             }
             (current, Prefer::Deltas, wanted)
         }
-        MemberChange::Set(elements) => (known::current(run, members, &object).await?, Prefer::Set, values(&elements)),
+        MemberChange::Set(elements) => {
+            (known::current(run, members, &object, Detail::Ids).await?, Prefer::Set, values(&elements))
+        }
         MemberChange::None | MemberChange::NeedsState => {
-            let current = known::current(run, members, &object).await?;
+            let current = known::current(run, members, &object, Detail::Elements).await?;
             let mut state = read::base(run, &object);
             state.set(&MEMBERS, Some(Value::Array(current.elements.clone())).filter(|_| !current.elements.is_empty()));
             let after = patch::apply(&run.mapping.resource_type, state, ops)?;
