@@ -66,6 +66,17 @@ pub struct MemberCall {
     pub batch: Option<usize>,
     /// What it needs to know about the member.
     pub reads: MemberReads,
+    /// Reads the members' own objects, several at once.
+    pub lookup: Option<Box<MemberLookup>>,
+}
+
+/// `in`: reads the objects of several members at once.
+#[derive(Clone, Debug)]
+pub struct MemberLookup {
+    /// The call; it sees `batch`.
+    pub list: ListCall,
+    /// Members in one call.
+    pub batch: usize,
 }
 
 impl MemberCall {

@@ -28,7 +28,7 @@ pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
-pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberLookup, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 

@@ -375,7 +375,9 @@ fn calls(mapping: &Mapping) -> Vec<&Call> {
             MemberSource::List(list) => Some(&list.call),
             MemberSource::Native(_) => None,
         };
-        let single = [&members.add, &members.remove].into_iter().flatten().flat_map(|member| member.flow.calls());
+        let changes = || [&members.add, &members.remove].into_iter().flatten();
+        let looked_up = changes().filter_map(|change| change.lookup.as_ref()).map(|lookup| &lookup.list.call);
+        let single = changes().flat_map(|change| change.flow.calls()).chain(looked_up);
         listed.into_iter().chain(single).chain(members.set.iter().flat_map(Flow::calls))
     });
     list.chain(&ops.get).chain(written).chain(plans).chain(members).chain(inverse).collect()

@@ -6,17 +6,18 @@ use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{
-    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
-    NativePath, Paging, Slot, fields_meet,
+    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberLookup, MemberReads, Members, Missing,
+    MissingPolicy, NativePath, Paging, Slot, fields_meet,
 };
 use crate::scim::{AttrPath, ResourceType};
 
 use super::calls::{CallSpec, call, call_table, extract, paging, unpaged};
 use super::context::Context;
+use super::coverage;
 use super::flow::{FlowSpec, flow};
 use super::lacks;
 use super::resource::Inherited;
-use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
+use super::slots::{BATCH, BATCH_ONLY, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
 
 pub(super) fn members(
@@ -223,7 +224,35 @@ fn change(
     let reads = |field: &str| whole || paths.iter().any(|path| path.first().is_some_and(|first| first == field));
     let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
     let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
-    Some(MemberCall { flow, batch, reads })
+    let lookup = node.as_table().and_then(|table| table.get("in"));
+    let lookup = lookup.and_then(|entry| {
+        if !reads.scim && !reads.object {
+            let message =
+                "`in` reads the objects of members, and the call needs neither `member.scim` nor `member.object`";
+            cx.report.error("E004", &entry.key, message);
+        }
+        self::lookup(cx, &entry.value, member_type.unwrap_or(of), inherited)
+    });
+    Some(MemberCall { flow, batch, reads, lookup: lookup.map(Box::new) })
+}
+
+/// `in`: several objects by one call.
+fn lookup(cx: &mut Context, node: &Node, of: &ResourceType, inherited: &Inherited<'_>) -> Option<MemberLookup> {
+    let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::List, of, BATCH_ONLY) };
+    let fields = node.as_table().and_then(|_| Fields::of(&mut cx.report, node, &catalogue::MEMBERS_IN));
+    let mut list = match &fields {
+        Some(fields) => call_table(cx, node, fields, &spec, None),
+        None => call(cx, node, &catalogue::MEMBERS_IN, &spec, None),
+    };
+    let own = |key: &str| fields.as_ref().and_then(|fields| fields.get(key));
+    let paging = list_paging(cx, own("paging"), list.as_mut(), inherited);
+    let batch = own("batch").and_then(|node| cx.report.integer(node, 1..=1000)).unwrap_or(100);
+    let call = list?;
+    if !coverage::call_uses(&call, Name::Batch) {
+        cx.report.error("E050", &node.place, "the call does not say whom it is about: `{batch}` is used nowhere");
+    }
+    let batch = usize::try_from(batch).unwrap_or(100);
+    Some(MemberLookup { list: ListCall { call, paging, lacks: None }, batch })
 }
 
 /// A removal sees the membership as it was listed, and completing a whole group for one member would be out of

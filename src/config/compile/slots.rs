@@ -51,6 +51,7 @@ pub(super) const REMOVAL: &[(&str, Name)] =
 pub(super) const MEMBER: &[(&str, Name)] = &[("id", Name::Id), ("member", Name::Member), ("req", Name::Req)];
 pub(super) const MEMBER_ONLY: &[(&str, Name)] = &[("member", Name::Member)];
 pub(super) const BATCH: &[(&str, Name)] = &[("id", Name::Id), ("batch", Name::Batch), ("req", Name::Req)];
+pub(super) const BATCH_ONLY: &[(&str, Name)] = &[("batch", Name::Batch), ("req", Name::Req)];
 pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
 pub(super) const NO_NAMES: &[(&str, Name)] = &[];
 
