@@ -88,6 +88,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W038", "a query may miss what differs in case"),
     ("W040", "no plan for a filter that the named client sends"),
     ("W044", "a token stands in URLs"),
+    ("W052", "a lock that only one type has"),
     ("W053", "no route serves a resource type"),
     ("W054", "nothing reads a variable"),
     ("W060", "a secret stands in the file itself"),

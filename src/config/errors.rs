@@ -104,6 +104,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W038", "Say `case = \"ignored\"` in the plan if the application compares without case."),
     ("W040", "Add a plan for the filter, or a scan for `'*'`."),
     ("W044", "Send the token in a header, if the application takes one."),
+    ("W052", "Give the other side of the relation the same `lock`, or delete it."),
     ("W053", "Add the type to the `resources` of a route, or delete it."),
     ("W054", "Correct the name, or delete the variable."),
     ("W060", "Write `\"env:NAME\"` or `\"file:PATH\"` outside tests."),

@@ -80,6 +80,8 @@ pub struct Mapping {
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+    /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
+    pub lock: Option<Arc<str>>,
 }
 
 /// When the object of a create is there already.

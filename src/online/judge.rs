@@ -189,7 +189,7 @@ fn rows(mapping: &Mapping, documents: &[&Value], listed: &[&Value]) -> Vec<Findi
                 "fields that are empty may be left out; otherwise the native path is wrong".to_owned()
             });
             findings.push(Finding::warning(text, &row.origin).help(help));
-        } else if !listed.is_empty() && is_thinner(path, documents, listed) {
+        } else if !listed.is_empty() && is_thinner(mapping, path, documents, listed) {
             let text = format!("items of the list lack `{}`, which the object has", row.target);
             let help = "say `lacks = [..]` on `list`: then items are completed where it matters";
             findings.push(Finding::error(text, &row.origin).help(help));
@@ -208,8 +208,12 @@ fn rows(mapping: &Mapping, documents: &[&Value], listed: &[&Value]) -> Vec<Findi
     findings
 }
 
-/// Whether no item of the list has what the objects have.
-fn is_thinner(path: &NativePath, documents: &[&Value], listed: &[&Value]) -> bool {
+/// Whether no item of the list has what the objects have, although the list does not say so.
+fn is_thinner(mapping: &Mapping, path: &NativePath, documents: &[&Value], listed: &[&Value]) -> bool {
+    let lacks = mapping.ops.list.as_ref().and_then(|list| list.lacks.as_ref());
+    if lacks.is_some_and(|lacks| lacks.paths.iter().any(|said| said.overlaps(path))) {
+        return false;
+    }
     let has = |document: &&Value| path.get(document).is_some_and(|value| !value.is_null());
     documents.iter().any(has) && listed.iter().all(|item| path.get(item).is_none())
 }

@@ -42,7 +42,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         })?;
     let derived = derived_key(run, &resource)?;
     let mut progress = Progress::default();
-    exists::take_turn(run, derived.as_ref(), &resource).await?;
+    exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
     let done = follow_up(run, flow, &resource, members, &made).await;

@@ -11,6 +11,7 @@ use super::call::ScimResponse;
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
+use super::turn::Work;
 use super::{ScimRequest, answer, change, read, update};
 
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -25,10 +26,11 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             format!("the application offers no way to delete a {}; deactivate it instead", run.type_name()),
         )
     })?;
-    run.turn_on(id).await?;
-    let needs_state = flow.uses(Name::Old) || flow.uses(Name::Native);
+    let needs_state =
+        request.if_match.is_some() || run.mapping.gone.is_some() || flow.uses(Name::Old) || flow.uses(Name::Native);
+    run.turn_on(id, if needs_state { Work::Merge } else { Work::Blind }).await?;
     let mut before = None;
-    if request.if_match.is_some() || run.mapping.gone.is_some() || needs_state {
+    if needs_state {
         let object = read::fetch(run, id).await?;
         let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
@@ -52,7 +54,7 @@ async fn changed(
     request: &ScimRequest,
     deletion: &Deletion,
 ) -> Result<ScimResponse, ScimError> {
-    run.turn_on(id).await?;
+    run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
     if request.if_match.is_some() {
         answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;

@@ -8,13 +8,22 @@ use crate::scim::{Resource, ScimError};
 
 use super::read::{self, Object};
 use super::run::{Run, id_text};
-use super::turn::TurnRequest;
+use super::turn::{TurnRequest, Work};
 use super::{change, complete, query, update};
 
-/// Waits until nobody else creates the same thing.
-pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: &Resource) -> Result<(), ScimError> {
+/// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
+/// whom.
+pub(super) async fn take_turn(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+    members: &[Value],
+) -> Result<(), ScimError> {
     let mut keys: Vec<String> = derived.and_then(|key| run.id_of(key)).iter().map(|id| run.resource_key(id)).collect();
     keys.extend(match_key(run, resource));
+    if !members.is_empty() {
+        keys.extend(run.lock_key());
+    }
     if keys.is_empty() {
         return Ok(());
     }
@@ -23,7 +32,7 @@ pub(super) async fn take_turn(run: &Run<'_>, derived: Option<&Value>, resource: 
 
 /// The same, and until nobody else works on an object that was found.
 pub(super) async fn take_turn_on(run: &Run<'_>, holder: &Object, resource: &Resource) -> Result<(), ScimError> {
-    let mut keys = vec![run.resource_key(&holder.id)];
+    let mut keys = run.keys_for(&holder.id, Work::Merge);
     keys.extend(match_key(run, resource));
     run.turn(TurnRequest { keys, share: None }).await
 }

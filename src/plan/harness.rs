@@ -19,13 +19,12 @@ pub(super) fn snapshot(text: &str) -> Arc<Snapshot> {
     Arc::new(compile(source).unwrap_or_else(|findings| panic!("{}\n{head}{text}", render(&findings))))
 }
 
-/// Carries out one request; answers with what the client reads and how many calls it took.
-pub(super) fn drive(
-    snapshot: &Arc<Snapshot>,
-    marks: &mut Marks,
-    (method, target, body): (&str, &str, &Value),
-    app: &mut dyn FnMut(&NativeCall) -> NativeOutcome,
-) -> (Box<ScimResponse>, usize) {
+/// A plan that has not been asked anything.
+pub(super) fn begin(snapshot: &Arc<Snapshot>, request: (&str, &str, &Value)) -> Plan {
+    begin_knowing(snapshot, &Marks::default(), request)
+}
+
+fn begin_knowing(snapshot: &Arc<Snapshot>, marks: &Marks, (method, target, body): (&str, &str, &Value)) -> Plan {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let matched = matched(snapshot, path);
     let context = Context {
@@ -47,7 +46,17 @@ pub(super) fn drive(
         if_match: None,
         if_none_match: None,
     };
-    let mut plan = Plan::begin(context, request);
+    Plan::begin(context, request)
+}
+
+/// Carries out one request; answers with what the client reads and how many calls it took.
+pub(super) fn drive(
+    snapshot: &Arc<Snapshot>,
+    marks: &mut Marks,
+    request: (&str, &str, &Value),
+    app: &mut dyn FnMut(&NativeCall) -> NativeOutcome,
+) -> (Box<ScimResponse>, usize) {
+    let mut plan = begin_knowing(snapshot, marks, request);
     let (mut outcomes, mut made) = (Vec::new(), 0);
     loop {
         match plan.next(outcomes) {

@@ -41,7 +41,33 @@ impl Share {
     }
 }
 
+/// What a write depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// What the request says.
+    Blind,
+    /// What is read before it, or what the other side of a relation may be writing.
+    Merge,
+}
+
 impl Run<'_> {
+    /// What a write of one resource of this type must have to itself. Two that depend on what they read may be about
+    /// different resources and still write the same thing, which is what a lock of the mapping is for.
+    pub(super) fn keys_for(&self, id: &str, work: Work) -> Vec<String> {
+        let lock = (work == Work::Merge).then(|| self.lock_key()).flatten();
+        std::iter::once(self.resource_key(id)).chain(lock).collect()
+    }
+
+    /// The name of the lock that this type shares with others.
+    pub(super) fn lock_key(&self) -> Option<String> {
+        let lock = self.mapping.lock.as_deref()?;
+        if self.native.is_traced() {
+            self.note(format!("lock {lock}"));
+        }
+        // Apart from every type and id: no resource has two more words behind its type.
+        Some(self.turn_key(&["lock", "", lock]))
+    }
+
     /// The name of one resource of this type, for [`TurnRequest::keys`].
     pub(super) fn resource_key(&self, id: &str) -> String {
         self.turn_key(&[self.type_name(), id])
@@ -57,8 +83,8 @@ impl Run<'_> {
     }
 
     /// Waits for the turn on one resource of this type.
-    pub(super) async fn turn_on(&self, id: &str) -> Result<(), ScimError> {
-        self.turn(TurnRequest { keys: vec![self.resource_key(id)], share: None }).await
+    pub(super) async fn turn_on(&self, id: &str, work: Work) -> Result<(), ScimError> {
+        self.turn(TurnRequest { keys: self.keys_for(id, work), share: None }).await
     }
 
     /// Waits for the turn on everything that is named, and gives back what was held before.
@@ -70,7 +96,59 @@ impl Run<'_> {
             return Ok(());
         }
         let waited = self.snapshot.limits.request_timeout;
-        let detail = format!("this resource was being changed by other requests for {waited:?}; try again");
+        let what = match &self.mapping.lock {
+            Some(lock) => format!("this resource, or another one under the lock `{lock}`,"),
+            None => "this resource".to_owned(),
+        };
+        let detail = format!("{what} was being changed by other requests for {waited:?}; try again");
         Err(ScimError::new(503, detail).with_retry_after(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::plan::call::{NativeFailure, NativeOutcome, Step};
+    use crate::plan::harness::{begin, snapshot};
+
+    const MAPPED: &str = "
+        [backend.app]
+        url = 'https://app.example'
+        [resource.User]
+        path = '/people'
+        lock = 'seats'
+        ops = { get = 'GET {path}/{id}', replace = 'PUT {path}/{id}' }
+        attrs = { userName = 'login' }
+        [resource.Group]
+        path = '/teams'
+        lock = 'seats'
+        ops = { get = 'GET {path}/{id}', update = 'PATCH {path}/{id}' }
+        attrs = { displayName = 'title' }
+    ";
+
+    fn patch(path: &str, value: &str) -> Value {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+        json!({ "schemas": [schema], "Operations": [{ "op": "replace", "path": path, "value": value }] })
+    }
+
+    #[test]
+    fn who_does_not_get_the_lock_is_told_to_come_back() {
+        let mut plan = begin(&snapshot(MAPPED), ("PATCH", "/scim/Users/7", &patch("userName", "ann")));
+        let Step::Turn(turn) = plan.next(Vec::new()) else { panic!("no turn is asked for") };
+        assert_eq!(turn.keys, [r#"["app",[],["User","7"]]"#, r#"["app",[],["lock","","seats"]]"#]);
+        let Step::Reply(answer) = plan.next(vec![NativeOutcome::Failed(NativeFailure::Timeout)]) else {
+            panic!("it goes on without its turn")
+        };
+        assert_eq!((answer.status, answer.headers.as_slice()), (503, [("Retry-After", "1".to_owned())].as_slice()));
+        let error = answer.report.error.as_ref().unwrap();
+        assert!(error.detail.contains("the lock `seats`"), "{}", error.detail);
+    }
+
+    #[test]
+    fn what_reads_nothing_does_not_wait_for_the_lock() {
+        let mut plan = begin(&snapshot(MAPPED), ("PATCH", "/scim/Groups/7", &patch("displayName", "Ops")));
+        let Step::Turn(turn) = plan.next(Vec::new()) else { panic!("no turn is asked for") };
+        assert_eq!(turn.keys, [r#"["app",[],["Group","7"]]"#]);
     }
 }

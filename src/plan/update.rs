@@ -20,7 +20,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::turn::TurnRequest;
+use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
 use super::{ScimRequest, answer, change, members};
 
@@ -38,14 +38,16 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
-    run.turn(TurnRequest { keys: vec![run.resource_key(id)], share }).await?;
-
     let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
     } else {
         None
     };
+    let blind = direct.is_some() && matches!(change, MemberChange::None);
+    let keys = run.keys_for(id, if blind { Work::Blind } else { Work::Merge });
+    let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
+    run.turn(TurnRequest { keys, share }).await?;
+
     let written = match direct {
         Some((state, rows)) => {
             if rows != 0 {
@@ -104,7 +106,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     sent.set(&MEMBERS, None);
     members::check(run, members.as_deref().unwrap_or_default())?;
 
-    run.turn_on(id).await?;
+    run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;

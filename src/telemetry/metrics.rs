@@ -64,6 +64,9 @@ pub struct Metrics {
     pub config_info: IntGaugeVec,
 }
 
+const MOVED: &str = "Members who left another group by joining one, as it is allowed.";
+const COLLAPSED: &str = "Attributes of which the application holds one of the values received.";
+
 impl Metrics {
     /// Registers everything.
     ///
@@ -108,12 +111,8 @@ impl Metrics {
             repairs: make.counter_vec("repairs_total", "Habits of identity providers corrected.", &["repair"])?,
             unmapped_attributes: make
                 .counter("unmapped_attributes_total", "Attributes received that the mapping does not name.")?,
-            moved_members: make
-                .counter("moved_members_total", "Members who left another group by joining one, as it is allowed.")?,
-            collapsed_attributes: make.counter(
-                "collapsed_attributes_total",
-                "Attributes of which the application holds one of the values received.",
-            )?,
+            moved_members: make.counter("moved_members_total", MOVED)?,
+            collapsed_attributes: make.counter("collapsed_attributes_total", COLLAPSED)?,
             unknown_attributes: make
                 .counter("unknown_attributes_total", "Attributes received that no schema knows.")?,
             auth_failures: make.counter_vec("auth_failures_total", "Requests refused with 401.", &["reason"])?,

@@ -30,8 +30,8 @@ async fn a_member_more_of_ten_thousand_is_one_call() {
 }
 
 /// An application of which every call is answered by the test.
-struct Slow {
-    app: App,
+pub(crate) struct Slow {
+    pub(crate) app: App,
     sidecar: Sidecar,
 }
 
@@ -42,21 +42,25 @@ impl Drop for Slow {
 }
 
 /// A native call that waits for its answer.
-struct Held {
-    line: String,
+pub(crate) struct Held {
+    pub(crate) line: String,
     connection: wire::Client,
 }
 
 impl Slow {
     /// The shipped configuration.
     async fn start() -> Self {
+        Self::with(CONFIG).await
+    }
+
+    pub(crate) async fn with(config: &str) -> Self {
         let app = App::bind().await;
-        let sidecar = sidecar_at(CONFIG, Some(format!("http://{}", app.address()))).await;
+        let sidecar = sidecar_at(config, Some(format!("http://{}", app.address()))).await;
         Self { app, sidecar }
     }
 
     /// Asks without waiting for the answer.
-    fn ask(&self, tenant: &str, method: &str, path: &str, body: Value) -> JoinHandle<Answer> {
+    pub(crate) fn ask(&self, tenant: &str, method: &str, path: &str, body: Value) -> JoinHandle<Answer> {
         self.ask_as(SCIM_TOKEN, tenant, method, path, body)
     }
 
@@ -70,7 +74,7 @@ impl Slow {
         self.ask(tenant, "PATCH", "/Groups/7", change("add", members))
     }
 
-    async fn next_call(&self) -> Held {
+    pub(crate) async fn next_call(&self) -> Held {
         let mut connection = self.app.accept().await;
         let head = connection.take_until("\r\n\r\n").await;
         let names = head.to_lowercase();
@@ -80,20 +84,20 @@ impl Slow {
         Held { line: format!("{line} {body}"), connection }
     }
 
-    async fn until_waiting(&self, requests: usize) {
+    pub(crate) async fn until_waiting(&self, requests: usize) {
         eventually("they wait", || self.sidecar.waiting() == requests).await;
     }
 }
 
 impl Held {
-    async fn answer(mut self, status: u16, body: &str) {
+    pub(crate) async fn answer(mut self, status: u16, body: &str) {
         let length = body.len();
         let text = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
         self.connection.send(Bytes::from(text)).await;
     }
 }
 
-fn change(op: &str, members: &[&str]) -> Value {
+pub(crate) fn change(op: &str, members: &[&str]) -> Value {
     let values: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
     patch(&json!([{"op": op, "path": "members", "value": values}]))
 }

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::conformance_bench::{Bench, patch};
+use crate::members::{Slow, change};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_added_side_by_side_are_all_there() {
@@ -47,4 +48,46 @@ async fn addresses_changed_side_by_side_are_both_changed() {
 fn values(list: &Value) -> Vec<String> {
     let elements = list.as_array().into_iter().flatten();
     elements.filter_map(|element| element["value"].as_str()).map(str::to_owned).collect()
+}
+
+/// Who is in which circle stands with the person and with the circle, and each is written whole.
+const BOTH: &str = include_str!("../plans/config/both.toml");
+
+/// A person and a circle are changed at once. Were both read before either is written, the person would be written with
+/// the circles of before.
+#[tokio::test]
+async fn both_sides_of_a_relation_are_written_one_after_the_other() {
+    let config = BOTH.replace("kind = \"bearer\", token = \"env:APP_TOKEN\"", "kind = \"none\"");
+    let slow = Slow::with(&config).await;
+    let title = patch(&json!([{"op": "replace", "path": "title", "value": "CTO"}]));
+    let person = slow.ask("t", "PATCH", "/Users/a", title);
+    let read = slow.next_call().await;
+    assert_eq!(read.line, "GET /t/people/a ");
+    let circle = slow.ask("t", "PATCH", "/Groups/3", change("add", &["a"]));
+    slow.until_waiting(1).await;
+    // Another tenant has a lock of its own, and what is written blindly needs none.
+    let elsewhere = slow.ask("u", "PATCH", "/Groups/3", change("add", &["a"]));
+    let first = slow.next_call().await;
+    assert_eq!(first.line, "GET /u/circles/3 ");
+    first.answer(404, "").await;
+    assert_eq!(elsewhere.await.unwrap().status, 404);
+    let name = patch(&json!([{"op": "replace", "path": "displayName", "value": "Dev"}]));
+    let blind = slow.ask("t", "PATCH", "/Groups/4", name);
+    let call = slow.next_call().await;
+    assert_eq!(call.line, r#"PATCH /t/circles/4 {"title":"Dev"}"#);
+    call.answer(200, r#"{"id":"4","title":"Dev"}"#).await;
+    assert_eq!(blind.await.unwrap().status, 200);
+
+    read.answer(200, r#"{"id":"a","login":"ann","circles":[]}"#).await;
+    let write = slow.next_call().await;
+    assert_eq!(write.line, r#"PUT /t/people/a {"circles":[],"id":"a","job":"CTO","login":"ann"}"#);
+    write.answer(200, r#"{"id":"a","login":"ann","job":"CTO","circles":[]}"#).await;
+    assert_eq!(person.await.unwrap().status, 200);
+    let read = slow.next_call().await;
+    assert_eq!(read.line, "GET /t/circles/3 ");
+    read.answer(200, r#"{"id":"3","title":"Ops","people":["b"]}"#).await;
+    let write = slow.next_call().await;
+    assert_eq!(write.line, r#"PUT /t/circles/3/people {"people":["b","a"]}"#);
+    write.answer(204, "").await;
+    assert_eq!(circle.await.unwrap().status, 204);
 }

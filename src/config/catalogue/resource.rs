@@ -26,10 +26,11 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
+        key("lock", Kind::Word, "A name: writes that read first, and changes of members, wait for one another among all types with this name, per backend and route variables."),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["unmapped", "guard", "part", "lock"],
+    later: &["unmapped", "guard", "part"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -76,6 +77,7 @@ pub(crate) static ROW: Keys = Keys {
         key("codec", CODEC_CHAIN, "Conversions from SCIM to native, left to right.").default("[]"),
         key("map", Kind::Map("SCIM value", &Kind::Literal), "A table of values: SCIM on the left, native on the right."),
         key("else", Kind::Table(&ELSE), "What stands for values that are not in `map`."),
+        key("pattern", Kind::Pattern, "What a value must look like; any other is refused before anything is sent. What the application has is shown whatever it looks like."),
         key("read", Kind::Expression, "The SCIM value, computed from `native` and `id`."),
         key("write", Kind::Expression, "The native value, computed from `scim` and `native`; goes to `native`."),
         key("access", Kind::Words(&["both", "read", "write", "create", "mirror"]), "Both ways, only read, only written (never returned), set once, or a second attribute over the same value."),

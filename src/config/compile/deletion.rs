@@ -30,8 +30,16 @@ pub(super) fn sets_fields(node: &Node) -> bool {
     node.as_table().is_some_and(|table| table.get("set").is_some())
 }
 
+/// The operations that depend on the rest of the mapping. `ops` is what the resource says.
+pub(super) fn complete(cx: &mut Context, ops: Option<&Node>, mapping: &mut Mapping, drafts: &[RowDraft]) {
+    let ops = ops.and_then(Node::as_table);
+    let delete = ops.and_then(|table| table.get("delete"));
+    mapping.ops.deletion = deletion(cx, delete.map(|entry| &entry.value), mapping, drafts);
+    revival(cx, ops.and_then(|table| table.get("revive")), mapping, drafts);
+}
+
 /// `ops.revive`, once it is known what is gone and how it is found again.
-pub(super) fn revival(cx: &mut Context, entry: Option<&Entry>, mapping: &mut Mapping, drafts: &[RowDraft]) {
+fn revival(cx: &mut Context, entry: Option<&Entry>, mapping: &mut Mapping, drafts: &[RowDraft]) {
     let Some(entry) = entry else { return };
     if mapping.gone.is_none() {
         let help = "say what is gone: `gone = \"native.state == 'deleted'\"`".to_owned();
@@ -54,12 +62,7 @@ pub(super) fn revival(cx: &mut Context, entry: Option<&Entry>, mapping: &mut Map
 }
 
 /// What a deletion writes. `node` is `ops.delete` as the resource says it.
-pub(super) fn deletion(
-    cx: &mut Context,
-    node: Option<&Node>,
-    mapping: &Mapping,
-    drafts: &[RowDraft],
-) -> Option<Deletion> {
+fn deletion(cx: &mut Context, node: Option<&Node>, mapping: &Mapping, drafts: &[RowDraft]) -> Option<Deletion> {
     let node = node?;
     if node.as_text() == Some("off") {
         return off(cx, node, mapping, drafts);

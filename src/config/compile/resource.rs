@@ -85,6 +85,7 @@ pub(super) fn mappings(
         drafts.push(draft);
     }
     check_members(cx, &drafts);
+    check_locks(cx, &drafts, resources);
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
@@ -159,26 +160,29 @@ fn resource(
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
     };
-    let ops = fields.get("ops").and_then(Node::as_table);
-    let delete = ops.and_then(|table| table.get("delete"));
-    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
-    deletion::revival(cx, ops.and_then(|table| table.get("revive")), &mut mapping, &rows);
+    deletion::complete(cx, fields.get("ops"), &mut mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
-    let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, &mapping, &mut lacked);
-    if !cx.faulty_rows.is_empty() {
-        // One of them may read what seems to be read by nobody.
-        lacked.clear();
-    }
+    let lacked = lacked(cx, &mapping);
     let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)
+}
+
+fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
+    let mut lacked = std::mem::take(&mut cx.lacked);
+    lacks::check(cx, mapping, &mut lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        lacked.clear();
+    }
+    lacked
 }
 
 /// `path` of the resource: what `{path}` stands for.
@@ -280,6 +284,21 @@ fn check_members(cx: &mut Context, drafts: &[Draft]) {
         if (reads || lacks || members.exclusive.is_some()) && !by_id && !cx.call_missing {
             let message = format!("the members have to be read one by one, and no call reads one `{}`", members.of);
             cx.report.error("E124", &draft.place, message);
+        }
+    }
+}
+
+/// A lock that one type has for itself makes its writes wait for nothing.
+fn check_locks(cx: &mut Context, drafts: &[Draft], resources: Option<&Node>) {
+    for draft in drafts {
+        let Some(lock) = &draft.mapping.lock else { continue };
+        let others = drafts.iter().filter(|other| other.mapping.lock.as_ref() == Some(lock)).count();
+        let of = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let entry = of.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("lock"));
+        if let Some(entry) = entry.filter(|_| others == 1) {
+            let message = format!("no other type has the lock `{lock}`, and each object has one of its own already");
+            let help = "give the other side of the relation the same `lock`, or delete it".to_owned();
+            cx.report.warn("W052", &entry.value.place, message, help);
         }
     }
 }
