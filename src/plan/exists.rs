@@ -1,5 +1,7 @@
 //! What is there already when something is to be created: the holder of its key, or the account of the same person.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::mapping::{Collision, Exists, Readers, Row, RowSet, to_native};
@@ -9,7 +11,7 @@ use crate::scim::{Resource, ScimError};
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::{TurnRequest, Work};
-use super::{change, complete, query, update};
+use super::{change, complete, guard, query, update};
 
 /// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
 /// whom.
@@ -62,6 +64,9 @@ pub(super) async fn held(
         return Ok(None);
     };
     let Some(holder) = read::find_by_key(&seeing_gone(run), key).await? else { return Ok(None) };
+    if guard::hides(run, &holder.key, Some(&holder.document)) {
+        return Err(guard::held_by_hidden(run));
+    }
     if read::is_gone(run, &holder.key, &holder.document) {
         return Ok(Some(Found::Gone(holder)));
     }
@@ -83,14 +88,15 @@ pub(super) async fn held(
 
 /// The same run, which finds what is gone where that can be brought back.
 fn seeing_gone<'a>(run: &Run<'a>) -> Run<'a> {
-    Run { with_gone: run.mapping.ops.revival.is_some(), ..*run }
+    Run { with_gone: run.mapping.ops.revival.is_some(), ..run.seeing_all() }
 }
 
 /// An object that is gone and holds the derived key.
 pub(super) async fn gone(run: &Run<'_>, derived: Option<&Value>) -> Result<Option<Found>, ScimError> {
     let (Some(key), Some(_)) = (derived, &run.mapping.ops.revival) else { return Ok(None) };
     let found = read::find_by_key(&seeing_gone(run), key).await?;
-    Ok(found.filter(|found| read::is_gone(run, &found.key, &found.document)).map(Found::Gone))
+    let seen = found.filter(|found| !guard::hides(run, &found.key, Some(&found.document)));
+    Ok(seen.filter(|found| read::is_gone(run, &found.key, &found.document)).map(Found::Gone))
 }
 
 /// The object that is the same by `[resource.T.exists]`, brought to the state that the request asks for.
@@ -100,6 +106,9 @@ pub(super) async fn gone(run: &Run<'_>, derived: Option<&Value>) -> Result<Optio
 pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Found>, ScimError> {
     let Some(exists) = &run.mapping.exists else { return Ok(None) };
     let all = same(&seeing_gone(run), exists, resource).await?;
+    if all.iter().any(|holder| guard::hides(run, &holder.key, Some(&holder.document))) {
+        return Err(guard::held_by_hidden(run));
+    }
     let is_gone = |object: &Object| read::is_gone(run, &object.key, &object.document);
     let (mut gone, mut found): (Vec<_>, Vec<_>) = all.into_iter().partition(is_gone);
     let Some(holder) = found.pop() else {
@@ -126,9 +135,10 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {
         let wanted = change::value(run, row, resource);
-        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_ref(), wanted.as_ref())
+        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_deref(), wanted.as_deref())
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
+    guard::allow_change(run, &holder.key, Some(&holder), resource, changed)?;
     let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
     let object = match after {
         Some(object) => object,
@@ -141,7 +151,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
 /// Objects with the same value of the matched attribute, by SCIM equality.
 pub(super) async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
-    let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
+    let Some(value) = change::value(run, row, resource).map(Cow::into_owned) else { return Ok(Vec::new()) };
     let found = query::fresh(run, &equality(row, &value)).await?;
     with_value(run, exists.row, &value, 0, found).await
 }
@@ -171,7 +181,7 @@ pub(super) async fn with_value(
     let mut found = complete::settled(run, found, || Readers { rows, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
-        change::equal(row, change::value(run, row, &held).as_ref(), Some(value))
+        change::equal(row, change::value(run, row, &held).as_deref(), Some(value))
     });
     Ok(found)
 }

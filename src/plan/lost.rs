@@ -119,7 +119,8 @@ async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>,
     let user_name = AttrPath::core("userName", None);
     let is_name = |row: &Row| row.target.path == user_name && row.target.selector.is_empty();
     let found = run.mapping.rows.iter().enumerate().find(|(_, row)| is_name(row));
-    let found = found.and_then(|(index, row)| Some((index, row, change::value(run, row, wanted.resource)?)));
+    let found =
+        found.and_then(|(index, row)| Some((index, row, change::value(run, row, wanted.resource)?.into_owned())));
     let Some((index, row, value)) = found else { return Ok(None) };
     let Some(found) = lookup::candidates(run, &exists::equality(row, &value)).await? else { return Ok(None) };
     exists::with_value(run, index, &value, to_native::create_rows(run.mapping), found).await.map(Some)
@@ -132,6 +133,6 @@ fn agrees(run: &Run<'_>, object: &Object, resource: &Resource) -> bool {
     let mut rows = run.mapping.rows_in(to_native::create_rows(run.mapping)).map(|(_, row)| row);
     rows.all(|row| {
         let sent = change::value(run, row, resource).filter(|_| row.access != Access::Write);
-        sent.is_none() || change::alike(run, row, change::value(run, row, &held).as_ref(), sent.as_ref())
+        sent.is_none() || change::alike(run, row, change::value(run, row, &held).as_deref(), sent.as_deref())
     })
 }

@@ -1,5 +1,6 @@
 //! Reading: one native object, and from native objects to whole SCIM resources.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, judge, pages};
+use super::{ScimRequest, answer, complete, guard, judge, pages, show};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -46,8 +47,8 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     let projection = parse_projection(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     run.record_id(id);
     let object = fetch(run, id).await?;
-    let resource = one(run, object, &projection).await?;
-    Ok(answer::found(run, resource, &projection, request))
+    let shown = show::one(run, object, &projection).await?;
+    Ok(answer::found(run, shown, request))
 }
 
 /// One object by SCIM id.
@@ -75,7 +76,7 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
 /// What the reply to `get` says; `None` when the application says that there is no such object.
 pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> Result<Option<Object>, ScimError> {
     let object = match verdict.into_result() {
-        Ok(reply) if says_something_else(&get.envelope.item, &reply) => {
+        Ok(reply) if says_something_else(run, &get.envelope.item, &reply) => {
             let name = &run.backend.name;
             return Err(ScimError::new(502, format!("{name} answered without the object that was asked for")));
         }
@@ -87,11 +88,20 @@ pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> R
     Ok(object.filter(|object| run.id_of(key).is_some_and(|id| object.id == id)))
 }
 
-/// A reply with fields, but not with the one where the object should be: an error in the form of a success would look
-/// like an absent object. Null there, an empty list and an empty reply do say that there is none.
-fn says_something_else(item: &NativePath, reply: &NativeReply) -> bool {
+/// A reply with something in it, but not with the object: an error in the form of a success would look like an absent
+/// object. Null there, an empty list and an empty reply do say that there is none.
+fn says_something_else(run: &Run<'_>, item: &NativePath, reply: &NativeReply) -> bool {
     let fields = reply.body.as_object().is_some_and(|fields| !fields.is_empty());
-    fields && item.whole_field().is_none() && item.get(&reply.body).is_none()
+    let shown = match item.get(&reply.body) {
+        Some(Value::Array(items)) => items.first(),
+        Some(shown) => Some(shown),
+        None => return fields && item.whole_field().is_none(),
+    };
+    shown.is_some_and(|shown| match shown {
+        Value::Null => false,
+        Value::Object(fields) => !fields.is_empty() && run.mapping.id.read(shown).is_none(),
+        _ => true,
+    })
 }
 
 /// Without a `get`, a list restricted to the id serves.
@@ -124,7 +134,7 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 
 /// Whether an object is there and may be seen.
 fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
-    run.with_gone || !is_gone(run, key, document)
+    (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
 }
 
 /// Whether an object is treated as absent.
@@ -190,27 +200,14 @@ pub(super) async fn assembled(
     objects: Vec<Object>,
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Vec<Resource>, ScimError> {
-    let mut complete = true;
-    let members = match &run.mapping.members {
-        Some(members) if wants(&MEMBERS) => Some(members_of(run, members, &objects).await?),
-        Some(_) => {
-            complete = false;
-            None
-        }
-        None => None,
-    };
-    let groups = match &run.mapping.inverse {
-        Some(inverse) if wants(&GROUPS) => Some(groups_of(run, inverse, &objects).await?),
-        _ => None,
-    };
-    let mut members = members.into_iter().flatten();
-    let mut groups = groups.into_iter().flatten();
-    let resources = objects.into_iter().map(|object| {
+    let related = related(run, &objects, wants).await?;
+    let complete = related.complete;
+    let resources = objects.into_iter().zip(related.of_each()).map(|(object, (members, groups))| {
         let mut resource = base(run, &object);
-        if let Some(members) = members.next().filter(|members| !members.is_empty()) {
+        if !members.is_empty() {
             resource.set(&MEMBERS, Some(Value::Array(members)));
         }
-        if let Some(groups) = groups.next().filter(|groups| !groups.is_empty()) {
+        if !groups.is_empty() {
             resource.set(&GROUPS, Some(Value::Array(groups)));
         }
         answer::finish(run, &mut resource, &object, complete && object.lacks.is_none());
@@ -219,15 +216,47 @@ pub(super) async fn assembled(
     Ok(resources.collect())
 }
 
+/// What objects have to do with others, as SCIM elements, in the order of the objects.
+pub(super) struct Related {
+    members: Vec<Vec<Value>>,
+    groups: Vec<Vec<Value>>,
+    /// Whether members were read, where the type has any.
+    complete: bool,
+}
+
+impl Related {
+    /// Members and groups of each object; without end, because where nothing was read there is nothing.
+    pub(super) fn of_each(self) -> impl Iterator<Item = (Vec<Value>, Vec<Value>)> {
+        let (mut members, mut groups) = (self.members.into_iter(), self.groups.into_iter());
+        std::iter::repeat_with(move || (members.next().unwrap_or_default(), groups.next().unwrap_or_default()))
+    }
+}
+
+/// Reads what `wants` asks for.
+pub(super) async fn related(
+    run: &Run<'_>,
+    objects: &[Object],
+    wants: impl Fn(&AttrPath) -> bool,
+) -> Result<Related, ScimError> {
+    let mut related = Related { members: Vec::new(), groups: Vec::new(), complete: true };
+    if let Some(members) = &run.mapping.members {
+        related.complete = wants(&MEMBERS);
+        if related.complete {
+            related.members = members_of(run, members, objects).await?;
+        }
+    }
+    if let Some(inverse) = run.mapping.inverse.as_ref().filter(|_| wants(&GROUPS)) {
+        related.groups = groups_of(run, inverse, objects).await?;
+    }
+    Ok(related)
+}
+
 /// The rows of one object, with its id.
 pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
     let env = Env { id: Some(&object.key), ..run.env() };
     let mut faults = Vec::new();
     let mut resource = from_native::resource(run.mapping, &object.document, &env, &mut faults);
-    for fault in faults {
-        let row = run.mapping.rows.get(fault.row).map(|row| row.origin.to_string()).unwrap_or_default();
-        run.note(format!("{row}: left out of {}: {}", object.id, fault.reason));
-    }
+    show::note_faults(run, object, faults);
     resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
     run.native.trace(|trace| trace.read(run.mapping, &resource));
     resource
@@ -298,13 +327,17 @@ async fn lists_of(
     known.collect()
 }
 
-/// SCIM member elements from native items; an item without an id is left out.
+/// SCIM member elements from native items. An item without an id is left out; who is shown by several is there once.
 pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec<Value> {
     let of = run.of_type(&members.of);
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
+    let mut seen = HashSet::new();
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
-        if of.as_ref().is_some_and(|of| shows_gone(of, &members.value.native, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &members.value, item, &id) || shows_gone(of, &members.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) || !seen.insert(id.clone()) {
             return None;
         }
         let mut element = Map::new();
@@ -359,7 +392,10 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
-        if of.as_ref().is_some_and(|of| shows_gone(of, &inverse.value.native, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &inverse.value, item, &id) || shows_gone(of, &inverse.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) {
             return None;
         }
         let mut element = json!({ "type": "direct", "value": id });
@@ -371,5 +407,10 @@ pub(super) async fn groups_of(
         }
         Some(element)
     };
-    Ok(lists.iter().map(|items| items.iter().filter_map(element).collect()).collect())
+    let once = |items: &Vec<Value>| {
+        let mut seen = HashSet::new();
+        let elements = items.iter().filter_map(element);
+        elements.filter(|element| seen.insert(element["value"].as_str().map(str::to_owned))).collect()
+    };
+    Ok(lists.iter().map(once).collect())
 }

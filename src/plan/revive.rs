@@ -6,9 +6,11 @@
 use serde_json::Value;
 
 use crate::expr::Env;
+use crate::mapping::guard::Verb;
 use crate::mapping::{Revival, to_native};
 use crate::scim::{Resource, ScimError};
 
+use super::guard::{self, Facts};
 use super::read::{self, Object};
 use super::render::Rows;
 use super::run::Run;
@@ -22,6 +24,8 @@ use super::{change, exists, update};
 pub(super) async fn revive(run: &Run<'_>, gone: &Object, resource: &Resource) -> Result<Object, ScimError> {
     run.note(format!("{} {} was deleted before and is revived", run.type_name(), gone.id));
     exists::take_turn_on(run, gone, resource).await?;
+    let facts = Facts { object: Some(gone), scim: Some(resource) };
+    guard::allow(run, Verb::Update, Some(&gone.key), facts)?;
     bring_back(run, gone, resource).await?;
     complete(run, gone, resource).await.map_err(|mut error| {
         error.detail = format!("{} {} was revived, and is not complete: {}", run.type_name(), gone.id, error.detail);

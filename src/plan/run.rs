@@ -13,7 +13,7 @@ use crate::scim::{FilterRepair, ScimError};
 use super::call::{NativeCall, NativeReply};
 use super::coroutine::Native;
 use super::judge::{Verdict, judge};
-use super::{Context, render};
+use super::{Context, guard, render};
 
 /// One request about one resource type.
 #[derive(Clone, Copy)]
@@ -28,6 +28,8 @@ pub(super) struct Run<'a> {
     pub(super) fresh: bool,
     /// Objects that are gone are found as well.
     pub(super) with_gone: bool,
+    /// Guards are not asked: what they hide is there all the same.
+    pub(super) sees_hidden: bool,
 }
 
 impl<'a> Run<'a> {
@@ -37,7 +39,17 @@ impl<'a> Run<'a> {
         let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
         let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
         let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
-        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false, with_gone: false })
+        Ok(Self {
+            context,
+            snapshot,
+            route,
+            backend,
+            mapping,
+            native,
+            fresh: false,
+            with_gone: false,
+            sees_hidden: false,
+        })
     }
 
     /// The same request seen from another resource type of the route.
@@ -92,9 +104,10 @@ impl<'a> Run<'a> {
         Ok(judge(self, call, outcome, env))
     }
 
-    /// The native key a SCIM id stands for; `None` for one that cannot be a key here, which is a 404 without a call.
+    /// The native key a SCIM id stands for; `None` for one that cannot be a key here or is known to be hidden, which is
+    /// a 404 without a call.
     pub(super) fn native_id(&self, id: &str) -> Option<Value> {
-        self.mapping.id.decode(id)
+        self.mapping.id.decode(id).filter(|key| !guard::hides(self, key, None))
     }
 
     /// The SCIM id of a native key of this type.
