@@ -27,10 +27,10 @@ pub(crate) use backend::{
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
 pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, ROUTE, SCHEMA, SERVER, STORE};
-pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MISSING, SET};
+pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
     CREATE_CALL, DELETE_CALL, ELSE, EXISTS, EXTRACT, GUARD, ID, LIST_CALL, OPERATIONS, PLAN, READ_CALL, RESOURCE, REST,
-    ROW, SCAN, STEP, UNDO, WRITE_CALL, WRITE_RULE,
+    REVIVE_CALL, ROW, SCAN, STEP, UNDO, WRITE_CALL, WRITE_RULE,
 };
 
 /// The keys of one kind of table.

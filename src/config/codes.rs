@@ -60,6 +60,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E080", "a guard reads what is not there when it is asked"),
     ("E081", "a guard that is the same for every object"),
     ("E082", "a guard is about members where there are none"),
+    ("E090", "something is to be brought back where nothing is gone"),
     ("E100", "`undo` where nothing is made"),
     ("E101", "no such step"),
     ("E102", "a step that has not run yet"),

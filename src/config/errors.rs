@@ -76,6 +76,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E080", "Use a name that is known on all occasions that `deny` names, or write two guards."),
     ("E081", "Let `when` depend on the object or the request; `ops` say `\"reject\"` for what is never offered."),
     ("E082", "Leave the verb out, or declare the members of the group."),
+    ("E090", "Say with `gone` which objects count as deleted, or delete `ops.revive`."),
     ("E100", "Put `undo` on a create, or on a step that makes something."),
     ("E101", "Name a step that has an `id`."),
     ("E102", "Put the step that saves the value before the one that reads it."),

@@ -14,6 +14,8 @@ pub struct Call {
     pub method: Arc<str>,
     /// Path segments, each a template whose placeholders are percent-encoded as a path segment.
     pub segments: Vec<Template>,
+    /// The path ends in a slash.
+    pub trailing_slash: bool,
     /// Query parameters in order. A parameter whose template is null is left out.
     pub query: Vec<(Arc<str>, Template)>,
     /// Headers in order. A header whose template is null is left out.

@@ -33,7 +33,7 @@ pub use flow::{Each, Flow, Step};
 pub use guard::Guard;
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
-pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberLookup, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 
@@ -151,6 +151,28 @@ pub struct Operations {
     pub delete: Option<Flow>,
     /// What a deletion writes, where nothing is removed.
     pub deletion: Option<Deletion>,
+    /// Brings an object back that is gone.
+    pub revival: Option<Revival>,
+}
+
+/// How an object that is gone is brought back.
+#[derive(Clone, Debug)]
+pub enum Revival {
+    /// By a call.
+    Call(Flow),
+    /// By writing native fields.
+    Set(Vec<(NativePath, serde_json::Value)>),
+}
+
+impl Operations {
+    /// Every flow of calls that writes.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        let revival = match &self.revival {
+            Some(Revival::Call(flow)) => Some(flow),
+            Some(Revival::Set(_)) | None => None,
+        };
+        [&self.create, &self.update, &self.replace, &self.delete].into_iter().flatten().chain(revival)
+    }
 }
 
 /// A deletion that is a change.

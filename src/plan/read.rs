@@ -137,9 +137,13 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 
 /// Whether an object is there and may be seen.
 fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+    (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
+}
+
+/// Whether an object is treated as absent.
+pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
-    let is_gone = run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false));
-    !is_gone && !guard::hides(run, key, Some(document))
+    run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
 }
 
 /// An object in a reply, with the version of its header.
@@ -334,7 +338,10 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
     let mut seen = HashSet::new();
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &members.value, item, &id)) || !seen.insert(id.clone()) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &members.value, item, &id) || shows_gone(of, &members.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) || !seen.insert(id.clone()) {
             return None;
         }
         let mut element = Map::new();
@@ -349,6 +356,20 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
         Some(Value::Object(element))
     });
     elements.collect()
+}
+
+/// Whether an item of a membership holds the document of an object that is gone: itself, or around the value that is
+/// the id. What is no document of the object says nothing about it.
+fn shows_gone(of: &Run<'_>, value: &NativePath, item: &Value, id: &str) -> bool {
+    if of.mapping.gone.is_none() {
+        return false;
+    }
+    let around = value.parent();
+    let around = around.as_ref().and_then(|parent| parent.get(item));
+    [Some(item), around].into_iter().flatten().any(|document| {
+        let key = of.mapping.id.read(document).filter(|key| of.id_of(key).as_deref() == Some(id));
+        key.is_some_and(|key| is_gone(of, &key, document))
+    })
 }
 
 /// The groups of each object, as SCIM elements.
@@ -375,7 +396,10 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &inverse.value, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &inverse.value, item, &id) || shows_gone(of, &inverse.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) {
             return None;
         }
         let mut element = json!({ "type": "direct", "value": id });

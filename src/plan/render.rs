@@ -50,6 +50,7 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
+<<<<<<< HEAD
     let resource = if call.slot == Slot::Table { &*tables::RESOURCE } else { &run.mapping.resource_type.name };
     for (table, name) in &call.names {
         let found = env.table.and_then(|tables| tables.get(table)?.get(name)).is_some_and(|key| !key.is_null());
@@ -58,6 +59,19 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
         }
     }
     of_backend(run.backend, resource, call, env, rows)
+=======
+    let mut request = of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)?;
+    if let Some(name) = &run.backend.idempotency
+        && !request.idempotent
+        && !call.slot.reads()
+        && let Some(key) = run.native.next_key(run.context.seed.as_ref())
+    {
+        request.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+        request.headers.push((Arc::clone(name), key));
+        request.idempotent = true;
+    }
+    Ok(request)
+>>>>>>> wt-loose
 }
 
 /// The same without a request about a resource.
@@ -80,7 +94,7 @@ pub(super) fn of_backend(
         target.push('/');
         target.push_str(&text);
     }
-    if target.is_empty() {
+    if target.is_empty() || call.trailing_slash {
         target.push('/');
     }
     append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;

@@ -453,12 +453,13 @@ fn strip(run: &Run<'_>, document: &mut Value) {
     run.mapping.strip.iter().for_each(|path| path.strip(document));
 }
 
-/// Sends native fields with `update`, or the whole object with them.
+/// Sends native fields with `update`, or the whole object with them. `label` is what that is called in messages.
 pub(super) async fn send_fields(
     run: &Run<'_>,
     object: &Object,
     old: &Resource,
     fields: &[(NativePath, Value)],
+    label: &str,
 ) -> Result<(), ScimError> {
     let native = &object.document;
     let scim = Value::Object(old.0.clone());
@@ -495,8 +496,8 @@ pub(super) async fn send_fields(
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
     let veiled = veiled(run, mapped, &changed, &named);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
-    let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
-    done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
+    let done = sent(run, flow, label, &env, rows, &mut progress).await;
+    done.map(|_| ()).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
 }
 
 /// Rows of a set that have a value.

@@ -43,7 +43,7 @@ pub(crate) static EXISTS: Keys = Keys {
     what: "`exists`",
     about: "A look before every create, whether the object is there already.",
     own: &[
-        key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it.").required(),
+        key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it. It is also how a create is looked for whose answer was lost.").required(),
         key("policy", Kind::Words(&["conflict", "adopt"]), "409, or bring the existing object to the state that is asked for; adopting takes `userName` or `externalId`.").default("\"conflict\""),
     ],
     shared: &[],
@@ -165,6 +165,7 @@ pub(crate) static OPERATIONS: Keys = Keys {
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
         key("delete", Kind::Either(&[Kind::Call, Kind::Words(&["reject", "off"]), Kind::Table(&DELETE_CALL)]), "An object removed; `\"off\"` writes `active: false` instead, the way a change of `active` is sent."),
+        key("revive", Kind::Either(&[Kind::Call, Kind::Table(&REVIVE_CALL)]), "Brings back what is `gone` when the same is created again, and then to the state that is asked for."),
     ],
     shared: &[],
     later: &[],
@@ -235,6 +236,23 @@ pub(crate) static DELETE_CALL: Keys = Keys {
         EACH_MAX,
         EACH_PARALLEL,
         UNDO_KEY,
+        key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
+    ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static REVIVE_CALL: Keys = Keys {
+    title: "`ops.revive`",
+    what: "`ops.revive`",
+    about: "The call that brings a gone object back, and what follows it.",
+    own: &[
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
         key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
     ],
     shared: CALL,

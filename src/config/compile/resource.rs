@@ -180,23 +180,27 @@ fn resource(
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
-    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
-    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
+    deletion::complete(cx, fields.get("ops"), &mut mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
-    let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, &mapping, &mut lacked);
-    if !cx.faulty_rows.is_empty() {
-        // One of them may read what seems to be read by nobody.
-        lacked.clear();
-    }
+    let lacked = lacked(cx, &mapping);
     let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     Some(draft)
+}
+
+fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
+    let mut lacked = std::mem::take(&mut cx.lacked);
+    lacks::check(cx, mapping, &mut lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        lacked.clear();
+    }
+    lacked
 }
 
 /// `path` of the resource: what `{path}` stands for.
