@@ -11,6 +11,7 @@ mod id;
 mod lacks;
 pub mod members;
 pub mod native_path;
+pub mod part;
 pub mod row;
 pub mod to_native;
 
@@ -80,6 +81,8 @@ pub struct Mapping {
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+    /// Documents of their own beside the object's.
+    pub parts: Vec<part::Part>,
     /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
     pub lock: Option<Arc<str>>,
 }

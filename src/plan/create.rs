@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, members, update};
+use super::{ScimRequest, answer, change, exists, members, parts, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -39,10 +39,15 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    let mut with_parts = resource.clone();
+    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
+    if made.fresh {
+        resource = with_parts;
+    }
     let done = follow_up(run, flow, &resource, members, &made).await;
     let whole = match done {
         Ok(object) => read::one(run, object, &projection).await,
@@ -257,6 +262,7 @@ async fn send_unsent(
         Some(object) => object.clone(),
         None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
     };
+    let known = if pending & run.mapping.part_rows() == 0 { known } else { parts::with_all(run, known).await? };
     let old = read::base(run, &known);
     let differing = pending_rows(run, &old, resource, pending);
     if differing == 0 {

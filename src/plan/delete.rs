@@ -31,7 +31,7 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
     run.turn_on(id, if needs_state { Work::Merge } else { Work::Blind }).await?;
     let mut before = None;
     if needs_state {
-        let object = read::fetch(run, id).await?;
+        let object = read::fetch_with_parts(run, id).await?;
         let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
         answer::check_if_match(request, &resource)?;
@@ -55,7 +55,7 @@ async fn changed(
     deletion: &Deletion,
 ) -> Result<ScimResponse, ScimError> {
     run.turn_on(id, Work::Merge).await?;
-    let object = read::fetch(run, id).await?;
+    let object = read::fetch_with_parts(run, id).await?;
     if request.if_match.is_some() {
         answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;
     }

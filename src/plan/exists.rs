@@ -9,7 +9,7 @@ use crate::scim::{Resource, ScimError};
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::{TurnRequest, Work};
-use super::{change, complete, query, update};
+use super::{change, complete, parts, query, update};
 
 /// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
 /// whom.
@@ -47,6 +47,7 @@ pub(super) async fn held(
         return Ok(None);
     };
     let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
+    let holder = parts::with_all(run, holder).await?;
     let held = read::base(run, &holder);
     let same_source = run
         .mapping
@@ -85,7 +86,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     let mut keys = run.keys_for(&holder.id, Work::Merge);
     keys.extend(match_key(run, resource));
     run.turn(TurnRequest { keys, share: None }).await?;
-    let holder = read::fetch(run, &holder.id).await?;
+    let holder = read::fetch_with_parts(run, &holder.id).await?;
     let old = read::base(run, &holder);
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {

@@ -22,6 +22,7 @@ mod login;
 mod lookup;
 mod members;
 mod pages;
+mod parts;
 mod query;
 mod read;
 mod render;

@@ -20,7 +20,7 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, id, laws, members, ops, overlap, probe, store, writes};
+use super::{announce, coverage, deletion, exists, id, laws, members, ops, overlap, parts, probe, store, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -54,6 +54,7 @@ struct Draft {
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
     lacked: Vec<LackedPath>,
+    parts: Vec<Place>,
     place: Place,
 }
 
@@ -89,6 +90,9 @@ pub(super) fn mappings(
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+        let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let filter = entry.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("filter"));
+        parts::resolve(cx, &mut draft.mapping, &draft.parts, filter.map(|entry| &entry.value));
     }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
@@ -139,6 +143,7 @@ fn resource(
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let mut mapping = Mapping {
@@ -160,8 +165,11 @@ fn resource(
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
     };
+    parts::give_rows(&mut mapping);
+    parts::check(cx, &mapping, &part_places, &fields);
     let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
@@ -174,7 +182,7 @@ fn resource(
         // One of them may read what seems to be read by nobody.
         lacked.clear();
     }
-    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::mapping::Members;
 use crate::mapping::members::{Exclusive, MemberCall};
+use crate::mapping::{Members, Readers};
 use crate::scim::ScimError;
 
 use super::change::{Current, value_of};
@@ -29,6 +29,13 @@ pub(super) async fn current(
     object: &Object,
     detail: Detail,
 ) -> Result<Current, ScimError> {
+    let wanted = || Readers { members: true, ..Readers::default() };
+    let group = if run.mapping.parts.is_empty() {
+        Vec::new()
+    } else {
+        complete::settled(run, vec![object.clone()], wanted).await?
+    };
+    let object = group.first().unwrap_or(object);
     let mut lists = read::member_items(run, members, std::slice::from_ref(object)).await?;
     if detail == Detail::Elements {
         lists = complete::member_items(run, members, lists).await?;
@@ -67,7 +74,11 @@ pub(super) async fn read_people(
     let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
     let Some(of) = run.of_type(&members.of).filter(|_| needed) else { return Ok((people, Vec::new())) };
     let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
-    let objects = complete::by_keys(&of, &keys, members.parallel).await?;
+    let objects = if call.reads.scim || call.reads.object {
+        complete::by_keys_with_parts(&of, &keys, members.parallel).await?
+    } else {
+        complete::by_keys(&of, &keys, members.parallel).await?
+    };
     let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
     Ok(read.partition(|person| person.object.is_some()))
 }
@@ -109,6 +120,7 @@ pub(super) async fn leave_others(
     let Some(of) = run.of_type(&members.of) else { return Ok((people, Vec::new())) };
     let Some(inverse) = &of.mapping.inverse else { return Ok((people, Vec::new())) };
     let objects: Vec<Object> = people.iter().filter_map(|person| person.object.clone()).collect();
+    let objects = complete::settled(&of, objects, || Readers { groups: true, ..Readers::default() }).await?;
     let groups = read::groups_of(&of, inverse, &objects).await?;
     let mut others: HashMap<&str, Vec<String>> = HashMap::new();
     for (object, groups) in objects.iter().zip(&groups) {
