@@ -3,6 +3,7 @@
 //! In: a SCIM value ([`Codec::encode`]) or a native one ([`Codec::decode`]). Out: the other, or a refusal that names
 //! what was expected and never the value. Which codecs an attribute may have is decided by `config`.
 
+mod form;
 mod phone;
 mod rewrite;
 mod table;
@@ -18,6 +19,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::scim::AttributeType;
 
+pub use form::Form;
 pub use rewrite::{Rewrite, RewriteError};
 pub use table::ValueMap;
 pub use time::TimeFormat;
@@ -43,6 +45,8 @@ pub enum Codec {
     },
     /// Natively the part that a group matches.
     Regex(Arc<Rewrite>),
+    /// Natively the same, if it looks like this; what the application has is shown whatever it looks like.
+    Form(Arc<Form>),
     /// SCIM text, native whole number.
     Int,
     /// SCIM text, native number.
@@ -159,6 +163,7 @@ impl Codec {
             Self::Nfc => Ok(nfc(text::string(value)?)),
             Self::Phone { country } => phone::to_e164(text::string(value)?, country.as_deref()).map(Value::from),
             Self::Regex(rewrite) => rewrite.encode(value),
+            Self::Form(form) => form.check(value),
             Self::Int => text::integer(value),
             Self::Float => text::float(value),
             Self::Text(_) => text::to_text(value),
@@ -217,7 +222,7 @@ impl Codec {
             Self::Wrap(key) => text::field(key, value),
             Self::Unwrap(key) => Ok(text::object(key, value)),
             Self::Segment { after } => text::segment(after.as_deref(), value),
-            Self::Json | Self::Join(_) => Ok(value.clone()),
+            Self::Json | Self::Join(_) | Self::Form(_) => Ok(value.clone()),
         }
     }
 
@@ -242,6 +247,7 @@ impl Codec {
             | Self::Suffix(_)
             | Self::Locale(_)
             | Self::Regex(_)
+            | Self::Form(_)
             | Self::Join(_) => Law::Partial,
         }
     }
@@ -260,6 +266,7 @@ impl Codec {
             Self::Nfc => "nfc",
             Self::Phone { .. } => "phone",
             Self::Regex(_) => "regex",
+            Self::Form(_) => "pattern",
             Self::Int => "int",
             Self::Float => "float",
             Self::Text(_) => "string",

@@ -1,10 +1,12 @@
 //! `[resource.T.attrs]`: the attribute table.
 
+use std::sync::Arc;
+
 use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node, Place};
 use crate::expr::{Name, Template};
-use crate::mapping::codec::ValueMap;
+use crate::mapping::codec::{Form, ValueMap};
 use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source, Target};
 use crate::scim::schema::Mutability;
 use crate::scim::{AttributeType, ResourceType};
@@ -194,7 +196,7 @@ fn source(
         let name = cx.report.word(node)?;
         draft.mirror = Some((name.to_owned(), node.place.clone()));
         draft.row.access = Access::Mirror;
-        for key in ["native", "codec", "map", "read", "write"] {
+        for key in ["native", "codec", "map", "pattern", "read", "write"] {
             if let Some(other) = fields.entry(key) {
                 cx.report.error("E004", &other.key, format!("`{key}` follows from the row that `mirror` names"));
             }
@@ -202,14 +204,37 @@ fn source(
         return Some(Source::Mirror { row: usize::MAX });
     }
     let codec = codec(cx, fields, draft, of);
+    let form = form(cx, fields, &draft.row);
     if fields.get("read").is_some() || fields.get("write").is_some() {
+        if let Some(entry) = fields.entry("pattern") {
+            cx.report.error(
+                "E004",
+                &entry.key,
+                "`pattern` is for a value that `native` holds; an expression checks its own",
+            );
+        }
         return computed(cx, fields, &draft.row.target, of);
     }
     let Some(native) = fields.get("native") else {
         cx.report.error("E006", &entry.key, "`native` is missing: where the value lives in a native document");
         return None;
     };
-    Some(Source::Native { path: cx.native_path(native)?, codec: codec? })
+    let codec = form.into_iter().chain(codec?).collect();
+    Some(Source::Native { path: cx.native_path(native)?, codec })
+}
+
+/// The check of `pattern`, which comes before every conversion.
+fn form(cx: &mut Context, fields: &Fields<'_>, row: &Row) -> Option<Codec> {
+    let entry = fields.entry("pattern")?;
+    let is_text = matches!(row.target.kind, AttributeType::String | AttributeType::Reference | AttributeType::Binary);
+    if !is_text || row.access == Access::Read {
+        let why = if is_text { "this row is only read" } else { "this attribute is no text" };
+        cx.report.error("E004", &entry.key, format!("`pattern` is about texts that are written, and {why}"));
+        return None;
+    }
+    let pattern = cx.pattern(&entry.value)?;
+    let regex = cx.regexes.search(&format!("^(?:{pattern})$")).ok()?;
+    Some(Codec::Form(Arc::new(Form::new(&pattern, regex))))
 }
 
 fn codec(cx: &mut Context, fields: &Fields<'_>, draft: &mut RowDraft, of: &ResourceType) -> Option<Vec<Codec>> {

@@ -252,3 +252,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_pattern_refuses_what_is_sent_and_shows_what_is_there() {
+    let regexes = regex::Regex::new("^(?:[a-z]{1,3})$").unwrap();
+    let form = Codec::Form(Arc::new(Form::new("[a-z]{1,3}", regexes)));
+    assert_eq!(form.encode(&json!("abc")), Ok(json!("abc")));
+    assert_eq!(form.encode(&json!("abcd")).unwrap_err().to_string(), "expected a text that matches `[a-z]{1,3}`");
+    assert!(form.encode(&json!(7)).is_err());
+    assert_eq!(form.encode(&json!(null)), Ok(json!(null)));
+    assert_eq!(form.encode(&json!(["a", "b"])), Ok(json!(["a", "b"])));
+    assert!(form.encode(&json!(["a", "B"])).is_err());
+    assert_eq!(form.decode(&json!("older and longer")), Ok(json!("older and longer")));
+}

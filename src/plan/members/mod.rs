@@ -6,6 +6,7 @@
 mod change;
 mod create;
 mod deliver;
+mod guarded;
 mod known;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::turn::Share;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
+pub(super) use guarded::permit;
 use known::Detail;
 
 /// What operations on `members` ask for.
@@ -288,6 +290,8 @@ impl Target<'_> {
                 (None, _) => return Err(unknown_member(self.members, value)),
             }
         }
+        // What the client does not see it cannot have wished to remove.
+        keys.extend(current.hidden.iter().filter_map(|value| key_of(&self.run.seeing_all(), self.members, value)));
         self.run.native.trace(|trace| trace.members(&difference.add, &difference.remove));
         let batch = Value::Array(keys);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };

@@ -40,6 +40,7 @@ fn of_codec(codec: &Codec) -> Vec<Value> {
     match codec {
         Codec::Map(map) => map.pairs.iter().map(|(scim, _)| scim.clone()).chain([json!("outsider")]).collect(),
         Codec::Regex(rewrite) => pattern::samples(rewrite.pattern()).into_iter().map(Value::from).collect(),
+        Codec::Form(form) => pattern::samples(form.pattern()).into_iter().map(Value::from).collect(),
         Codec::Prefix(text) | Codec::Suffix(text) | Codec::Join(text) | Codec::Locale(text) => around(text),
         Codec::Phone { .. } => vec![json!("+4722334455"), json!("22 33 44 55"), json!("0044 20 7946 0958")],
         Codec::Int | Codec::Float => vec![json!("7"), json!("-12")],
