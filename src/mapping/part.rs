@@ -39,7 +39,7 @@ pub struct Part {
 #[derive(Clone, Debug)]
 pub enum PartSource {
     /// One object.
-    Get(Call),
+    Get(Box<Call>),
     /// A list, read to its end.
     List(Box<ListCall>),
 }

@@ -51,7 +51,7 @@ fn part(cx: &mut Context, entry: &Entry, of: &ResourceType, inherited: &Inherite
     let source = match (fields.get("get"), fields.get("list")) {
         (Some(node), None) => {
             let spec = CallSpec { body: Body::None, ..own.spec(Slot::Part, of, BY_ID) };
-            call(cx, node, &catalogue::READ_CALL, &spec, None).map(PartSource::Get)
+            call(cx, node, &catalogue::READ_CALL, &spec, None).map(|call| PartSource::Get(Box::new(call)))
         }
         (None, Some(node)) => list(cx, node, of, inherited).map(|list| PartSource::List(Box::new(list))),
         (get, _) => {
