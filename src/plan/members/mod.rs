@@ -27,7 +27,7 @@ use super::turn::Share;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
-use known::Detail;
+use known::{Detail, Person};
 
 /// What operations on `members` ask for.
 ///
@@ -261,6 +261,9 @@ impl Target<'_> {
         }
         let deltas = can_send(self.members, &difference.add, &difference.remove);
         match &self.members.set {
+            Some(_) if deltas && prefer == Prefer::Set && self.names_strangers(&difference.add).await? => {
+                self.send_deltas(difference, current).await?;
+            }
             Some(set) if prefer == Prefer::Set || !deltas => self.send_set(set, current, wanted, difference).await?,
             _ if deltas => self.send_deltas(difference, current).await?,
             _ => {
@@ -269,6 +272,21 @@ impl Target<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether somebody who would join is not there. The call that adds members looks at them where the application
+    /// takes ids that are nobody's, and a whole list must be no way around that.
+    async fn names_strangers(&self, joining: &[String]) -> Result<bool, ScimError> {
+        let Some(add) = self.members.add.as_ref().filter(|add| add.reads.scim || add.reads.object) else {
+            return Ok(false);
+        };
+        let person = |value: &String| {
+            let key = key_of(self.run, self.members, value)?;
+            Some(Person { value: value.clone(), key, object: None })
+        };
+        let people = joining.iter().filter_map(person).collect();
+        let (_, strangers) = known::read_people(self.run, self.members, add, people, true).await?;
+        Ok(!strangers.is_empty())
     }
 
     /// Replaces the whole list. Where the reply says that somebody is unknown but not who, and members can be added one
