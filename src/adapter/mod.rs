@@ -25,7 +25,7 @@ use crate::native::{
     Steps, execute,
 };
 use crate::plan::marks::Marks;
-use crate::plan::{self, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
+use crate::plan::{self, Content, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
 use crate::proxy::edge::{
     Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService,
 };
@@ -216,7 +216,7 @@ impl Core {
             return;
         }
         error.detail.clone_from(&detail);
-        if let Some(Value::Object(body)) = &mut response.body {
+        if let Some(Content::Tree(Value::Object(body))) = &mut response.body {
             body.insert("detail".to_owned(), Value::from(detail));
         }
     }
@@ -372,8 +372,7 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
     EdgeResponse {
         status: response.status,
         headers,
-        // Writing a JSON value into memory cannot fail.
-        body: response.body.and_then(|body| serde_json::to_vec(&body).ok()).map(Bytes::from).unwrap_or_default(),
+        body: response.body.map(|body| Bytes::from(body.into_bytes())).unwrap_or_default(),
         scim_type: error.and_then(|error| error.scim_type).map(crate::scim::ScimType::as_str),
         labels,
     }

@@ -103,6 +103,7 @@ fn places(mapping: &Mapping) -> Vec<(&Origin, String)> {
     let calls = lists.chain(&ops.get).chain(flows.into_iter().flatten().flat_map(Flow::calls));
     places.extend(calls.map(|call| (&call.origin, made(name, call))));
     places.extend(mapping.writes.iter().map(|rule| (&rule.origin, format!("{name} write rule: never used"))));
+    places.extend(mapping.guards.iter().map(|guard| (&guard.origin, format!("{name} guard: never matched"))));
     for plan in &mapping.filters {
         places.push((&plan.origin, format!("{name} filter plan of `{}`: never used", plan.path)));
     }

@@ -23,6 +23,7 @@ mod errors;
 mod exists;
 mod filter;
 mod flow;
+mod guard;
 mod id;
 mod lacks;
 mod laws;

@@ -75,13 +75,14 @@ pub fn resource(
     let listed = listed_schemas(rt, &sent, &mut notes);
     let mut draft = Draft::default();
     for assignment in expand(rt, sent, &limits.filter, &mut notes)? {
-        let is_schemas = assignment.path.attr == AttrPath::core("schemas", None);
+        let attr = &assignment.path.attr;
+        let is_schemas = attr.extension.is_none() && attr.sub.is_none() && *attr.attribute == *"schemas";
         if !is_schemas && (purpose == Purpose::Stored || !assignment.is_read_only()) {
             draft.assign(assignment, &mut notes)?;
         }
     }
     let Draft { resource, mut cleared, deferred } = draft;
-    let resource = apply(rt, resource, &deferred)?;
+    let resource = if deferred.is_empty() { resource } else { apply(rt, resource, &deferred)? };
     cleared.retain(|path| resource.get(path).is_none());
     note_unlisted(rt, &resource, &listed, &mut notes);
     check_required(rt, &resource, &cleared, purpose)?;
@@ -105,10 +106,9 @@ impl Draft {
             self.deferred.extend(ops.into_iter().filter(|op| matches!(op, PatchOp::Add { .. })));
             return Ok(());
         }
-        let leaf = assignment.leaf();
-        let Assignment { path, value, .. } = &assignment;
+        let Assignment { path, attribute, sub, value } = assignment;
         let attr = &path.attr;
-        match shape(&At::Attribute(attr), leaf, value.clone(), notes)? {
+        match shape(&At::Attribute(attr), sub.unwrap_or(attribute), value, notes)? {
             Shaped::Value(value) => self.place(attr, value),
             Shaped::Object(Object { members, cleared, .. }) => {
                 self.cleared.extend(cleared.iter().map(|sub| attr.child(sub)));
@@ -124,15 +124,18 @@ impl Draft {
 
     /// Stores a value; what is there already (under another spelling of the key) must be equal or complement it.
     fn place(&mut self, attr: &AttrPath, value: Value) -> Result<(), ScimError> {
-        let value = match (self.resource.get(attr).cloned(), value) {
-            (None, value) => value,
-            (Some(Value::Object(mut present)), Value::Object(members)) => {
+        let Some(present) = self.resource.get(attr).cloned() else {
+            self.resource.set(attr, Some(value));
+            return Ok(());
+        };
+        let value = match (present, value) {
+            (Value::Object(mut present), Value::Object(members)) => {
                 for (name, value) in members {
                     put(&At::Sub(&At::Attribute(attr), &name), &mut present, &name, value)?;
                 }
                 Value::Object(present)
             }
-            (Some(present), value) if present == value => value,
+            (present, value) if present == value => value,
             _ => return Err(ScimError::invalid_value(format!("{attr} is given twice, with different values"))),
         };
         self.resource.set(attr, Some(value));

@@ -29,6 +29,7 @@ struct Shown {
     unknown: usize,
     notes: usize,
     changes: usize,
+    guards: usize,
 }
 
 impl Page {
@@ -87,6 +88,10 @@ impl Page {
             self.entries.push(Entry::Change { what: self.mask.text(what) });
         }
         self.shown.changes = trace.changes.len();
+        for text in trace.guards.iter().skip(self.shown.guards) {
+            self.entries.push(Entry::Guard { text: self.mask.text(text) });
+        }
+        self.shown.guards = trace.guards.len();
         self.used = trace;
     }
 
@@ -141,7 +146,7 @@ impl Page {
         let worth = response.headers.iter().filter(|(name, _)| response.body.is_none() || *name == "Retry-After");
         let headers = worth.map(|(name, value)| ((*name).to_owned(), self.mask.text(value)));
         let headers = allow.into_iter().chain(headers).collect();
-        let body = response.body.as_ref().map(|body| self.mask.value(body));
+        let body = response.body.as_ref().map(|body| self.mask.value(&body.tree()));
         self.entries.push(Entry::Answer { status: response.status, headers, body });
     }
 

@@ -69,6 +69,11 @@ pub enum Entry {
         /// Attributes, or members.
         what: String,
     },
+    /// A guard that hides or denies something.
+    Guard {
+        /// Its place, its condition, and what it does.
+        text: String,
+    },
     /// A remark of the plan.
     Note {
         /// The remark.

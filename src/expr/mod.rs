@@ -143,6 +143,11 @@ impl Expr {
         self.0.reads.iter().filter(|read| read.name == name).map(|read| read.path.clone()).collect()
     }
 
+    /// The same, without copies of them.
+    pub fn selections(&self, name: Name) -> impl Iterator<Item = &[String]> {
+        self.0.reads.iter().filter(move |read| read.name == name).map(|read| read.path.as_slice())
+    }
+
     /// Whether there is a `password` in it.
     pub fn generates(&self) -> bool {
         self.0.generates

@@ -116,6 +116,9 @@ impl Template {
     ///
     /// Those of [`Template::text`], and [`EvalError::BadSegment`].
     pub fn encoded(&self, env: &Env<'_>, encode: Encode) -> Result<Option<String>, EvalError> {
+        if let [Part::Text(text)] = &*self.parts {
+            return Ok(Some(text.to_string()));
+        }
         let mut built = TextBuilder::default();
         let mut path = matches!(encode, Encode::PathSegment | Encode::Url).then(Segments::default);
         for part in &self.parts {
@@ -136,7 +139,8 @@ impl Template {
                     };
                     let text = match encode {
                         Encode::None => text,
-                        _ => percent_encoded(&text),
+                        _ if text.bytes().all(is_unreserved) => text,
+                        _ => utf8_percent_encode(&text, RESERVED).to_string().into(),
                     };
                     if let Some(segments) = &mut path {
                         segments.value(&text);
@@ -171,6 +175,11 @@ impl Template {
             }
         }
         paths
+    }
+
+    /// The same, without copies of them.
+    pub fn selections(&self, name: Name) -> impl Iterator<Item = &[String]> {
+        self.placeholders().flat_map(move |expression| expression.selections(name))
     }
 
     /// Whether there is a `password` in it: its value is a secret.
@@ -214,8 +223,8 @@ fn as_text(value: &Value) -> Result<Option<std::borrow::Cow<'_, str>>, EvalError
     }))
 }
 
-fn percent_encoded(text: &str) -> std::borrow::Cow<'static, str> {
-    utf8_percent_encode(text, RESERVED).to_string().into()
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The path segment under construction. Literal segments are the author's and are not looked at.
@@ -249,11 +258,14 @@ impl Segments {
     /// Ends the segment. A dot the author wrote as `%2e` counts as one, because servers decode it before they resolve
     /// the path.
     fn end(&mut self) -> Result<(), EvalError> {
-        let segment = self.current.replace("%2e", ".").replace("%2E", ".");
-        if self.has_value && matches!(segment.as_str(), "" | "." | "..") {
-            return Err(EvalError::BadSegment);
+        if self.has_value && (self.current.is_empty() || self.current.starts_with(['.', '%'])) {
+            let segment = self.current.replace("%2e", ".").replace("%2E", ".");
+            if matches!(segment.as_str(), "" | "." | "..") {
+                return Err(EvalError::BadSegment);
+            }
         }
-        *self = Self::default();
+        self.current.clear();
+        self.has_value = false;
         Ok(())
     }
 }

@@ -68,7 +68,9 @@ impl Flow {
 
     /// Whether anything in it reads a name.
     pub fn uses(&self, name: Name) -> bool {
-        !self.paths(name).is_empty()
+        let mut found = false;
+        self.each_path(name, &mut |_| found = true);
+        found
     }
 
     /// Whether some call is to hold all rows, changed or not.
@@ -80,14 +82,19 @@ impl Flow {
     /// Every selection it makes from a name; the empty path is the whole document.
     pub fn paths(&self, name: Name) -> Vec<Vec<String>> {
         let mut paths = Vec::new();
+        self.each_path(name, &mut |path| paths.push(path.to_vec()));
+        paths
+    }
+
+    /// Visits every selection it makes from a name, some of them more than once.
+    pub fn each_path(&self, name: Name, visit: &mut impl FnMut(&[String])) {
         for step in &self.steps {
             let lists = step.each.iter().map(|each| &each.list);
-            step.when.iter().chain(lists).for_each(|expr| paths.extend(expr.field_paths(name)));
+            step.when.iter().chain(lists).flat_map(|expr| expr.selections(name)).for_each(&mut *visit);
             for call in std::iter::once(&step.call).chain(&step.undo) {
-                call.each_template(&mut |template| paths.extend(template.field_paths(name)));
+                call.each_template(&mut |template| template.selections(name).for_each(&mut *visit));
             }
         }
-        paths
     }
 }
 

@@ -1,4 +1,6 @@
-//! From a native document to a SCIM resource.
+//! From a native document to a SCIM resource, or to the text of one.
+
+mod text;
 
 use std::borrow::Cow;
 
@@ -7,8 +9,10 @@ use serde_json::Value;
 use crate::expr::Env;
 use crate::scim::Resource;
 
-use super::row::{Access, Row, Source};
+use super::row::{Row, Source};
 use super::{Codec, Mapping, NativePath};
+
+pub use text::{About, Version, Writer, Written};
 
 /// What could not be read: the row is left out of the resource and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +27,9 @@ pub struct ReadFault {
 pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut Vec<ReadFault>) -> Resource {
     let mut resource = Resource::default();
     let env = Env { native: Some(native), ..*env };
-    for (index, row) in mapping.rows.iter().enumerate() {
-        if row.access == Access::Write {
-            continue;
-        }
-        match value(mapping, row, native, &env) {
+    let found = mapping.index.find(native);
+    for (index, row) in mapping.rows_in(found.rows()) {
+        match value(mapping, row, found.get(index), native, &env) {
             Ok(Some(value)) => row.target.write(&mut resource, value),
             Ok(None) => {}
             Err(reason) => faults.push(ReadFault { row: index, reason }),
@@ -36,22 +38,25 @@ pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut V
     resource
 }
 
-/// The SCIM value of one row; `None` when unassigned.
-fn value(mapping: &Mapping, row: &Row, native: &Value, env: &Env<'_>) -> Result<Option<Value>, String> {
+/// The SCIM value of one row; `None` when unassigned. `found` is its native value, where it is known already.
+fn value(
+    mapping: &Mapping,
+    row: &Row,
+    found: Option<&Value>,
+    native: &Value,
+    env: &Env<'_>,
+) -> Result<Option<Value>, String> {
     let value = match &row.source {
-        Source::Native { path, codec } => {
-            let raw = at(path, native);
-            match raw {
-                Some(raw) => decode(codec, raw)?,
-                None => decode_absent(codec)?,
-            }
-        }
+        Source::Native { path, codec } => match found.or_else(|| at(path, native)) {
+            Some(raw) => decode(codec, raw)?,
+            None => decode_absent(codec)?,
+        },
         Source::Computed { read: Some(read), .. } => read.eval(env).map_err(|error| error.to_string())?.into_owned(),
         Source::Computed { path: Some(path), .. } => at(path, native).cloned().unwrap_or(Value::Null),
         Source::Computed { .. } => Value::Null,
         Source::Mirror { row: primary } => match mapping.rows.get(*primary) {
             Some(primary) if !matches!(primary.source, Source::Mirror { .. }) => {
-                return self::value(mapping, primary, native, env);
+                return self::value(mapping, primary, None, native, env);
             }
             _ => Value::Null,
         },

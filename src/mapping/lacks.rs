@@ -91,7 +91,8 @@ impl Mapping {
     /// The conditions over `native` under which an object is not to be seen. They are asked for every object that is
     /// about to be shown, so that what they read is always needed.
     pub fn hiding(&self) -> impl Iterator<Item = &Expr> {
-        self.gone.iter()
+        let guards = self.guards.iter().filter(|guard| guard.hides());
+        self.gone.iter().chain(guards.map(|guard| &guard.when))
     }
 }
 

@@ -7,8 +7,11 @@ pub mod call;
 pub mod codec;
 pub mod flow;
 pub mod from_native;
+pub mod guard;
 mod id;
+pub mod index;
 mod lacks;
+pub mod layout;
 pub mod members;
 pub mod native_path;
 pub mod row;
@@ -26,6 +29,7 @@ pub use call::{
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
+pub use guard::Guard;
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
 pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
@@ -76,12 +80,18 @@ pub struct Mapping {
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
     pub gone: Option<Expr>,
+    /// What must not be touched, or not be seen, in file order.
+    pub guards: Vec<Guard>,
     /// Where the native version (for `ETag`) is, if the API has one.
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
     /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
     pub lock: Option<Arc<str>>,
+    /// Which rows a document is about.
+    pub index: index::Index,
+    /// In which order an answer is written, where it can be written as it is read.
+    pub layout: Option<layout::Layout>,
 }
 
 /// When the object of a create is there already.
@@ -228,7 +238,14 @@ pub enum PutOmitted {
 impl Mapping {
     /// Row indices in a set, ascending.
     pub fn rows_in(&self, set: RowSet) -> impl Iterator<Item = (usize, &Row)> {
-        self.rows.iter().enumerate().filter(move |(index, _)| set & (1 << index) != 0)
+        index::each(set).filter_map(|index| Some((index, self.rows.get(index)?)))
+    }
+
+    /// The rows of a set that have a value in a resource.
+    pub fn with_value(&self, set: RowSet, resource: &crate::scim::Resource) -> RowSet {
+        let present = self.rows_in(set & self.index.present(resource));
+        let with_value = present.filter(|(_, row)| row.target.read(resource, self.sole_on_attribute(row)).is_some());
+        with_value.fold(0, |set, (index, _)| set | 1 << index)
     }
 
     /// Whether a row about one element of a multi-valued attribute is the only row about that attribute. False for

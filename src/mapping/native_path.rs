@@ -102,6 +102,16 @@ impl NativePath {
         below
     }
 
+    /// The names of the fields it goes through, if it is nothing but fields, and at least one.
+    pub fn names(&self) -> Option<Vec<&Arc<str>>> {
+        let names = self.steps.iter().map(|step| match step {
+            Step::Name(name) => Some(name),
+            Step::Index(_) | Step::Select(_) | Step::Each => None,
+        });
+        let names: Option<Vec<_>> = names.collect();
+        names.filter(|names| self.root == Root::Document && !names.is_empty())
+    }
+
     /// The name of the top-level field, if the path is nothing but that.
     pub fn field(&self) -> Option<&str> {
         match (&self.root, self.steps.as_slice()) {
@@ -182,6 +192,15 @@ impl NativePath {
         if self.root == Root::Document {
             lens::strip(&self.steps, document);
         }
+    }
+
+    /// What stands before another path that this one ends with: `user` of `user.id` before `id`.
+    pub fn before(&self, tail: &Self) -> Option<Self> {
+        if self.root != Root::Document || tail.root != Root::Document {
+            return None;
+        }
+        let steps = self.steps.strip_suffix(tail.steps.as_slice())?;
+        Some(Self { root: Root::Document, steps: steps.to_vec(), whole: false })
     }
 
     /// Whether writing one may change what the other reads: one is a prefix of the other, or they are equal. Items

@@ -22,7 +22,8 @@ pub enum Purpose {
 /// Writes the rows of a set into a native document.
 ///
 /// `base` is what lists are merged into (the old document, on update); the result holds only what the rows wrote, and
-/// what is sent whole under its top-level field.
+/// what is sent whole under its top-level field. What `env` has as `scim` is the state as expressions see it, if it has
+/// anything.
 ///
 /// # Errors
 /// 400 `invalidValue` when a value has no native form; 500 when an expression of the mapping fails.
@@ -34,10 +35,15 @@ pub fn document(
     purpose: Purpose,
     env: &Env<'_>,
 ) -> Result<Value, ScimError> {
-    let scim = Value::Object(state.0.clone());
-    let env = Env { scim: Some(&scim), native: base.or(env.native), ..*env };
+    let scim = if env.scim.is_some() { None } else { Some(Value::Object(state.0.clone())) };
+    let env = Env { scim: scim.as_ref().or(env.scim), native: base.or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
-    for (_, row) in mapping.rows_in(rows) {
+    let present = mapping.index.present(state);
+    for (index, row) in mapping.rows_in(rows) {
+        let has_nothing = purpose == Purpose::Create && present & (1 << index) == 0 && row.default.is_none();
+        if has_nothing && base.is_none() {
+            continue;
+        }
         write_row(mapping, row, state, base, purpose, &env, &mut document)?;
     }
     Ok(document)

@@ -8,7 +8,7 @@ use crate::config::closest;
 use crate::expr::Env;
 use crate::mapping::row::{Access, Row, Source};
 use crate::mapping::{Call, FilterPlan, IdKind, Mapping, NativePath, Origin, Total, from_native};
-use crate::plan::{NativeCall, NativeOutcome, NativeReply, ScimResponse};
+use crate::plan::{NativeCall, NativeOutcome, NativeReply};
 use crate::scim::AttrPath;
 
 use super::{Finding, Seen, lists};
@@ -25,8 +25,8 @@ pub(super) fn nobody(mapping: &Mapping) -> &'static str {
 }
 
 /// The resources of a list answer.
-pub(super) fn resources(response: &ScimResponse) -> &[Value] {
-    let listed = response.body.as_ref().and_then(|body| body.get("Resources")).and_then(Value::as_array);
+pub(super) fn resources(seen: &Seen) -> &[Value] {
+    let listed = seen.body.get("Resources").and_then(Value::as_array);
     listed.map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -54,7 +54,7 @@ pub(super) fn list(mapping: &Mapping, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some((call, reply)) = replies(seen).find(|(call, _)| lists(call)) else { return findings };
     let items = items(&list.call, reply);
-    let total = seen.response.body.as_ref().and_then(|body| body.get("totalResults")).cloned().unwrap_or_default();
+    let total = seen.body.get("totalResults").cloned().unwrap_or_default();
     findings.push(Finding::fine(format!("list: {} {} has {} of {total}", call.method, place(call), items.len())));
     if let Total::Path(path) = &list.call.envelope.total
         && path.header().is_none()
@@ -74,7 +74,7 @@ pub(super) fn list(mapping: &Mapping, seen: &Seen) -> Vec<Finding> {
     }
     if items.is_empty() {
         findings.push(Finding::warning("the list is empty, so nothing about rows can be said", &list.call.origin));
-    } else if resources(&seen.response).is_empty() {
+    } else if resources(seen).is_empty() {
         let text = "no item of the list has an id where `id` says, or all are `gone`";
         let help = suggestion(&mapping.id.native, &items);
         let finding = Finding::error(text, &list.call.origin);
@@ -92,8 +92,7 @@ pub(super) fn second_page(mapping: &Mapping, first: &Seen, second: &Seen) -> Vec
     if let Some(finding) = failure(second, &list.call.origin) {
         return vec![finding];
     }
-    let id =
-        |seen: &Seen, index: usize| resources(&seen.response).get(index).and_then(|found| found.get("id").cloned());
+    let id = |seen: &Seen, index: usize| resources(seen).get(index).and_then(|found| found.get("id").cloned());
     match (id(first, 1), id(second, 0)) {
         (Some(expected), Some(found)) if expected != found => {
             let text = "what comes second depends on how it is asked for: are pages counted from 0 or from 1, and is the \
@@ -148,7 +147,7 @@ pub(super) fn hit(plan: &FilterPlan, first: &Value, seen: &Seen) -> Vec<Finding>
     if let Some(finding) = failure(seen, &plan.origin) {
         return vec![finding];
     }
-    let found = resources(&seen.response).iter().any(|resource| resource.get("id") == first.get("id"));
+    let found = resources(seen).iter().any(|resource| resource.get("id") == first.get("id"));
     if found {
         return vec![Finding::fine(format!("filter: {} eq finds who has the value", plan.path))];
     }

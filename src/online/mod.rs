@@ -34,6 +34,8 @@ pub struct Seen {
     pub calls: Vec<(NativeCall, NativeOutcome)>,
     /// The answer to the SCIM request.
     pub response: Box<ScimResponse>,
+    /// Its body.
+    pub body: Value,
 }
 
 /// Tries everything that can be tried by reading.
@@ -97,7 +99,7 @@ impl Prober<'_> {
         }
         let Some(list) = self.ask(format!("{url}?count=2"), report).await else { return findings };
         findings.extend(judge::list(mapping, &list));
-        let resources = judge::resources(&list.response);
+        let resources = judge::resources(&list);
         if resources.len() > 1
             && let Some(second) = self.ask(format!("{url}?startIndex=2&count=1"), report).await
         {
@@ -162,7 +164,8 @@ impl Prober<'_> {
             self.client.redact(backend, &mut error.detail);
         }
         report.reads += calls.0.len();
-        Some(Seen { calls: calls.0, response })
+        let body = response.body.as_ref().map(|body| body.tree().into_owned()).unwrap_or_default();
+        Some(Seen { calls: calls.0, response, body })
     }
 }
 

@@ -4,15 +4,16 @@ use serde_json::{Map, Value};
 
 use crate::dialect::PatchLimits;
 use crate::scim::filter::FilterLimits;
-use crate::scim::projection::{Projection, set_schemas};
+use crate::scim::projection::set_schemas;
 use crate::scim::query::QueryLimits;
 use crate::scim::{self, Resource, ScimError};
 
 use super::ScimRequest;
-use super::call::{Report, ScimResponse};
+use super::call::{Content, Report, ScimResponse};
 use super::read::Object;
 use super::render::encode_query;
 use super::run::Run;
+use super::show::Shown;
 
 /// Bounds of query parameters, from the configuration.
 pub(super) fn query_limits(run: &Run<'_>) -> QueryLimits {
@@ -57,7 +58,7 @@ pub(super) fn finish(run: &Run<'_>, resource: &mut Resource, object: &Object, co
 
 /// The application's version as a weak entity tag. An entity tag keeps its value; in anything else, what a tag may not
 /// hold (RFC 9110 8.8.3) is percent-encoded.
-fn entity_tag(native: &str) -> String {
+pub(super) fn entity_tag(native: &str) -> String {
     let opaque = native.trim().trim_start_matches("W/");
     let opaque = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(opaque);
     // A comma is allowed as well, but would end the tag in the eyes of who splits a list of them.
@@ -76,30 +77,24 @@ pub(super) fn version(resource: &Resource) -> Option<&str> {
 }
 
 /// 200 with a resource that was read; 304 when the client has it already.
-pub(super) fn found(run: &Run<'_>, resource: Resource, projection: &Projection, request: &ScimRequest) -> ScimResponse {
-    let unchanged = match (&request.if_none_match, version(&resource)) {
+pub(super) fn found(run: &Run<'_>, shown: Shown, request: &ScimRequest) -> ScimResponse {
+    let unchanged = match (&request.if_none_match, &shown.version) {
         (Some(known), Some(current)) => names_version(known, current),
         _ => false,
     };
     if unchanged {
-        let headers = version(&resource).map(|tag| ("ETag", tag.to_owned())).into_iter().collect();
+        let headers = shown.version.map(|tag| ("ETag", tag)).into_iter().collect();
         return ScimResponse { status: 304, headers, ..ScimResponse::default() };
     }
-    with_resource(run, 200, resource, projection)
+    with_resource(run, 200, shown)
 }
 
 /// A resource as the body, with its location and version.
-pub(super) fn with_resource(run: &Run<'_>, status: u16, resource: Resource, projection: &Projection) -> ScimResponse {
+pub(super) fn with_resource(run: &Run<'_>, status: u16, shown: Shown) -> ScimResponse {
     let mut headers = Vec::with_capacity(2);
-    if let Some(id) = resource.id() {
-        let location = run.location(id);
-        headers.push((if status == 201 { "Location" } else { "Content-Location" }, location));
-    }
-    if let Some(tag) = version(&resource) {
-        headers.push(("ETag", tag.to_owned()));
-    }
-    let body = projection.apply(&run.mapping.resource_type, resource);
-    ScimResponse { status, headers, body: Some(Value::Object(body.0)), report: Report::default() }
+    headers.push((if status == 201 { "Location" } else { "Content-Location" }, run.location(&shown.id)));
+    headers.extend(shown.version.map(|tag| ("ETag", tag)));
+    ScimResponse { status, headers, body: Some(shown.body), report: Report::default() }
 }
 
 /// An answer without a body.
@@ -109,7 +104,12 @@ pub(super) fn empty(status: u16) -> ScimResponse {
 
 /// 200 with a document that is not a resource.
 pub(super) fn document(body: Value) -> ScimResponse {
-    ScimResponse { status: 200, body: Some(body), ..ScimResponse::default() }
+    ScimResponse { status: 200, body: Some(Content::Tree(body)), ..ScimResponse::default() }
+}
+
+/// The same, as text.
+pub(super) fn text(body: Vec<u8>) -> ScimResponse {
+    ScimResponse { status: 200, body: Some(Content::Text(body)), ..ScimResponse::default() }
 }
 
 /// An error as an answer.
@@ -121,7 +121,7 @@ pub(super) fn error(error: &ScimError) -> ScimResponse {
     ScimResponse {
         status: error.status,
         headers,
-        body: Some(error.to_json()),
+        body: Some(Content::Tree(error.to_json())),
         report: Report { error: Some(error.clone()), ..Report::default() },
     }
 }

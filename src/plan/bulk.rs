@@ -175,7 +175,7 @@ async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashM
 
 fn outcome(run: &Run<'_>, operation: &Operation, response: ScimResponse) -> Outcome {
     let failed = response.status >= 400;
-    let body = response.body.unwrap_or_default();
+    let body = response.body.map(|body| body.tree().into_owned()).unwrap_or_default();
     let id = body.get("id").and_then(Value::as_str).map(str::to_owned);
     let mut result = Map::new();
     result.insert("method".to_owned(), Value::from(operation.method.as_str()));

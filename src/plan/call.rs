@@ -1,5 +1,6 @@
 //! What passes between a plan and whoever carries it out: calls, replies, the answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,9 +150,38 @@ pub struct ScimResponse {
     /// Headers besides `Content-Type` and `Content-Length`.
     pub headers: Vec<(&'static str, String)>,
     /// Body, if there is one; `application/scim+json`.
-    pub body: Option<Value>,
+    pub body: Option<Content>,
     /// What happened on the way, for logs, metrics and the demo.
     pub report: Report,
+}
+
+/// The body of an answer: JSON with sorted members.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// As a tree.
+    Tree(Value),
+    /// As text.
+    Text(Vec<u8>),
+}
+
+impl Content {
+    /// As it is sent.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            // Writing a JSON value into memory cannot fail.
+            Self::Tree(tree) => serde_json::to_vec(&tree).unwrap_or_default(),
+            Self::Text(text) => text,
+        }
+    }
+
+    /// As a tree, for who looks into it.
+    pub fn tree(&self) -> Cow<'_, Value> {
+        match self {
+            Self::Tree(tree) => Cow::Borrowed(tree),
+            // Nothing but JSON is made here.
+            Self::Text(text) => Cow::Owned(serde_json::from_slice(text).unwrap_or_default()),
+        }
+    }
 }
 
 /// What happened on the way.

@@ -1,5 +1,7 @@
 //! What a write means in rows: which rows a request touches, and whether it may.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::mapping::row::{Access, Row, Source};
@@ -14,32 +16,55 @@ use super::run::Run;
 /// 400 `invalidSyntax`.
 pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError> {
     let max = run.snapshot.limits.json_max_depth;
-    if depth(bytes) > max {
-        return Err(ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels")));
+    let too_deep = || ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels"));
+    // Text is looked through once, and not string by string. The parser has a bound of its own on the depth.
+    let parsed = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    let body: Value = parsed.map_err(|error| match bytes {
+        bytes if depth(bytes) > max => too_deep(),
+        bytes if bytes.iter().all(u8::is_ascii_whitespace) => ScimError::invalid_syntax("the request has no body"),
+        _ => ScimError::invalid_syntax(format!("the body is not JSON: {error}")),
+    })?;
+    let mut seen = Seen::default();
+    look(&body, 0, &mut seen);
+    if seen.depth > max {
+        return Err(too_deep());
     }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(ScimError::invalid_syntax("the request has no body"));
-    }
-    let body = serde_json::from_slice(bytes)
-        .map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))?;
-    if has_control_key(&body) {
+    if seen.control_key {
         return Err(ScimError::invalid_syntax("the body has a key with a control character"));
     }
     Ok(body)
 }
 
-/// Keys of that kind name no attribute, and a rendered call uses one to mark the place of a secret.
-fn has_control_key(value: &Value) -> bool {
+/// What is refused whatever the body is about.
+#[derive(Default)]
+struct Seen {
+    depth: usize,
+    /// Keys with such a character name no attribute, and a rendered call uses one to mark the place of a secret.
+    control_key: bool,
+}
+
+/// Depth is within the bound of the parser.
+fn look(value: &Value, above: usize, seen: &mut Seen) {
     match value {
         Value::Object(fields) => {
-            fields.iter().any(|(key, value)| key.bytes().any(|byte| byte.is_ascii_control()) || has_control_key(value))
+            seen.depth = seen.depth.max(above + 1);
+            for (key, value) in fields {
+                seen.control_key |= key.bytes().any(|byte| byte.is_ascii_control());
+                look(value, above + 1, seen);
+            }
         }
-        Value::Array(items) => items.iter().any(has_control_key),
-        _ => false,
+        Value::Array(items) => {
+            seen.depth = seen.depth.max(above + 1);
+            items.iter().for_each(|item| look(item, above + 1, seen));
+        }
+        _ => {}
     }
 }
 
-/// The deepest nesting of arrays and objects, read off the text before anything is built from it.
+/// The deepest nesting of arrays and objects, read off a text that could not be parsed.
 fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in bytes {
@@ -85,6 +110,7 @@ pub(super) fn unmapped(run: &Run<'_>, resource: &Resource) -> Vec<String> {
                 let paths = fields.keys().map(|name| path(Some(&schema.id), name));
                 names.extend(paths.filter(|path| !is_mapped(run, path)).map(|path| path.to_string()));
             }
+            (None, _) if run.mapping.index.about(key) != 0 => {}
             _ => {
                 let path = path(None, key);
                 if !is_mapped(run, &path) {
@@ -107,17 +133,18 @@ fn path(extension: Option<&std::sync::Arc<str>>, attribute: &str) -> AttrPath {
 pub(super) fn changed_rows(run: &Run<'_>, old: &Resource, new: &Resource) -> Result<RowSet, ScimError> {
     let mut changed = 0;
     let sendable = sendable_rows(run);
-    for (index, row) in run.mapping.rows.iter().enumerate() {
+    let present = run.mapping.index.present(old) | run.mapping.index.present(new);
+    for (index, row) in run.mapping.rows_in(present) {
         let (before, after) = (value(run, row, old), value(run, row, new));
-        if before == after || same_natively(run, row, before.as_ref(), after.as_ref()) {
+        if before == after || same_natively(run, row, before.as_deref(), after.as_deref()) {
             continue;
         }
         match row.access {
             Access::Both | Access::Write if sendable & 1 << index == 0 => return Err(fixed(row)),
             Access::Both | Access::Write => changed |= 1 << index,
-            Access::Create if equal(row, before.as_ref(), after.as_ref()) => {}
+            Access::Create if equal(row, before.as_deref(), after.as_deref()) => {}
             Access::Create => return Err(fixed(row)),
-            Access::Mirror => check_mirror(run, row, new, after.as_ref())?,
+            Access::Mirror => check_mirror(run, row, new, after.as_deref())?,
             Access::Read => {}
         }
     }
@@ -143,7 +170,7 @@ fn same_natively(run: &Run<'_>, row: &Row, before: Option<&Value>, after: Option
 /// 400 `invalidValue`.
 pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), ScimError> {
     let mut mirrors = run.mapping.rows.iter().filter(|row| row.access == Access::Mirror);
-    mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_ref()))
+    mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_deref()))
 }
 
 /// Says where the application holds one element of a list of which the client sent several.
@@ -158,8 +185,8 @@ pub(super) fn note_collapsed(run: &Run<'_>, rows: RowSet, resource: &Resource) {
 }
 
 /// The value of a row in a resource.
-pub(super) fn value(run: &Run<'_>, row: &Row, resource: &Resource) -> Option<Value> {
-    row.target.read(resource, run.mapping.sole_on_attribute(row)).map(std::borrow::Cow::into_owned)
+pub(super) fn value<'r>(run: &Run<'_>, row: &Row, resource: &'r Resource) -> Option<Cow<'r, Value>> {
+    row.target.read(resource, run.mapping.sole_on_attribute(row))
 }
 
 /// SCIM equality of two values of a row.
@@ -193,7 +220,7 @@ fn check_mirror(run: &Run<'_>, row: &Row, new: &Resource, after: Option<&Value>)
     let Some(primary) = primary else { return Ok(()) };
     let leading = value(run, primary, new);
     // A mirror that was left out follows its primary row.
-    if after.is_none() || row.lossy.is_some() || equal(primary, leading.as_ref(), after) {
+    if after.is_none() || row.lossy.is_some() || equal(primary, leading.as_deref(), after) {
         return Ok(());
     }
     Err(ScimError::invalid_value(format!(
@@ -218,7 +245,7 @@ pub(super) fn check_readable_only(
             continue;
         }
         let unchanged = |row: &Row| {
-            old.is_some_and(|(old, new)| equal(row, value(run, row, old).as_ref(), value(run, row, new).as_ref()))
+            old.is_some_and(|(old, new)| equal(row, value(run, row, old).as_deref(), value(run, row, new).as_deref()))
         };
         if let Some((_, row)) = read_only.iter().find(|(_, row)| !unchanged(row)) {
             return Err(ScimError::mutability(format!(
@@ -238,7 +265,7 @@ pub(super) fn check_active(run: &Run<'_>, sent: &Resource, old: Option<&Resource
     let (asked, is) = (value(run, row, sent), old.and_then(|old| value(run, row, old)));
     match asked {
         None => Ok(()),
-        Some(asked) if is.is_some_and(|is| is == asked) || (old.is_none() && asked != Value::Bool(false)) => Ok(()),
+        Some(asked) if is.is_some_and(|is| is == asked) || (old.is_none() && *asked != Value::Bool(false)) => Ok(()),
         Some(_) => Err(ScimError::mutability(
             "active is read-only here: the application has no way to switch a user on or off; delete the user instead",
         )),
@@ -262,7 +289,7 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
             Access::Both => !given && keeps_when_omitted(run, row),
         };
         if keep && let Some(value) = value(run, row, old) {
-            row.target.write(&mut new, value);
+            row.target.write(&mut new, value.into_owned());
         }
     }
     new

@@ -7,7 +7,7 @@ use crate::expr::{Env, Name};
 use crate::mapping::{Body, BodyNode, Flow, Phase, Row, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
-use crate::scim::{AttrPath, Resource, ScimError};
+use crate::scim::{Resource, ScimError};
 
 use super::call::ScimResponse;
 use super::members::Group;
@@ -15,7 +15,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, members, update};
+use super::{ScimRequest, answer, change, exists, guard, members, show, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -39,17 +39,26 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    guard::allow_create(run, derived.as_ref(), &resource)?;
+    let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
+    if !members.is_empty() {
+        members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
+    }
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
-    let made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
+    let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
-    let done = follow_up(run, flow, &resource, members, &made).await;
+    if !made.fresh && !members.is_empty() {
+        members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
+    }
+    let shown = made.object.take();
+    let done = follow_up(run, flow, &resource, members, &made, shown).await;
     let whole = match done {
-        Ok(object) => read::one(run, object, &projection).await,
+        Ok(object) => show::one(run, object, &projection).await,
         Err(error) => Err(error),
     };
     match whole {
-        Ok(whole) => Ok(answer::with_resource(run, 201, whole, &projection)),
+        Ok(whole) => Ok(answer::with_resource(run, 201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
 }
@@ -58,6 +67,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
 struct Made {
     id: String,
     key: Value,
+    /// What the replies so far show of it.
     object: Option<Object>,
     /// Whether this request made it; it is an existing one otherwise.
     fresh: bool,
@@ -222,8 +232,8 @@ async fn follow_up(
     resource: &Resource,
     members: Vec<Value>,
     made: &Made,
+    mut object: Option<Object>,
 ) -> Result<Object, ScimError> {
-    let mut object = made.object.clone();
     let members_first = flow.then.iter().find(|phase| **phase != Phase::Get) == Some(&Phase::Members);
     let (first, second) = if members_first { (Phase::Members, Phase::Update) } else { (Phase::Update, Phase::Members) };
     for phase in [first, second] {
@@ -253,8 +263,8 @@ async fn send_unsent(
     if pending == 0 {
         return Ok(object);
     }
-    let known = match &object {
-        Some(object) => object.clone(),
+    let known = match object {
+        Some(object) => object,
         None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
     };
     let old = read::base(run, &known);
@@ -289,10 +299,11 @@ fn unsent_rows(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
 /// Rows of `active` where somebody is made who shall not come in. Some applications switch everybody on who is made,
 /// whatever the call says, and that nobody may overlook.
 fn asked_off(run: &Run<'_>, resource: &Resource) -> RowSet {
-    let off = |row: &Row| change::value(run, row, resource) == Some(Value::Bool(false));
+    let is_active = |row: &Row| row.target.path.extension.is_none() && row.target.path.sub.is_none();
+    let off = |row: &Row| change::value(run, row, resource).as_deref() == Some(&Value::Bool(false));
     run.mapping
-        .rows_in(to_native::update_rows(run.mapping))
-        .filter(|(_, row)| row.target.path == AttrPath::core("active", None) && off(row))
+        .rows_in(run.mapping.index.about("active") & to_native::update_rows(run.mapping))
+        .filter(|(_, row)| is_active(row) && off(row))
         .fold(0, |set, (index, _)| set | 1 << index)
 }
 
@@ -305,10 +316,7 @@ fn carries_rows(body: &Body) -> bool {
 }
 
 fn with_value(run: &Run<'_>, resource: &Resource, set: RowSet) -> RowSet {
-    run.mapping
-        .rows_in(set)
-        .filter(|(_, row)| change::value(run, row, resource).is_some())
-        .fold(0, |set, (index, _)| set | 1 << index)
+    run.mapping.with_value(set, resource)
 }
 
 fn pending_rows(run: &Run<'_>, old: &Resource, resource: &Resource, pending: RowSet) -> RowSet {

@@ -4,10 +4,12 @@ use serde_json::Value;
 
 use crate::expr::{Env, Name};
 use crate::mapping::Deletion;
+use crate::mapping::guard::Verb;
 use crate::scim::ScimError;
 use crate::scim::projection::Projection;
 
 use super::call::ScimResponse;
+use super::guard::{self, Facts};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
@@ -32,10 +34,14 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
     let mut before = None;
     if needs_state {
         let object = read::fetch(run, id).await?;
+        guard::allow(run, Verb::Delete, Some(&key), Facts { object: Some(&object), scim: None })?;
         let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
         answer::check_if_match(request, &resource)?;
         before = Some((document, Value::Object(resource.0)));
+    } else {
+        let read = if guard::needs_object(run, Verb::Delete) { Some(read::fetch(run, id).await?) } else { None };
+        guard::allow(run, Verb::Delete, Some(&key), Facts { object: read.as_ref(), scim: None })?;
     }
     let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
     let env = Env { id: Some(&key), native, old, ..run.env() };
@@ -56,6 +62,7 @@ async fn changed(
 ) -> Result<ScimResponse, ScimError> {
     run.turn_on(id, Work::Merge).await?;
     let object = read::fetch(run, id).await?;
+    guard::allow(run, Verb::Delete, Some(&object.key), Facts { object: Some(&object), scim: None })?;
     if request.if_match.is_some() {
         answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;
     }

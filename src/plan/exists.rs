@@ -1,5 +1,7 @@
 //! What is there already when something is to be created: the holder of its key, or the account of the same person.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::mapping::{Collision, Exists, Readers, to_native};
@@ -9,7 +11,7 @@ use crate::scim::{Resource, ScimError};
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::{TurnRequest, Work};
-use super::{change, complete, query, update};
+use super::{change, complete, guard, query, update};
 
 /// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
 /// whom.
@@ -46,7 +48,10 @@ pub(super) async fn held(
     let (Some(key), Collision::Reject | Collision::Reuse) = (derived, run.mapping.id.collision) else {
         return Ok(None);
     };
-    let Some(holder) = read::find_by_key(run, key).await? else { return Ok(None) };
+    let Some(holder) = read::find_by_key(&run.seeing_all(), key).await? else { return Ok(None) };
+    if guard::hides(run, &holder.key, Some(&holder.document)) {
+        return Err(guard::held_by_hidden(run));
+    }
     let held = read::base(run, &holder);
     let same_source = run
         .mapping
@@ -69,7 +74,10 @@ pub(super) async fn held(
 /// 409 `uniqueness` where it may not be adopted, or where more than one would do.
 pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Object>, ScimError> {
     let Some(exists) = &run.mapping.exists else { return Ok(None) };
-    let mut found = same(run, exists, resource).await?;
+    let mut found = same(&run.seeing_all(), exists, resource).await?;
+    if found.iter().any(|holder| guard::hides(run, &holder.key, Some(&holder.document))) {
+        return Err(guard::held_by_hidden(run));
+    }
     let Some(holder) = found.pop() else { return Ok(None) };
     let name = run.mapping.rows.get(exists.row).map_or_else(String::new, |row| row.target.to_string());
     if !exists.adopt {
@@ -90,9 +98,10 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {
         let wanted = change::value(run, row, resource);
-        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_ref(), wanted.as_ref())
+        wanted.is_some() && !change::equal(row, change::value(run, row, &old).as_deref(), wanted.as_deref())
     };
     let changed = rows.filter(|(_, row)| differs(row)).fold(0, |set, (index, _)| set | 1 << index);
+    guard::allow_change(run, &holder.key, Some(&holder), resource, changed)?;
     let after = update::send(run, &holder.key, resource, Some((&holder, &old)), changed).await?;
     match after {
         Some(object) => Ok(Some(object)),
@@ -104,7 +113,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
 /// Objects with the same value of the matched attribute, by SCIM equality.
 async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec<Object>, ScimError> {
     let Some(row) = run.mapping.rows.get(exists.row) else { return Ok(Vec::new()) };
-    let Some(value) = change::value(run, row, resource) else { return Ok(Vec::new()) };
+    let Some(value) = change::value(run, row, resource).map(Cow::into_owned) else { return Ok(Vec::new()) };
     let filter = Filter::Compare(Comparison {
         path: row.target.path.clone(),
         op: CompareOp::Eq,
@@ -116,7 +125,7 @@ async fn same(run: &Run<'_>, exists: &Exists, resource: &Resource) -> Result<Vec
     let mut found = complete::settled(run, found, || Readers { rows: 1 << exists.row, ..Readers::default() }).await?;
     found.retain(|object| {
         let held = read::base(run, object);
-        change::equal(row, change::value(run, row, &held).as_ref(), Some(&value))
+        change::equal(row, change::value(run, row, &held).as_deref(), Some(&value))
     });
     Ok(found)
 }

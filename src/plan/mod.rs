@@ -17,6 +17,7 @@ mod cursor;
 mod delete;
 mod discovery;
 mod exists;
+mod guard;
 mod judge;
 mod login;
 mod lookup;
@@ -27,6 +28,7 @@ mod read;
 mod render;
 mod run;
 mod search;
+mod show;
 mod steps;
 mod trace;
 mod turn;
@@ -42,7 +44,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
 pub use judge::{Demand, demand};
 pub use login::{LoginFault, login_call, login_token};
 
@@ -163,16 +165,25 @@ async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> R
     // HEAD is GET without a body; the edge leaves the body out.
     let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
     let run = |index: usize| Run::new(context, index, native);
+    // Boxed, because the largest flow would otherwise be the size of all.
     match (&request.endpoint, method) {
-        (Endpoint::Collection { type_index }, "GET") => query::list(&run(*type_index)?, &request).await,
-        (Endpoint::Collection { type_index }, "POST") => create::create(&run(*type_index)?, &request).await,
-        (Endpoint::Resource { type_index, id }, "GET") => read::get(&run(*type_index)?, id, &request).await,
-        (Endpoint::Resource { type_index, id }, "PUT") => update::replace(&run(*type_index)?, id, &request).await,
-        (Endpoint::Resource { type_index, id }, "PATCH") => update::patch(&run(*type_index)?, id, &request).await,
-        (Endpoint::Resource { type_index, id }, "DELETE") => delete::delete(&run(*type_index)?, id, &request).await,
-        (Endpoint::Search { type_index }, "POST") => query::search(context, native, *type_index, &request).await,
-        (Endpoint::Bulk, "POST") => bulk::bulk(context, native, &request).await,
-        (Endpoint::Me, "GET" | "PUT" | "PATCH" | "DELETE" | "POST") => me(context, request, native).await,
+        (Endpoint::Collection { type_index }, "GET") => Box::pin(query::list(&run(*type_index)?, &request)).await,
+        (Endpoint::Collection { type_index }, "POST") => Box::pin(create::create(&run(*type_index)?, &request)).await,
+        (Endpoint::Resource { type_index, id }, "GET") => Box::pin(read::get(&run(*type_index)?, id, &request)).await,
+        (Endpoint::Resource { type_index, id }, "PUT") => {
+            Box::pin(update::replace(&run(*type_index)?, id, &request)).await
+        }
+        (Endpoint::Resource { type_index, id }, "PATCH") => {
+            Box::pin(update::patch(&run(*type_index)?, id, &request)).await
+        }
+        (Endpoint::Resource { type_index, id }, "DELETE") => {
+            Box::pin(delete::delete(&run(*type_index)?, id, &request)).await
+        }
+        (Endpoint::Search { type_index }, "POST") => {
+            Box::pin(query::search(context, native, *type_index, &request)).await
+        }
+        (Endpoint::Bulk, "POST") => Box::pin(bulk::bulk(context, native, &request)).await,
+        (Endpoint::Me, "GET" | "PUT" | "PATCH" | "DELETE" | "POST") => Box::pin(me(context, request, native)).await,
         (Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_), "GET") => {
             discovery::answer(context, &request)
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::mapping::{ListCall, Total};
 use crate::scim::filter::Filter;
-use crate::scim::list::ListResponse;
+use crate::scim::list::{ListResponse, Listing};
 use crate::scim::query::{ListQuery, Page};
 use crate::scim::{AttrPath, Resource, ScimError};
 
@@ -19,7 +19,7 @@ use super::cursor::{self, Binding};
 use super::pages::{Span, Window};
 use super::read::{self, Object};
 use super::run::Run;
-use super::{Context, ScimRequest, answer, complete, lookup, pages};
+use super::{Context, ScimRequest, answer, complete, guard, lookup, pages, show};
 
 /// Objects a push-down may return before the adapter gives up, where the mapping sets no scan bound.
 const PUSHDOWN_MAX: usize = 1000;
@@ -56,7 +56,9 @@ async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimE
     let asked = Asked::new(run, query, run.type_name())?;
     let found = find(run, query, asked.start, asked.count).await?;
     let (taken, total) = (found.taken, found.total);
-    Ok(asked.answer(run, shown(run, query, found.resources), taken, total))
+    let mut page = Listing::default();
+    found.show(run, query, &mut page).await?;
+    Ok(asked.answer(run, page, taken, total))
 }
 
 /// Which page is asked for, by index or by cursor.
@@ -92,7 +94,7 @@ impl Asked {
     }
 
     /// The page as a document. `taken` counts the resources that it used up of the list.
-    pub(super) fn answer(&self, run: &Run<'_>, resources: Vec<Value>, taken: usize, total: usize) -> ScimResponse {
+    pub(super) fn answer(&self, run: &Run<'_>, page: Listing, taken: usize, total: usize) -> ScimResponse {
         let end = self.start.saturating_add(taken);
         let more = self.by_cursor && taken > 0 && end < total;
         let before = self.start.saturating_sub(self.count.max(1));
@@ -100,22 +102,16 @@ impl Asked {
         let response = ListResponse {
             total_results: Some(total as u64),
             start_index: (!self.by_cursor).then(|| (self.start as u64).saturating_add(1)),
-            resources,
+            resources: Vec::new(),
             next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
             previous_cursor: back.then(|| cursor::issue(&binding(run, &self.identity), before as u64, run.context.now)),
         };
-        answer::document(response.into_json())
+        answer::text(response.into_text(page))
     }
 }
 
 fn binding<'a>(run: &'a Run<'_>, identity: &'a str) -> Binding<'a> {
     Binding { key: &run.context.cursor_key, query: identity }
-}
-
-/// Resources as the client asked to see them.
-pub(super) fn shown(run: &Run<'_>, query: &ListQuery, resources: Vec<Resource>) -> Vec<Value> {
-    let show = |resource| Value::Object(query.projection.apply(&run.mapping.resource_type, resource).0);
-    resources.into_iter().map(show).collect()
 }
 
 /// What decides which resources a list holds and in which order: a cursor is bound to it.
@@ -127,24 +123,36 @@ fn identity(run: &Run<'_>, query: &ListQuery, of: &str) -> String {
 /// One page of a list.
 #[derive(Default)]
 pub(super) struct Found {
+    /// The resources, where the order made it necessary to build them.
     pub(super) resources: Vec<Resource>,
+    /// Otherwise the objects.
+    objects: Vec<Object>,
     /// How many objects of the list this page used up.
     pub(super) taken: usize,
     /// How many there are on all pages.
     pub(super) total: usize,
 }
 
+impl Found {
+    /// Adds the resources to a page, as the client asked to see them.
+    pub(super) async fn show(self, run: &Run<'_>, query: &ListQuery, page: &mut Listing) -> Result<(), ScimError> {
+        for resource in self.resources {
+            page.push(&show::projected(run, &query.projection, resource));
+        }
+        show::all(run, self.objects, &query.projection, page).await
+    }
+}
+
 /// `count` resources of a list from `start` (from 0).
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
-        (None, None) if !(hides_objects(run) && is_counted(list_call(run)?)) => {
+        (None, None) if !guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)) => {
             let (list, span) = (list_call(run)?, Span { start, count });
             let Window { items, total } =
                 pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;
             let taken = items.len();
-            let resources = read::whole(run, objects(run, list, items), &wants).await?;
-            Ok(Found { resources, taken, total })
+            Ok(Found { objects: objects(run, list, items), taken, total, ..Found::default() })
         }
         (filter, sort) => {
             let candidates = match filter {
@@ -163,11 +171,10 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
                 let mut resources = read::whole(run, matching, |path| wants(path) || needs(path)).await?;
                 crate::scim::sort::sort(&mut resources, sort);
                 let resources: Vec<Resource> = resources.into_iter().skip(start).take(count).collect();
-                return Ok(Found { taken: resources.len(), resources, total });
+                return Ok(Found { taken: resources.len(), resources, total, ..Found::default() });
             }
-            let page: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
-            let taken = page.len();
-            Ok(Found { resources: read::whole(run, page, &wants).await?, taken, total })
+            let objects: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
+            Ok(Found { taken: objects.len(), objects, total, ..Found::default() })
         }
     }
 }

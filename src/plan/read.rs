@@ -17,7 +17,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, judge, pages};
+use super::{ScimRequest, answer, complete, guard, judge, pages, show};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -46,8 +46,8 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     let projection = parse_projection(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     run.record_id(id);
     let object = fetch(run, id).await?;
-    let resource = one(run, object, &projection).await?;
-    Ok(answer::found(run, resource, &projection, request))
+    let shown = show::one(run, object, &projection).await?;
+    Ok(answer::found(run, shown, request))
 }
 
 /// One object by SCIM id.
@@ -125,7 +125,8 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 /// Whether an object is there and may be seen.
 fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
-    !run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
+    let is_gone = run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false));
+    !is_gone && !guard::hides(run, key, Some(document))
 }
 
 /// An object in a reply, with the version of its header.
@@ -185,27 +186,14 @@ pub(super) async fn assembled(
     objects: Vec<Object>,
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Vec<Resource>, ScimError> {
-    let mut complete = true;
-    let members = match &run.mapping.members {
-        Some(members) if wants(&MEMBERS) => Some(members_of(run, members, &objects).await?),
-        Some(_) => {
-            complete = false;
-            None
-        }
-        None => None,
-    };
-    let groups = match &run.mapping.inverse {
-        Some(inverse) if wants(&GROUPS) => Some(groups_of(run, inverse, &objects).await?),
-        _ => None,
-    };
-    let mut members = members.into_iter().flatten();
-    let mut groups = groups.into_iter().flatten();
-    let resources = objects.into_iter().map(|object| {
+    let related = related(run, &objects, wants).await?;
+    let complete = related.complete;
+    let resources = objects.into_iter().zip(related.of_each()).map(|(object, (members, groups))| {
         let mut resource = base(run, &object);
-        if let Some(members) = members.next().filter(|members| !members.is_empty()) {
+        if !members.is_empty() {
             resource.set(&MEMBERS, Some(Value::Array(members)));
         }
-        if let Some(groups) = groups.next().filter(|groups| !groups.is_empty()) {
+        if !groups.is_empty() {
             resource.set(&GROUPS, Some(Value::Array(groups)));
         }
         answer::finish(run, &mut resource, &object, complete && object.lacks.is_none());
@@ -214,15 +202,47 @@ pub(super) async fn assembled(
     Ok(resources.collect())
 }
 
+/// What objects have to do with others, as SCIM elements, in the order of the objects.
+pub(super) struct Related {
+    members: Vec<Vec<Value>>,
+    groups: Vec<Vec<Value>>,
+    /// Whether members were read, where the type has any.
+    complete: bool,
+}
+
+impl Related {
+    /// Members and groups of each object; without end, because where nothing was read there is nothing.
+    pub(super) fn of_each(self) -> impl Iterator<Item = (Vec<Value>, Vec<Value>)> {
+        let (mut members, mut groups) = (self.members.into_iter(), self.groups.into_iter());
+        std::iter::repeat_with(move || (members.next().unwrap_or_default(), groups.next().unwrap_or_default()))
+    }
+}
+
+/// Reads what `wants` asks for.
+pub(super) async fn related(
+    run: &Run<'_>,
+    objects: &[Object],
+    wants: impl Fn(&AttrPath) -> bool,
+) -> Result<Related, ScimError> {
+    let mut related = Related { members: Vec::new(), groups: Vec::new(), complete: true };
+    if let Some(members) = &run.mapping.members {
+        related.complete = wants(&MEMBERS);
+        if related.complete {
+            related.members = members_of(run, members, objects).await?;
+        }
+    }
+    if let Some(inverse) = run.mapping.inverse.as_ref().filter(|_| wants(&GROUPS)) {
+        related.groups = groups_of(run, inverse, objects).await?;
+    }
+    Ok(related)
+}
+
 /// The rows of one object, with its id.
 pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
     let env = Env { id: Some(&object.key), ..run.env() };
     let mut faults = Vec::new();
     let mut resource = from_native::resource(run.mapping, &object.document, &env, &mut faults);
-    for fault in faults {
-        let row = run.mapping.rows.get(fault.row).map(|row| row.origin.to_string()).unwrap_or_default();
-        run.note(format!("{row}: left out of {}: {}", object.id, fault.reason));
-    }
+    show::note_faults(run, object, faults);
     resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
     run.native.trace(|trace| trace.read(run.mapping, &resource));
     resource
@@ -299,6 +319,9 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
+        if of.as_ref().is_some_and(|of| guard::hides_item(of, &members.value, item, &id)) {
+            return None;
+        }
         let mut element = Map::new();
         if let Some(endpoint) = &endpoint {
             element.insert("$ref".to_owned(), Value::from(location(&run.context.base_url, endpoint, &id)));
@@ -337,6 +360,9 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
+        if of.as_ref().is_some_and(|of| guard::hides_item(of, &inverse.value, item, &id)) {
+            return None;
+        }
         let mut element = json!({ "type": "direct", "value": id });
         if let Some(endpoint) = &endpoint {
             element["$ref"] = Value::from(location(&run.context.base_url, endpoint, &id));

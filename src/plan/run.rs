@@ -13,7 +13,7 @@ use crate::scim::{FilterRepair, ScimError};
 use super::call::{NativeCall, NativeReply};
 use super::coroutine::Native;
 use super::judge::{Verdict, judge};
-use super::{Context, render};
+use super::{Context, guard, render};
 
 /// One request about one resource type.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub(super) struct Run<'a> {
     pub(super) native: &'a Native,
     /// Replies that were kept do not serve: what is decided here must be true at this moment.
     pub(super) fresh: bool,
+    /// Guards are not asked: what they hide is there all the same.
+    pub(super) sees_hidden: bool,
 }
 
 impl<'a> Run<'a> {
@@ -35,7 +37,7 @@ impl<'a> Run<'a> {
         let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
         let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
         let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
-        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false })
+        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false, sees_hidden: false })
     }
 
     /// The same request seen from another resource type of the route.
@@ -90,9 +92,10 @@ impl<'a> Run<'a> {
         Ok(judge(self, call, outcome, env))
     }
 
-    /// The native key a SCIM id stands for; `None` for one that cannot be a key here, which is a 404 without a call.
+    /// The native key a SCIM id stands for; `None` for one that cannot be a key here or is known to be hidden, which is
+    /// a 404 without a call.
     pub(super) fn native_id(&self, id: &str) -> Option<Value> {
-        self.mapping.id.decode(id)
+        self.mapping.id.decode(id).filter(|key| !guard::hides(self, key, None))
     }
 
     /// The SCIM id of a native key of this type.

@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::scim::filter::CompareOp;
 use crate::scim::query::ListQuery;
 use crate::scim::sort::sort_mixed;
-use crate::scim::{AttrPath, ResourceType, ScimError};
+use crate::scim::{AttrPath, Listing, ResourceType, ScimError};
 
-use super::answer;
 use super::call::ScimResponse;
-use super::query::{Asked, Found, find, shown};
+use super::query::{Asked, Found, find};
 use super::run::Run;
+use super::{answer, show};
 
 /// Answers a search over all types. `first` is the request seen from any of them.
 pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResponse, ScimError> {
@@ -43,10 +43,12 @@ pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResp
             sort_mixed(&mut all, order, |(_, by, resource)| (resource, *by));
             let total = all.len();
             let page = all.into_iter().skip(asked.start).take(asked.count);
-            let page: Vec<Value> =
-                page.flat_map(|(part, _, resource)| shown(&part.run, &part.query, vec![resource])).collect();
-            let taken = page.len();
-            Ok(asked.answer(first, page, taken, total))
+            let mut listing = Listing::default();
+            for (part, _, resource) in page {
+                listing.push(&show::projected(&part.run, &part.query.projection, resource));
+            }
+            let taken = listing.count();
+            Ok(asked.answer(first, listing, taken, total))
         }
     }
 }
@@ -54,13 +56,13 @@ pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResp
 /// One type after the other: each is asked for what the ones before it left of the page.
 async fn in_turn(first: &Run<'_>, parts: &[Part<'_>], asked: &Asked) -> Result<ScimResponse, ScimError> {
     let (mut start, mut taken, mut total) = (asked.start, 0, 0);
-    let mut page = Vec::new();
+    let mut page = Listing::default();
     for part in parts {
         let found = part.find(start, asked.count - taken).await?;
         start = start.saturating_sub(found.total);
         taken += found.taken;
         total += found.total;
-        page.extend(shown(&part.run, &part.query, found.resources));
+        found.show(&part.run, &part.query, &mut page).await?;
     }
     Ok(asked.answer(first, page, taken, total))
 }

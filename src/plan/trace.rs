@@ -14,6 +14,8 @@ use crate::scim::Resource;
 pub struct Trace {
     /// Changes of attributes and members, one line each.
     pub changes: Vec<String>,
+    /// Guards that matched, one line each.
+    pub guards: Vec<String>,
     /// Rows by resource type.
     pub rows: BTreeMap<Arc<str>, RowsUsed>,
     /// Bodies that hold more than rows, each with the form in which it may be shown: values that no row is about are
@@ -37,6 +39,13 @@ impl Trace {
         self.rules.insert((Arc::clone(&origin.source), origin.line));
     }
 
+    /// Each line once, however many objects it is about.
+    pub(super) fn guard(&mut self, line: String) {
+        if !self.guards.contains(&line) {
+            self.guards.push(line);
+        }
+    }
+
     pub(super) fn written(&mut self, mapping: &Mapping, rows: RowSet) {
         self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().written |= rows;
     }
@@ -46,6 +55,11 @@ impl Trace {
         let with_value = mapping.rows.iter().enumerate().filter(|(_, row)| row.target.read(resource, false).is_some());
         let set = with_value.fold(0, |set, (index, _)| set | 1 << index);
         self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().read |= set;
+    }
+
+    /// The same, where it is known which rows these are.
+    pub(super) fn read_rows(&mut self, mapping: &Mapping, rows: RowSet) {
+        self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().read |= rows;
     }
 
     /// One line for each row that changes.

@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, members};
+use super::{ScimRequest, answer, change, guard, members, show};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -38,7 +38,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     run.record_ignored(Vec::new(), normalised.unknown);
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
-    let direct = if request.if_match.is_none() && !members::needs_state(run, &change) {
+    let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
+    let direct = if !sees && request.if_match.is_none() && !members::needs_state(run, &change) {
         direct_changes(run, &ops)
     } else {
         None
@@ -48,14 +49,17 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
     run.turn(TurnRequest { keys, share }).await?;
 
+    let seen = if sees { Some(read::fetch(run, id).await?) } else { None };
+    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
     let written = match direct {
         Some((state, rows)) => {
+            guard::allow_change(run, &key, None, &state, rows)?;
             if rows != 0 {
                 run.note("old state not read");
             }
             Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
-        None => send_difference(run, id, &ops, request).await?,
+        None => send_difference(run, id, seen, &ops, request).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let latest = with_members(run, id, &key, written, change, &member_ops).await?;
@@ -80,6 +84,9 @@ async fn with_members(
     ops: &[PatchOp],
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
+    if change == MemberChange::None || run.mapping.members.is_none() {
+        return Ok(after);
+    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
     let Applied { sent, read } = members::apply(group, change, ops).await?;
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
@@ -113,12 +120,14 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     change::check_active(run, &sent, Some(&old))?;
     let new = change::replacement(run, &old, sent);
     let changed = change::changed_rows(run, &old, &new)?;
-    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     let change = match members {
         Some(members) if run.mapping.members.is_some() => MemberChange::Set(members),
         None if members_cleared && run.mapping.members.is_some() => MemberChange::Set(Vec::new()),
         _ => MemberChange::None,
     };
+    guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
+    members::permit(run, Some(&object.key), Some(&object), &change, &[]).await?;
+    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     let key = object.key.clone();
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
     let latest = with_members(run, id, &key, written, change, &[]).await?;
@@ -145,15 +154,20 @@ async fn guard_version(run: &Run<'_>, object: &Object, request: &ScimRequest) ->
 async fn send_difference(
     run: &Run<'_>,
     id: &str,
+    seen: Option<Object>,
     ops: &[PatchOp],
     request: &ScimRequest,
 ) -> Result<Written, ScimError> {
-    let object = read::fetch(run, id).await?;
+    let object = match seen {
+        Some(object) => object,
+        None => read::fetch(run, id).await?,
+    };
     guard_version(run, &object, request).await?;
     let old = read::base(run, &object);
     let new = patch::apply(&run.mapping.resource_type, old.clone(), ops)?;
     change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
     let changed = change::changed_rows(run, &old, &new)?;
+    guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
     let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     Ok(Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) })
 }
@@ -203,7 +217,8 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> 
         run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
     let update = &run.mapping.ops.update;
     let update_ready = update.as_ref().is_none_or(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
-    if !rules_ready || (touched != 0 && !update_ready) {
+    let guards_ready = guard::scim_paths(run).all(|path| is_touched(run, &path, touched));
+    if !rules_ready || (touched != 0 && !(update_ready && guards_ready)) {
         return None;
     }
     let read_only =
@@ -246,16 +261,16 @@ fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
     let when = rule.when.as_ref().is_none_or(|when| {
         !when.uses(Name::Old)
             && !when.uses(Name::Native)
-            && when.field_paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+            && when.selections(Name::Scim).all(|path| is_touched(run, path, touched))
     });
     when && needs_no_state(run, &rule.flow, touched)
 }
 
 /// Whether the touched rows are everything that a flow refers to.
 fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
-    !flow.uses(Name::Old)
-        && !flow.uses(Name::Native)
-        && flow.paths(Name::Scim).iter().all(|path| is_touched(run, path, touched))
+    let mut untouched = false;
+    flow.each_path(Name::Scim, &mut |path| untouched |= !is_touched(run, path, touched));
+    !untouched && !flow.uses(Name::Old) && !flow.uses(Name::Native)
 }
 
 /// Whether a selection from `scim` is about one of the rows.
@@ -477,10 +492,7 @@ pub(super) async fn send_fields(
 
 /// Rows of a set that have a value.
 fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
-    run.mapping
-        .rows_in(set)
-        .filter(|(_, row)| change::value(run, row, state).is_some())
-        .fold(0, |set, (index, _)| set | 1 << index)
+    run.mapping.with_value(set, state)
 }
 
 /// Carries a flow out and answers with the object that its last reply shows.
@@ -520,13 +532,13 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let schema = &run.mapping.resource_type.schema;
-    let required = |row: &&Row| {
-        let path = &row.target.path;
-        path.extension.is_none() && schema.attribute(&path.attribute).is_some_and(|attribute| attribute.required)
-    };
+    let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
     let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
-    run.mapping.rows.iter().filter(required).all(|row| row.native_path().is_none_or(held))
+    let mut rows = required.flat_map(|attribute| {
+        let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
+        about.filter(|(_, row)| row.target.path.extension.is_none())
+    });
+    rows.all(|(_, row)| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource, or the status that the configuration wants for a PATCH of members.
@@ -544,6 +556,6 @@ async fn updated(
         Some(object) => object,
         None => read::fetch(run, id).await?,
     };
-    let resource = read::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, resource, projection))
+    let shown = show::one(run, object, projection).await?;
+    Ok(answer::with_resource(run, 200, shown))
 }

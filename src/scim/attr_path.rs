@@ -167,9 +167,9 @@ impl ResourceType {
     }
 
     fn resolve_bare(&self, text: &str) -> Result<Resolved<'_>, PathError> {
-        let (name, _) = split_names(text)?;
-        if self.core_attribute(name).is_some() {
-            return self.resolve_core(text);
+        let (name, sub) = split_names(text)?;
+        if let Some(attribute) = self.core_attribute(name) {
+            return resolve_sub(None, attribute, sub);
         }
         let mut holders = self.extensions.iter().filter(|schema| schema.attribute(name).is_some());
         let enterprise = self.extension(ENTERPRISE_SCHEMA).filter(|schema| schema.attribute(name).is_some());

@@ -64,7 +64,7 @@ pub fn text_ends_with(text: &str, part: &str, case_exact: bool) -> bool {
 
 /// The text in the case in which it is compared when case does not count.
 pub fn fold(text: &str) -> String {
-    folded(text).collect()
+    if text.is_ascii() { text.to_ascii_lowercase() } else { folded(text).collect() }
 }
 
 /// The order of two numbers by value: 1 equals 1.0.

@@ -8,53 +8,117 @@ use twox_hash::XxHash3_128;
 
 /// The XXH3 of an object, by the names and values of its members in the order of their names.
 pub fn digest(object: &Map<String, Value>) -> u128 {
-    let mut bytes = Vec::with_capacity(1024);
-    feed_object(object, &mut bytes);
-    XxHash3_128::oneshot(&bytes)
+    let mut digest = Digest { bytes: Vec::with_capacity(1024) };
+    digest.object(object);
+    digest.finish()
 }
 
+/// What a digest is taken of, for who has no object at hand and says its parts in order.
+///
 /// Every value begins with a byte for its type and says its length, so that no two objects give the same bytes. The
 /// depth is that of a resource, which is bounded where it comes from.
-fn feed(value: &Value, bytes: &mut Vec<u8>) {
-    match value {
-        Value::Null => bytes.push(b'n'),
-        Value::Bool(false) => bytes.push(b'f'),
-        Value::Bool(true) => bytes.push(b't'),
-        Value::Number(number) => {
-            bytes.push(b'd');
-            feed_text(&number.to_string(), bytes);
+#[derive(Debug, Default)]
+pub struct Digest {
+    bytes: Vec<u8>,
+}
+
+impl Digest {
+    /// Begins again.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The digest of what was said.
+    pub fn finish(&self) -> u128 {
+        XxHash3_128::oneshot(&self.bytes)
+    }
+
+    /// The place reached.
+    pub fn mark(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets what was said since.
+    pub fn take_back(&mut self, mark: usize) {
+        self.bytes.truncate(mark);
+    }
+
+    /// An object, whose members follow as names and values; [`Digest::end`] must follow these.
+    pub fn begin_object(&mut self) -> usize {
+        self.begin(b'o')
+    }
+
+    /// As [`Digest::begin_object`], of a list.
+    pub fn begin_list(&mut self) -> usize {
+        self.begin(b'a')
+    }
+
+    fn begin(&mut self, kind: u8) -> usize {
+        let mark = self.bytes.len();
+        self.bytes.extend_from_slice(&[kind, 0, 0, 0, 0]);
+        mark
+    }
+
+    /// How many members or items there were.
+    pub fn end(&mut self, mark: usize, count: usize) {
+        if let Some(place) = self.bytes.get_mut(mark + 1..mark + 5) {
+            place.copy_from_slice(&length(count));
         }
-        Value::String(text) => {
-            bytes.push(b's');
-            feed_text(text, bytes);
+    }
+
+    /// The name of a member.
+    pub fn name(&mut self, name: &str) {
+        self.bytes.extend_from_slice(&length(name.len()));
+        self.bytes.extend_from_slice(name.as_bytes());
+    }
+
+    /// A text.
+    pub fn text(&mut self, text: &str) {
+        self.bytes.push(b's');
+        self.name(text);
+    }
+
+    /// Texts at an earlier place.
+    pub fn insert_texts(&mut self, mark: usize, texts: &[&str]) {
+        let mut inserted = Self::default();
+        texts.iter().for_each(|text| inserted.text(text));
+        if mark <= self.bytes.len() {
+            self.bytes.splice(mark..mark, inserted.bytes);
         }
-        Value::Array(items) => {
-            bytes.push(b'a');
-            feed_length(items.len(), bytes);
-            for item in items {
-                feed(item, bytes);
+    }
+
+    /// Any value.
+    pub fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.bytes.push(b'n'),
+            Value::Bool(false) => self.bytes.push(b'f'),
+            Value::Bool(true) => self.bytes.push(b't'),
+            Value::Number(number) => {
+                self.bytes.push(b'd');
+                self.name(&number.to_string());
             }
+            Value::String(text) => self.text(text),
+            Value::Array(items) => {
+                let mark = self.begin_list();
+                items.iter().for_each(|item| self.value(item));
+                self.end(mark, items.len());
+            }
+            Value::Object(object) => self.object(object),
         }
-        Value::Object(object) => feed_object(object, bytes),
+    }
+
+    fn object(&mut self, object: &Map<String, Value>) {
+        let mark = self.begin_object();
+        for (name, value) in object {
+            self.name(name);
+            self.value(value);
+        }
+        self.end(mark, object.len());
     }
 }
 
-fn feed_object(object: &Map<String, Value>, bytes: &mut Vec<u8>) {
-    bytes.push(b'o');
-    feed_length(object.len(), bytes);
-    for (name, value) in object {
-        feed_text(name, bytes);
-        feed(value, bytes);
-    }
-}
-
-fn feed_text(text: &str, bytes: &mut Vec<u8>) {
-    feed_length(text.len(), bytes);
-    bytes.extend_from_slice(text.as_bytes());
-}
-
-fn feed_length(length: usize, bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(&(length as u32).to_le_bytes());
+fn length(length: usize) -> [u8; 4] {
+    (length as u32).to_le_bytes()
 }
 
 #[cfg(test)]

@@ -5,6 +5,44 @@ use serde_json::{Map, Value, json};
 /// URN of a list document.
 pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
+/// The resources of a page as text, written one after the other.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    text: Vec<u8>,
+    count: usize,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self { text: RESOURCES.to_vec(), count: 0 }
+    }
+}
+
+impl Listing {
+    /// Adds what `write` writes: one resource.
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.count > 0 {
+            self.text.push(b',');
+        }
+        self.count += 1;
+        write(&mut self.text);
+    }
+
+    /// Adds a resource.
+    pub fn push(&mut self, resource: &Value) {
+        // Writing into memory cannot fail.
+        self.write(|text| serde_json::to_writer(text, resource).unwrap_or_default());
+    }
+
+    /// How many resources there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// How the text of a list begins: no member has a name that comes before.
+const RESOURCES: &[u8] = b"{\"Resources\":[";
+
 /// One page of a list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListResponse {
@@ -44,6 +82,20 @@ impl ListResponse {
         put("Resources", Some(Value::Array(self.resources)));
         Value::Object(document)
     }
+
+    /// The document as text, with resources that are text already instead of its own.
+    pub fn into_text(self, listing: Listing) -> Vec<u8> {
+        let Listing { mut text, count } = listing;
+        let mut rest = Self { resources: Vec::new(), ..self }.into_json();
+        if let Value::Object(rest) = &mut rest {
+            rest.remove("Resources");
+            rest.insert("itemsPerPage".to_owned(), Value::from(count));
+        }
+        text.extend_from_slice(b"],");
+        let rest = rest.to_string();
+        text.extend_from_slice(rest.strip_prefix('{').unwrap_or(&rest).as_bytes());
+        text
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +117,18 @@ mod tests {
                 "Resources": [{"id": "6"}],
             })
         );
+    }
+
+    #[test]
+    fn the_text_is_that_of_the_document() {
+        for resources in [vec![], vec![json!({"id": "6"})], vec![json!({"id": "6"}), json!({"id": "7"})]] {
+            let mut listing = Listing::default();
+            resources.iter().for_each(|resource| listing.push(resource));
+            let page =
+                ListResponse { total_results: Some(12), start_index: Some(6), resources, ..ListResponse::default() };
+            let text = String::from_utf8(page.clone().into_text(listing)).unwrap();
+            assert_eq!(text, page.into_json().to_string());
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use attr_path::{AttrPath, PathError, Resolved, Target};
 pub use equality::values_equal;
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, FilterError, FilterLimits, FilterRepair};
-pub use list::ListResponse;
+pub use list::{ListResponse, Listing};
 pub use patch::{PatchOp, PatchPath};
 pub use projection::{Projection, set_schemas};
 pub use query::{ListQuery, QueryError, QueryLimits};

@@ -184,6 +184,13 @@ impl Selector {
     }
 }
 
+/// Whether everything about the attribute of a path is shown to who asks for nothing in particular.
+pub fn shown_by_default(resource_type: &ResourceType, path: &AttrPath) -> bool {
+    let plain = |attribute: &Attribute| matches!(attribute.returned, Returned::Always | Returned::Default);
+    definition(resource_type, path.extension.as_ref(), &path.attribute)
+        .is_none_or(|attribute| plain(attribute) && attribute.sub_attributes.iter().all(plain))
+}
+
 /// Whether an attribute, or every attribute of an extension, is shown as it is by default.
 fn shown_whole(resource_type: &ResourceType, key: &str, value: &Value) -> bool {
     let by_default = |definition: Option<&Attribute>, value: &Value| {

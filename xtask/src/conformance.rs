@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use crate::workspace::{Workspace, answers, cannot_start, capture, step};
+use crate::tools::python_environment;
+use crate::workspace::{Workspace, cannot_start, capture, step};
 
 /// Installs the suites, serves the sample application through the sidecar and compares what they say.
 pub(crate) fn conformance(workspace: &Workspace, args: &[String]) -> Result<(), String> {
@@ -39,24 +40,9 @@ pub(crate) fn conformance(workspace: &Workspace, args: &[String]) -> Result<(), 
 /// The interpreter of a virtual environment that holds exactly what `requirements.txt` says.
 fn install(workspace: &Workspace) -> Result<PathBuf, String> {
     let requirements = workspace.root.join(SUITES).join("requirements.txt");
-    let wanted = fs::read(&requirements).map_err(|err| format!("cannot read {}: {err}", requirements.display()))?;
-    let folder = workspace.target.join("conformance");
-    let (python, stamp) = (folder.join("bin/python"), folder.join("installed.txt"));
-    // Written last, so that an installation that broke off is made again.
-    let current = fs::read(&stamp).is_ok_and(|installed| installed == wanted);
-    if current && answers(&python.to_string_lossy(), &["--version"]) {
-        return Ok(python);
-    }
-    let hint = |why: String| {
+    python_environment(workspace, &requirements, &workspace.target.join("conformance")).map_err(|why| {
         format!("the conformance suites cannot be installed ({why}); it takes python3 with venv and a package index")
-    };
-    step("make a virtual environment", workspace.command("python3").args(["-m", "venv", "--clear"]).arg(&folder))
-        .map_err(hint)?;
-    let mut pip = workspace.command(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
-    step("install the suites", pip.arg(&requirements)).map_err(hint)?;
-    fs::write(&stamp, wanted).map_err(|err| format!("cannot write {}: {err}", stamp.display()))?;
-    Ok(python)
+    })
 }
 
 /// The demonstration, serving until this value goes away.

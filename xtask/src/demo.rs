@@ -3,7 +3,6 @@
 //! In: arguments for `scimshim demo`. Out: the demo's own output, with the build kept apart from it. It does not
 //! come back: this process becomes the demo, so that signals and the exit status are the demo's own.
 
-use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
@@ -12,11 +11,7 @@ use crate::workspace::{Workspace, cannot_start, step};
 /// Builds the release binary, then runs its demo.
 pub(crate) fn demo(workspace: &Workspace, args: &[String]) -> Result<(), String> {
     let workspace = workspace.with_build_tools()?;
-    let mut build = workspace.cargo(["build", "--release", "--bin", "scimshim"]);
-    if !std::io::stderr().is_terminal() {
-        build.arg("--quiet");
-    }
-    step("build the release binary (the first time this takes some minutes)", &mut build)?;
+    step("build the release binary (the first time this takes some minutes)", &mut workspace.release_build())?;
 
     let mut demo = workspace.command(workspace.binary("release", "scimshim"));
     demo.arg("demo").args(args).stdin(Stdio::inherit());

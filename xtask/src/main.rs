@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod conformance;
 mod demo;
+mod deploy;
 mod fuzz;
 mod suite;
 mod tools;
@@ -63,6 +64,12 @@ const VERBS: &[Verb] = &[
         arguments: "",
         help: "put the sidecar through the SCIM conformance suites of others",
         run: conformance::conformance,
+    },
+    Verb {
+        name: "deploy-check",
+        arguments: "[--bless] [CHECK...]",
+        help: "check what is under deploy: chart, manifests, image, packages; --bless renders again",
+        run: deploy::deploy_check,
     },
     Verb {
         name: "fuzz",

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::workspace::{answers, capture};
+use crate::workspace::{Workspace, answers, capture, step};
 
 /// What the machine has, as far as [`attempts`] needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -119,8 +119,26 @@ fn has_compiler() -> bool {
     named.as_deref().into_iter().chain(["cc", "gcc", "clang"]).any(|compiler| answers(compiler, &["--version"]))
 }
 
-fn is_root() -> bool {
+/// Whether system packages may be installed.
+pub(crate) fn is_root() -> bool {
     capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// The interpreter of a virtual environment in `folder` that holds exactly what `requirements` says.
+pub(crate) fn python_environment(workspace: &Workspace, requirements: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let wanted = fs::read(requirements).map_err(|err| format!("cannot read {}: {err}", requirements.display()))?;
+    let (python, stamp) = (folder.join("bin/python"), folder.join("installed.txt"));
+    // Written last, so that an installation that broke off is made again.
+    let current = fs::read(&stamp).is_ok_and(|installed| installed == wanted);
+    if current && answers(&python.to_string_lossy(), &["--version"]) {
+        return Ok(python);
+    }
+    step("make a virtual environment", workspace.command("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = workspace.command(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
+    step("install its packages", pip.arg(requirements))?;
+    fs::write(&stamp, wanted).map_err(|err| format!("cannot write {}: {err}", stamp.display()))?;
+    Ok(python)
 }
 
 fn install_by_apt() -> Result<(), String> {

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -63,6 +64,18 @@ impl Workspace {
             command.env("PATH", path);
         }
         command
+    }
+
+    /// Builds the release binary that is shipped: static, so that it runs on any Linux and in an empty image. Only the
+    /// binary itself is linked that way, so that it shares everything below it with other release builds, and macros
+    /// and build scripts, which could not be static, are left alone.
+    pub(crate) fn release_build(&self) -> Command {
+        let mut build = self.cargo(["rustc", "--locked", "--release", "--bin", "scimshim"]);
+        if !std::io::stderr().is_terminal() {
+            build.arg("--quiet");
+        }
+        build.args(["--", "-C", "target-feature=+crt-static"]);
+        build
     }
 
     /// The path of a built binary of the given profile folder (`debug`, `release`).

@@ -22,6 +22,7 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("put_omitted", Kind::Words(&["clear", "keep"]), "What becomes of attributes that a PUT leaves out (RFC 7644 section 3.5.1: `clear`).").default("\"clear\""),
         key("omit", Kind::Words(&["null", "absent", "empty", "keep"]), "How \"unassigned\" looks natively, for rows that do not say (`null` where changes are sent, `absent` where whole objects are)."),
         key("gone", Kind::Expression, "Objects that are treated as absent, over `native` and `id`."),
+        key("guard", Kind::List(&Kind::Table(&GUARD)), "What must not be touched, or not be seen, one `[[resource.<Type>.guard]]` each."),
         key("off", Kind::Words(&["tombstone"]), "Switching off deletes and remembers; needs a store, which this version does not have (E107)."),
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed before an object is sent back whole.").default("[]"),
@@ -30,7 +31,7 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["unmapped", "guard", "part"],
+    later: &["unmapped", "part"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -44,6 +45,20 @@ pub(crate) static EXISTS: Keys = Keys {
     own: &[
         key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it.").required(),
         key("policy", Kind::Words(&["conflict", "adopt"]), "409, or bring the existing object to the state that is asked for; adopting takes `userName` or `externalId`.").default("\"conflict\""),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static GUARD: Keys = Keys {
+    title: "`[[resource.<Type>.guard]]`",
+    what: "a guard",
+    about: "What must not be touched: a denied write is 403. What `read` denies is not seen either: absent from lists and totals, 404 by id, and still the holder of its name.",
+    own: &[
+        key("id", Kind::Word, "A name, by which a file that extends this one replaces or unsets the guard."),
+        key("when", Kind::Expression, "Which objects or requests, over route variables, `id`, `native`, `old`, `req`, and for `create` and `update` also `scim`.").required(),
+        key("deny", Kind::List(&Kind::Words(&["read", "create", "update", "delete", "members", "member"])), "What must not be done: `members` are those of a group, `member` is somebody's joining or leaving one; `read` is all of them.").required(),
+        key("detail", Kind::Template, "What the administrator reads."),
     ],
     shared: &[],
     later: &[],

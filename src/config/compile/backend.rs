@@ -17,6 +17,7 @@ use super::context::Context;
 use super::credential::credential;
 use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
+use super::guard;
 use super::slots::{REPLY, REQUEST, SlotScope};
 
 /// What calls inherit from their backend.
@@ -31,6 +32,8 @@ pub(super) struct BackendParts {
     pub(super) used_variables: Vec<(usize, Place)>,
     /// Where `send` stands, if the token goes into bodies.
     pub(super) token_in_body: Option<Place>,
+    /// The account that it uses, and where that is said.
+    pub(super) own_account: Option<(String, Place)>,
 }
 
 pub(super) fn backends(cx: &mut Context, node: Option<&Node>, types: &[ResourceType]) -> Vec<(Backend, BackendParts)> {
@@ -75,6 +78,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     inherited.defaults = call_defaults(cx, &fields, &scope);
     if let Some(node) = fields.get("auth") {
         let parts = credential(cx, node, inherited.ok.as_ref(), &inherited.defaults);
+        inherited.own_account = guard::own_account(node);
         (backend.auth, backend.expired, inherited.token_in_body) = (parts.auth, parts.expired, parts.in_body);
         let expired = node.as_table().and_then(|table| table.get("expired"));
         backend.expired_origin = cx.origin(expired.map_or(&node.place, |entry| &entry.key));

@@ -6,6 +6,8 @@ use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::{Expr, Name, Template};
+use crate::mapping::index::Index;
+use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
@@ -20,7 +22,7 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, id, laws, members, ops, overlap, probe, store, writes};
+use super::{announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, probe, store, writes};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -86,6 +88,12 @@ pub(super) fn mappings(
     }
     check_members(cx, &drafts);
     check_locks(cx, &drafts, resources);
+    let parts: Vec<_> = drafts.iter().map(|draft| (&draft.mapping, &draft.place, draft.inverse.as_ref())).collect();
+    guard::check(cx, &parts, resources);
+    if let Some(account) = &backend.own_account {
+        let users = parts.iter().map(|(mapping, ..)| *mapping).find(|mapping| &*mapping.resource_type.name == "User");
+        guard::check_own_account(cx, account, users);
+    }
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
@@ -141,6 +149,7 @@ fn resource(
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
+    let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
         resource_type: of.clone(),
         origin: cx.origin(&entry.key),
@@ -157,11 +166,15 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
+        guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
+        index: Index::default(),
+        layout: None,
     };
+    mapping.index = Index::of(&mapping.rows);
     let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
@@ -322,5 +335,6 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.layout = Layout::of(&mapping);
     mapping
 }

@@ -163,7 +163,7 @@ fn search(snapshot: &Arc<Snapshot>, filter: &str, users: &[Value], surplus: usiz
     });
     let request = ("POST", "/scim/Users/.search", &body);
     let (response, _) = drive(snapshot, &mut Marks::default(), request, &mut |call| answer(users, surplus, call));
-    let body = response.body.unwrap_or_default();
+    let body = response.body.map(|body| body.tree().into_owned()).unwrap_or_default();
     let found =
         body["Resources"].as_array().into_iter().flatten().map(|found| found["id"].as_str().unwrap().to_owned());
     let mut found: Vec<String> = found.collect();

@@ -13,6 +13,8 @@ pub(super) struct Current {
     pub(super) values: Vec<String>,
     /// The same as SCIM elements.
     pub(super) elements: Vec<Value>,
+    /// Members that the client does not see.
+    pub(super) hidden: Vec<String>,
     /// What showed each of them; kept only for those who need it.
     pub(super) shown_by: HashMap<String, Vec<Value>>,
 }

@@ -9,7 +9,7 @@ use crate::scim::{AttrPath, Resource, ScimError};
 
 use super::deliver::Target;
 use crate::plan::render::Rows;
-use crate::plan::{answer, create, steps};
+use crate::plan::{answer, create, guard, steps};
 
 impl Target<'_> {
     /// Creates an unknown member.
@@ -51,6 +51,7 @@ impl Target<'_> {
             Some(derive) => derive.text(&Env { scim: Some(&scim), ..of.env() }).ok().flatten().map(Value::from),
             None => member.get("id").cloned(),
         };
+        guard::allow_create(&of, key.as_ref(), &normalised.resource)?;
         let env = Env { id: key.as_ref(), scim: Some(&scim), ..of.env() };
         let rows = to_native::create_rows(of.mapping);
         let purpose = to_native::Purpose::Create;

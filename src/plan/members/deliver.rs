@@ -15,6 +15,7 @@ use super::change::{Current, Difference};
 use super::known::{self, Person};
 use super::{key_of, unknown_member};
 use crate::plan::call::{NativeCall, NativeOutcome};
+use crate::plan::guard;
 use crate::plan::judge::{Standing, assess, reply_matches, says_absent};
 use crate::plan::read;
 use crate::plan::render::Rows;
@@ -294,6 +295,10 @@ impl<'a> Target<'a> {
             self.refuse_unknown(&person.value, failures);
             return Ok(None);
         };
+        if self.is_hidden(&person.key).await? {
+            failures.add(unknown_member(self.members, &person.value), 1);
+            return Ok(None);
+        }
         let member = known::member(self.run, self.members, call, &person, None);
         let value = person.value.clone();
         if let Err(error) = self.create_member(attributes, &value, &member).await {
@@ -305,6 +310,14 @@ impl<'a> Target<'a> {
             failures.add(unknown_member(self.members, &person.value), 1);
         }
         Ok(found.pop())
+    }
+
+    /// Whether somebody who seems not to be there is only hidden: nobody is made in their place.
+    async fn is_hidden(&self, key: &Value) -> Result<bool, ScimError> {
+        match self.run.of_type(&self.members.of).filter(guard::hides_by_document) {
+            Some(of) => Ok(read::find_by_key(&of.seeing_all(), key).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     fn refuse_unknown(&self, value: &str, failures: &mut Failures) {

@@ -1,6 +1,6 @@
 //! What has to be read before members can be written: who is in the group, and what the members are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::scim::ScimError;
 
 use super::change::{Current, value_of};
 use crate::plan::complete;
+use crate::plan::guard;
 use crate::plan::read::{self, Object};
 use crate::plan::run::{Run, named_id};
 
@@ -37,6 +38,7 @@ pub(super) async fn current(
     let by_row = members.remove.as_ref().is_some_and(|remove| remove.reads.row);
     let elements = read::elements(run, members, &items);
     let values = super::change::values(&elements);
+    let hidden = hidden(run, members, &items, &values);
     let mut shown_by: HashMap<String, Vec<Value>> = HashMap::new();
     let of = run.of_type(&members.of);
     for item in items.into_iter().filter(|_| by_row) {
@@ -44,7 +46,17 @@ pub(super) async fn current(
             shown_by.entry(value).or_default().push(item);
         }
     }
-    Ok(Current { values, elements, shown_by })
+    Ok(Current { values, elements, hidden, shown_by })
+}
+
+/// Members that guards keep from the client.
+fn hidden(run: &Run<'_>, members: &Members, items: &[Value], seen: &[String]) -> Vec<String> {
+    if !run.of_type(&members.of).is_some_and(|of| guard::hides_some(&of)) {
+        return Vec::new();
+    }
+    let seen: HashSet<&String> = seen.iter().collect();
+    let all = super::change::values(&read::elements(&run.seeing_all(), members, items));
+    all.into_iter().filter(|value| !seen.contains(value)).collect()
 }
 
 /// A member on its way into a call.
@@ -65,7 +77,8 @@ pub(super) async fn read_people(
     adding: bool,
 ) -> Result<(Vec<Person>, Vec<Person>), ScimError> {
     let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
-    let Some(of) = run.of_type(&members.of).filter(|_| needed) else { return Ok((people, Vec::new())) };
+    let of = run.of_type(&members.of).filter(|of| needed || guard::hides_by_document(of));
+    let Some(of) = of else { return Ok((people, Vec::new())) };
     let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
     let objects = complete::by_keys(&of, &keys, members.parallel).await?;
     let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
@@ -109,7 +122,8 @@ pub(super) async fn leave_others(
     let Some(of) = run.of_type(&members.of) else { return Ok((people, Vec::new())) };
     let Some(inverse) = &of.mapping.inverse else { return Ok((people, Vec::new())) };
     let objects: Vec<Object> = people.iter().filter_map(|person| person.object.clone()).collect();
-    let groups = read::groups_of(&of, inverse, &objects).await?;
+    let groups = read::groups_of(&of.seeing_all(), inverse, &objects).await?;
+    let hidden = |other: &String| run.native_id(other).is_none();
     let mut others: HashMap<&str, Vec<String>> = HashMap::new();
     for (object, groups) in objects.iter().zip(&groups) {
         let elsewhere = groups.iter().filter_map(value_of).filter(|other| other != group).collect();
@@ -119,9 +133,13 @@ pub(super) async fn leave_others(
     for person in people {
         let others = others.get(person.value.as_str()).filter(|others| !others.is_empty());
         let named = others.map(|others| {
-            others.iter().map(|other| format!("{}/{other}", run.type_name())).collect::<Vec<_>>().join(", ")
+            let name =
+                |other| if hidden(other) { "another one".to_owned() } else { format!("{}/{other}", run.type_name()) };
+            others.iter().map(name).collect::<Vec<_>>().join(", ")
         });
-        match (named, exclusive) {
+        // Nobody is taken out of a group that this client does not see.
+        let secret = others.is_some_and(|others| others.iter().any(hidden));
+        match (named, if secret { Exclusive::Refuse } else { exclusive }) {
             (Some(named), Exclusive::Refuse) => refused.push(ScimError::invalid_value(format!(
                 "members: '{}' is in {named}, and can be in one {} only; remove it there first",
                 person.value,

@@ -6,6 +6,7 @@
 mod change;
 mod create;
 mod deliver;
+mod guarded;
 mod known;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, ScimError};
 
 use super::ScimRequest;
+use super::guard;
 use super::judge::{Standing, assess, reply_matches};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
@@ -27,6 +29,7 @@ use super::turn::Share;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
+pub(super) use guarded::permit;
 use known::{Detail, Person};
 
 /// What operations on `members` ask for.
@@ -274,10 +277,12 @@ impl Target<'_> {
         Ok(true)
     }
 
-    /// Whether somebody who would join is not there. The call that adds members looks at them where the application
-    /// takes ids that are nobody's, and a whole list must be no way around that.
+    /// Whether somebody who would join is not there, or is hidden. The call that adds members looks at them where the
+    /// application takes ids that are nobody's, and a whole list must be no way around that.
     async fn names_strangers(&self, joining: &[String]) -> Result<bool, ScimError> {
-        let Some(add) = self.members.add.as_ref().filter(|add| add.reads.scim || add.reads.object) else {
+        let hides = || self.run.of_type(&self.members.of).is_some_and(|of| guard::hides_by_document(&of));
+        let add = self.members.add.as_ref();
+        let Some(add) = add.filter(|add| add.reads.scim || add.reads.object || hides()) else {
             return Ok(false);
         };
         let person = |value: &String| {
@@ -306,6 +311,8 @@ impl Target<'_> {
                 (None, _) => return Err(unknown_member(self.members, value)),
             }
         }
+        // What the client does not see it cannot have wished to remove.
+        keys.extend(current.hidden.iter().filter_map(|value| key_of(&self.run.seeing_all(), self.members, value)));
         self.run.native.trace(|trace| trace.members(&difference.add, &difference.remove));
         let batch = Value::Array(keys);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };

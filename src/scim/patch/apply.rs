@@ -131,8 +131,7 @@ fn change_list(list: &mut Elements<'_>, attribute: &Attribute, op: &PatchOp) -> 
         (PatchOp::RemoveElements { values, .. }, filter, _) => list.remove_equal(values, filter.as_ref()),
         (PatchOp::Remove { .. }, None, None) => list.clear(),
         (PatchOp::Remove { .. }, filter, sub) => {
-            let slots = filter.as_ref().map_or_else(|| list.all(), |filter| list.matching(filter));
-            for slot in slots {
+            for slot in found(list, filter.as_ref()) {
                 match sub {
                     Some(sub) if !is_value_of(attribute, sub) => {
                         list.update(slot, |element| set_member(element, sub, Value::Null))?;
@@ -162,7 +161,7 @@ fn change_elements(
     filter: Option<&Filter>,
     change: impl Fn(&mut Value),
 ) -> Result<(), ScimError> {
-    let found = filter.map_or_else(|| list.all(), |filter| list.matching(filter));
+    let found = found(list, filter);
     for slot in &found {
         list.update(*slot, &change)?;
     }
@@ -181,6 +180,14 @@ fn change_elements(
     }
     let reason = "no element matches the path, and its filter does not describe one that could be made";
     Err(ScimError::no_target(format!("{}: {reason}", attr.parent())))
+}
+
+/// The places of the elements that a filter finds; of all without one.
+fn found(list: &mut Elements<'_>, filter: Option<&Filter>) -> Vec<usize> {
+    match filter {
+        Some(filter) => list.matching(filter),
+        None => list.all(),
+    }
 }
 
 fn set_member(element: &mut Value, name: &str, value: Value) {

@@ -20,6 +20,8 @@ pub(crate) struct Elements<'a> {
     attribute: &'a Attribute,
     slots: Vec<Slot>,
     index: HashMap<String, Same>,
+    /// The first so many slots are in the index. Most lists have one element, which nothing is compared with.
+    entered: usize,
 }
 
 /// One element; `None` when it has been removed.
@@ -72,7 +74,7 @@ impl Identity {
 impl<'a> Elements<'a> {
     /// Takes the stored list as it is: what it repeats stays repeated until an operation changes an element.
     pub(crate) fn load(attribute: &'a Attribute, stored: Option<Value>) -> Self {
-        let mut elements = Self { attribute, slots: Vec::new(), index: HashMap::new() };
+        let mut elements = Self { attribute, slots: Vec::new(), index: HashMap::new(), entered: 0 };
         match stored {
             Some(Value::Array(stored)) => stored.into_iter().for_each(|element| elements.push(element)),
             Some(single) => elements.push(single),
@@ -94,7 +96,9 @@ impl<'a> Elements<'a> {
     /// Adds an element, or what it has to say beyond the one that it equals.
     pub(crate) fn add(&mut self, element: Value) -> Added {
         let primary = is_primary(&element);
-        let added = match self.find(&self.identity(&element)) {
+        self.enter_all();
+        let found = if self.index.is_empty() { None } else { self.find(&self.identity(&element)) };
+        let added = match found {
             Some(slot) => {
                 if let Value::Object(members) = element {
                     let news = self.news(slot, members);
@@ -117,11 +121,13 @@ impl<'a> Elements<'a> {
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.index.clear();
+        self.entered = 0;
     }
 
     /// Removes the elements that equal one of `wanted`, by the measure of [`Elements`]. With a filter, only elements
     /// that satisfy it are removed.
     pub(crate) fn remove_equal(&mut self, wanted: &[Value], filter: Option<&Filter>) {
+        self.enter_all();
         for element in wanted {
             let wanted = self.identity(element);
             for slot in self.with_value(&wanted.value) {
@@ -139,7 +145,8 @@ impl<'a> Elements<'a> {
     }
 
     /// The places of the elements that satisfy a filter.
-    pub(crate) fn matching(&self, filter: &Filter) -> Vec<usize> {
+    pub(crate) fn matching(&mut self, filter: &Filter) -> Vec<usize> {
+        self.enter_all();
         match self.indexed(filter) {
             Some(key) => self.with_value(&key).into_iter().filter(|slot| self.satisfies(*slot, filter)).collect(),
             None => self.all().into_iter().filter(|slot| self.satisfies(*slot, filter)).collect(),
@@ -210,7 +217,14 @@ impl<'a> Elements<'a> {
 
     fn push(&mut self, element: Value) {
         self.slots.push(Slot { element: Some(element), generation: 0, changed: false });
-        self.enter(self.slots.len() - 1);
+    }
+
+    /// Brings the index up to date.
+    fn enter_all(&mut self) {
+        while self.entered < self.slots.len() {
+            self.enter(self.entered);
+            self.entered += 1;
+        }
     }
 
     /// Changes an element and, if it is another one afterwards, its place in the index.
@@ -219,7 +233,8 @@ impl<'a> Elements<'a> {
         if let Some(Slot { element: Some(element), .. }) = self.slots.get_mut(slot) {
             change(element);
         }
-        if self.element(slot).map(|element| self.identity(element)) != Some(before) {
+        // What is not in the index yet is entered as it is by then.
+        if slot < self.entered && self.element(slot).map(|element| self.identity(element)) != Some(before) {
             if let Some(slot) = self.slots.get_mut(slot) {
                 slot.generation += 1;
             }

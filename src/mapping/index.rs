@@ -1,0 +1,164 @@
+//! Which rows a document says something about, without asking row by row.
+//!
+//! In, when a configuration is loaded: the rows. Out, while serving: the native values of all rows in one walk over a
+//! native document, and the rows that may have a value in a SCIM resource. Both are only ever a superset of the rows
+//! with a value; what a value is, `from_native` and `to_native` say.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::scim::Resource;
+
+use super::RowSet;
+use super::row::{Access, Row, Source};
+
+/// The rows of a mapping by what they are about.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// Top-level keys of resources, sorted: attributes, and extensions by their URN.
+    scim: Vec<(Arc<str>, RowSet)>,
+    /// Fields of native documents.
+    native: Vec<Field>,
+    /// Rows that can be read although [`Found`] holds nothing for them.
+    unfound: RowSet,
+    /// How many rows there are.
+    rows: usize,
+}
+
+/// A field of a native document that some row goes through; sorted by name among its siblings.
+#[derive(Clone, Debug)]
+struct Field {
+    name: Arc<str>,
+    /// Rows whose value it is.
+    rows: RowSet,
+    below: Vec<Field>,
+}
+
+/// The native values of rows.
+#[derive(Debug)]
+pub struct Found<'d> {
+    values: Vec<Option<&'d Value>>,
+    rows: RowSet,
+}
+
+impl Index {
+    /// Of the rows of a mapping, in their order.
+    pub fn of(rows: &[Row]) -> Self {
+        let mut index = Self { rows: rows.len(), ..Self::default() };
+        for (number, row) in rows.iter().enumerate() {
+            let bit = 1 << number;
+            let path = &row.target.path;
+            let key = path.extension.as_ref().unwrap_or(&path.attribute);
+            match index.scim.binary_search_by(|(known, _)| (**known).cmp(key)) {
+                Ok(at) => index.scim.get_mut(at).into_iter().for_each(|(_, rows)| *rows |= bit),
+                Err(at) => index.scim.insert(at, (Arc::clone(key), bit)),
+            }
+            if row.access == Access::Write {
+                continue;
+            }
+            match &row.source {
+                Source::Native { path, codec } => match path.names() {
+                    Some(names) => {
+                        add(&mut index.native, &names, bit);
+                        if codec.iter().any(super::Codec::reads_absent) {
+                            index.unfound |= bit;
+                        }
+                    }
+                    None => index.unfound |= bit,
+                },
+                Source::Computed { .. } | Source::Mirror { .. } => index.unfound |= bit,
+            }
+        }
+        index
+    }
+
+    /// The rows that may have a value in a resource.
+    pub fn present(&self, resource: &Resource) -> RowSet {
+        resource.0.keys().fold(0, |set, key| set | self.about(key))
+    }
+
+    /// The rows about an attribute of the core schema, or about an extension.
+    pub fn about(&self, key: &str) -> RowSet {
+        let at = self.scim.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
+        at.and_then(|at| self.scim.get(at)).map_or(0, |(_, rows)| *rows)
+    }
+
+    /// The native values of all rows that are plain fields.
+    pub fn find<'d>(&self, native: &'d Value) -> Found<'d> {
+        let mut found = Found { values: vec![None; self.rows], rows: self.unfound };
+        found.walk(&self.native, native);
+        found
+    }
+}
+
+fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
+    let [name, below @ ..] = names else { return };
+    let at = match fields.binary_search_by(|field| field.name.cmp(name)) {
+        Ok(at) => at,
+        Err(at) => {
+            fields.insert(at, Field { name: Arc::clone(name), rows: 0, below: Vec::new() });
+            at
+        }
+    };
+    if let Some(field) = fields.get_mut(at) {
+        if below.is_empty() {
+            field.rows |= bit;
+        } else {
+            add(&mut field.below, below, bit);
+        }
+    }
+}
+
+impl<'d> Found<'d> {
+    /// Depth is that of the mapping's paths.
+    fn walk(&mut self, fields: &[Field], document: &'d Value) {
+        let Value::Object(document) = document else { return };
+        for (name, value) in document {
+            let at = fields.binary_search_by(|field| (*field.name).cmp(name));
+            let Some(field) = at.ok().and_then(|at| fields.get(at)).filter(|_| !value.is_null()) else { continue };
+            self.rows |= field.rows;
+            for row in each(field.rows) {
+                if let Some(place) = self.values.get_mut(row) {
+                    *place = Some(value);
+                }
+            }
+            if !field.below.is_empty() {
+                self.walk(&field.below, value);
+            }
+        }
+    }
+
+    /// The value of a row that is a plain field, unless it is null.
+    pub fn get(&self, row: usize) -> Option<&'d Value> {
+        self.values.get(row).copied().flatten()
+    }
+
+    /// The rows that can be read from the document.
+    pub fn rows(&self) -> RowSet {
+        self.rows
+    }
+}
+
+/// The numbers in a set, ascending.
+pub fn each(set: RowSet) -> impl Iterator<Item = usize> {
+    let mut left = set;
+    std::iter::from_fn(move || {
+        let row = (left != 0).then(|| left.trailing_zeros() as usize)?;
+        left &= left - 1;
+        Some(row)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each;
+
+    #[test]
+    fn the_numbers_of_a_set_come_in_order() {
+        let check = |set, expected: &[usize]| assert_eq!(each(set).collect::<Vec<_>>(), expected);
+        check(0, &[]);
+        check(0b1011, &[0, 1, 3]);
+        check(1 << 127 | 1, &[0, 127]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Resources as the client sees them.
+//!
+//! In: native objects and a projection. Out: text. Where everything is shown, a resource is written as its native
+//! document is read; otherwise it is built and projected first. A page is written object by object, so that no more
+//! than one resource is there at a time.
+
+use serde_json::Value;
+
+use crate::expr::Env;
+use crate::mapping::from_native::{About, ReadFault, Version, Writer};
+use crate::mapping::layout::Layout;
+use crate::scim::projection::Projection;
+use crate::scim::{Listing, Resource, ScimError};
+
+use super::call::Content;
+use super::read::{self, Object};
+use super::run::Run;
+use super::{answer, complete};
+
+/// A resource on its way to the client.
+pub(super) struct Shown {
+    pub(super) id: String,
+    pub(super) version: Option<String>,
+    pub(super) body: Content,
+}
+
+/// The resource of one object.
+pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Shown, ScimError> {
+    let Some(layout) = layout(run, projection) else {
+        let resource = read::one(run, object, projection).await?;
+        let id = resource.id().unwrap_or_default().to_owned();
+        let version = answer::version(&resource).map(str::to_owned);
+        return Ok(Shown { id, version, body: Content::Tree(projected(run, projection, resource)) });
+    };
+    let wants = read::shown_by(run, projection);
+    let id = object.id.clone();
+    let object = complete::settled(run, vec![object], || complete::wanted(run, &wants)).await?.pop();
+    let object = object.ok_or_else(|| run.not_found(&id))?;
+    let related = read::related(run, std::slice::from_ref(&object), wants).await?;
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    let version = related.of_each().map(|of| write(run, layout, &mut Writer::default(), &object, of, &mut text)).next();
+    Ok(Shown { id: object.id, version: version.flatten(), body: Content::Text(text) })
+}
+
+/// Adds the resources of objects to a page.
+pub(super) async fn all(
+    run: &Run<'_>,
+    objects: Vec<Object>,
+    projection: &Projection,
+    page: &mut Listing,
+) -> Result<(), ScimError> {
+    let wants = read::shown_by(run, projection);
+    let Some(layout) = layout(run, projection) else {
+        let resources = read::whole(run, objects, wants).await?;
+        resources.into_iter().for_each(|resource| page.push(&projected(run, projection, resource)));
+        return Ok(());
+    };
+    let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;
+    let related = read::related(run, &objects, wants).await?;
+    let mut writer = Writer::default();
+    for (object, of) in objects.into_iter().zip(related.of_each()) {
+        page.write(|text| drop(write(run, layout, &mut writer, &object, of, text)));
+    }
+    Ok(())
+}
+
+/// What is shown of a resource that was built.
+pub(super) fn projected(run: &Run<'_>, projection: &Projection, resource: Resource) -> Value {
+    Value::Object(projection.apply(&run.mapping.resource_type, resource).0)
+}
+
+fn layout<'a>(run: &Run<'a>, projection: &Projection) -> Option<&'a Layout> {
+    run.mapping.layout.as_ref().filter(|_| *projection == Projection::All)
+}
+
+/// Writes one resource; answers with its version.
+fn write(
+    run: &Run<'_>,
+    layout: &Layout,
+    writer: &mut Writer,
+    object: &Object,
+    (members, groups): (Vec<Value>, Vec<Value>),
+    text: &mut Vec<u8>,
+) -> Option<String> {
+    #[cfg(test)]
+    let start = text.len();
+    let env = Env { id: Some(&object.key), ..run.env() };
+    let own = object.version.as_deref().map(answer::entity_tag);
+    let location = run.location(&object.id);
+    let version = match &own {
+        Some(own) => Version::Own(own),
+        // One computed without everything would not change with what is missing.
+        None if object.lacks.is_some() => Version::None,
+        None => Version::Computed,
+    };
+    let about = About { id: &object.id, location: &location, version, members: &members, groups: &groups };
+    let written = writer.write((run.mapping, layout), &object.document, &about, &env, text);
+    note_faults(run, object, written.faults);
+    run.native.trace(|trace| trace.read_rows(run.mapping, written.read));
+    #[cfg(test)]
+    tests::check(run, object, (members, groups), text.get(start..).unwrap_or_default());
+    own.or(written.version)
+}
+
+/// Says which rows were left out of a resource.
+pub(super) fn note_faults(run: &Run<'_>, object: &Object, faults: Vec<ReadFault>) {
+    for fault in faults {
+        let row = run.mapping.rows.get(fault.row).map(|row| row.origin.to_string()).unwrap_or_default();
+        run.note(format!("{row}: left out of {}: {}", object.id, fault.reason));
+    }
+}
+
+/// Room for most resources.
+const TEXT_BYTES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::from_native;
+
+    /// Every plan that a test drives is also a test of this: what is written as it is read is what would have been
+    /// built and projected.
+    pub(super) fn check(run: &Run<'_>, object: &Object, (members, groups): (Vec<Value>, Vec<Value>), text: &[u8]) {
+        let env = Env { id: Some(&object.key), ..run.env() };
+        let mut resource = from_native::resource(run.mapping, &object.document, &env, &mut Vec::new());
+        resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
+        for (path, elements) in [(&*read::MEMBERS, members), (&*read::GROUPS, groups)] {
+            if !elements.is_empty() {
+                resource.set(path, Some(Value::Array(elements)));
+            }
+        }
+        answer::finish(run, &mut resource, object, object.lacks.is_none());
+        let built = projected(run, &Projection::All, resource);
+        assert_eq!(std::str::from_utf8(text).unwrap(), built.to_string());
+    }
+}
