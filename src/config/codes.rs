@@ -47,6 +47,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E044", "a token goes into bodies, and a call has none"),
     ("E045", "a native path cannot be written, or not be read here"),
     ("E046", "a codec that can only be read"),
+    ("E047", "no such reference table"),
     ("E050", "a call does not say what it is about"),
     ("E051", "`item` and `items` of one filter plan"),
     ("E053", "a generated password where it would be seen, or is not needed"),

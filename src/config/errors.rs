@@ -63,6 +63,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E044", "Give the calls a body, be it `body = {}`, or send the token in a header."),
     ("E045", "Name one place that can be written, or make the row `access = \"read\"`."),
     ("E046", "Make the row `access = \"read\"`."),
+    ("E047", "Declare the table with `[backend.<name>.table.<table>]`, or correct its name."),
     ("E050", "Use the placeholder that the message names."),
     ("E051", "Keep the one that the reply has."),
     ("E053", "Use `password(n)` as the `default` of a row with `access = \"write\"`, or in the body of a create."),

@@ -112,6 +112,19 @@ impl Call {
         self.save.iter().find(|(name, _)| &**name == "id").map(|(_, extract)| extract)
     }
 
+    /// Names that its templates look up in reference tables, where they stand there as such.
+    pub fn looked_up(&self) -> Vec<(String, String)> {
+        let mut names = Vec::new();
+        self.each_template(&mut |template| {
+            for path in template.field_paths(Name::Table) {
+                if let [table, name, ..] = path.as_slice() {
+                    names.push((table.clone(), name.clone()));
+                }
+            }
+        });
+        names
+    }
+
     /// Visits every template of the call.
     pub fn each_template(&self, visit: &mut impl FnMut(&Template)) {
         let named = self.query.iter().chain(&self.headers).map(|(_, template)| template);

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod members;
 pub mod native_path;
 pub mod row;
+pub mod tables;
 pub mod to_native;
 
 use std::fmt;
@@ -80,6 +81,10 @@ pub struct Mapping {
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
     pub gone: Option<Expr>,
+    /// Reference tables of the backend that rows and calls use, by number.
+    pub tables: Vec<usize>,
+    /// Names that calls look up there: table and name.
+    pub table_names: Vec<(String, String)>,
     /// What must not be touched, or not be seen, in file order.
     pub guards: Vec<Guard>,
     /// Where the native version (for `ETag`) is, if the API has one.
@@ -265,6 +270,9 @@ impl Mapping {
 
     /// The rows of a set that have a value in a resource.
     pub fn with_value(&self, set: RowSet, resource: &crate::scim::Resource) -> RowSet {
+        if set == 0 {
+            return 0;
+        }
         let present = self.rows_in(set & self.index.present(resource));
         let with_value = present.filter(|(_, row)| row.target.read(resource, self.sole_on_attribute(row)).is_some());
         with_value.fold(0, |set, (index, _)| set | 1 << index)

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
 
@@ -49,12 +50,14 @@ pub(super) enum Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Native {
     exchange: Arc<Mutex<Exchange>>,
+    /// Reference tables, once they are read.
+    tables: Arc<Known>,
     calls_max: usize,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { exchange: Arc::default(), calls_max }
+        Self { exchange: Arc::default(), tables: Arc::default(), calls_max }
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -117,6 +120,10 @@ impl Native {
         refusals.is_empty()
     }
 
+<<<<<<< HEAD
+    pub(super) fn tables(&self) -> &Known {
+        &self.tables
+=======
     /// A key that no other call has: of this request, or of any other.
     pub(super) fn next_key(&self, seed: Option<&[u8; 32]>) -> Option<String> {
         let seed = seed?;
@@ -134,6 +141,7 @@ impl Native {
             let _ = write!(key, "{byte:02x}");
         }
         Some(key)
+>>>>>>> wt-loose
     }
 
     /// Changes the report of this request.

@@ -17,7 +17,11 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
+<<<<<<< HEAD
+use super::{ScimRequest, answer, change, exists, guard, members, show, tables, update};
+=======
 use super::{ScimRequest, answer, change, exists, guard, lost, members, revive, show, update};
+>>>>>>> wt-loose
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -41,6 +45,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    tables::know_names(run, &resource).await?;
     guard::allow_create(run, derived.as_ref(), &resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {
@@ -60,7 +65,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         Err(error) => Err(error),
     };
     match whole {
-        Ok(whole) => Ok(answer::with_resource(run, 201, whole)),
+        Ok(whole) => Ok(answer::with_resource(201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
 }
@@ -311,7 +316,7 @@ async fn send_unsent(
     let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
     let pending = unsent_rows(run, flow, resource)
         | asked_off(run, resource)
-        | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
+        | with_value(run, resource, rules & to_native::update_rows(run.mapping));
     if pending == 0 {
         return Ok(object);
     }

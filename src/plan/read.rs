@@ -18,7 +18,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, guard, judge, pages, show};
+use super::{ScimRequest, answer, complete, guard, judge, pages, show, tables};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -48,7 +48,7 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     run.record_id(id);
     let object = fetch(run, id).await?;
     let shown = show::one(run, object, &projection).await?;
-    Ok(answer::found(run, shown, request))
+    Ok(answer::found(shown, request))
 }
 
 /// One object by SCIM id.
@@ -70,6 +70,9 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     } else {
         by_list(run, key).await?
     };
+    if let Some(object) = &object {
+        tables::know_keys(run, std::slice::from_ref(object)).await?;
+    }
     Ok(object)
 }
 
@@ -238,6 +241,7 @@ pub(super) async fn related(
     objects: &[Object],
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Related, ScimError> {
+    tables::know_keys(run, objects).await?;
     let mut related = Related { members: Vec::new(), groups: Vec::new(), complete: true };
     if let Some(members) = &run.mapping.members {
         related.complete = wants(&MEMBERS);

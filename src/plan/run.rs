@@ -64,7 +64,10 @@ impl<'a> Run<'a> {
 
     /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
+        let tables = self.native.tables().entries();
         Env {
+            table: tables.map(|entries| &entries.keys),
+            table_names: tables.map(|entries| &entries.names),
             vars: &self.context.variables,
             req: Some(&self.context.request),
             seed: self.context.seed.as_ref(),
@@ -151,7 +154,12 @@ impl<'a> Run<'a> {
 
 /// `{base}{endpoint}/{id}` with the id as one percent-encoded segment.
 pub(super) fn location(base: &str, endpoint: &str, id: &str) -> String {
-    format!("{base}{endpoint}/{}", render::encode_segment(id))
+    let mut location = String::with_capacity(base.len() + endpoint.len() + id.len() + 16);
+    location.push_str(base);
+    location.push_str(endpoint);
+    location.push('/');
+    location.extend(render::segment(id));
+    location
 }
 
 /// The SCIM id that a native value names: of the given type, where the route serves it.

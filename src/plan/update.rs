@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, guard, members, show};
+use super::{ScimRequest, answer, change, guard, members, show, tables};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -36,6 +36,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let normalised = normalised?;
     let (ops, member_ops) = split(run, normalised.ops);
     run.record_ignored(Vec::new(), normalised.unknown);
+    tables::know_sent(run, &ops).await?;
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
     let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
@@ -107,6 +108,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     run.record_id(id);
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
+    tables::know_names(run, &normalised.resource).await?;
     let members_cleared = normalised.cleared.contains(&*MEMBERS);
     let mut sent = normalised.resource;
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
@@ -565,5 +567,5 @@ async fn updated(
         None => read::fetch(run, id).await?,
     };
     let shown = show::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, shown))
+    Ok(answer::with_resource(200, shown))
 }

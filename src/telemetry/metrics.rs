@@ -10,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::series::Codes;
 use crate::proxy::head::Refusal;
 
 /// The metrics of one process.
@@ -52,6 +53,8 @@ pub struct Metrics {
     pub connections_rejected: IntCounter,
     /// Answers to requests that are not SCIM.
     pub passthrough_requests: IntCounterVec,
+    /// The same by the answers that are usual.
+    pub passthrough_answers: Arc<Codes>,
     /// Panics caught.
     pub panics: IntCounter,
     /// Attempts to load the configuration again.
@@ -134,6 +137,7 @@ impl Metrics {
                 "Requests passed through, by answer.",
                 &["code"],
             )?,
+            passthrough_answers: Arc::default(),
             panics: make.counter("panics_total", "Panics caught while serving a request.")?,
             config_reloads: make.counter_vec(
                 "config_reloads_total",

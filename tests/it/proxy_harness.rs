@@ -137,7 +137,7 @@ fn answer(status: u16, body: Bytes) -> EdgeResponse {
 }
 
 fn labels() -> RequestLabels {
-    RequestLabels { route: "/scim".into(), resource_type: "User".into(), operation: "get" }
+    RequestLabels::new("/scim".into(), "User".into(), "get")
 }
 
 /// A connection that says what it is told to say.

@@ -1,5 +1,6 @@
 //! Backends: where native calls go, with which credential, how replies look and what refusals mean.
 
+use super::resource::{CALL, EXTRACTED};
 use super::{Keys, Kind, key};
 
 pub(crate) static BACKEND: Keys = Keys {
@@ -25,10 +26,30 @@ pub(crate) static BACKEND: Keys = Keys {
         key("envelope", Kind::Table(&ENVELOPE), "Where things are in a reply."),
         key("paging", Kind::Table(&PAGING), "How lists are paged.").default("{ style = \"none\" }"),
         key("ok", Kind::Expression, "What success is, over `status`, `headers` and `body`; without it any 2xx."),
+        key("table", Kind::Map("table", &Kind::Table(&TABLE)), "Reference tables: what people call something, and what the application calls it."),
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
+<<<<<<< HEAD
+    later: &["idempotency", "openapi", "verify"],
+};
+
+pub(crate) static TABLE: Keys = Keys {
+    title: "`[backend.<name>.table.<table>]`",
+    what: "a reference table",
+    about: "A list of the application that gives names to keys: `codec = { table = \"<table>\" }` in a row, `{table.<table>['<name>']}` in a call.",
+    own: &[
+        key("key", EXTRACTED, "What the application uses.").required(),
+        key("name", EXTRACTED, "What people use.").default("\"name\""),
+        key("cache", Kind::Duration, "How long what was read serves; a name or key that is missing has it read again, at most every 5 s.").default("\"60s\""),
+        key("max", Kind::Int(1, 100_000), "Entries at the most.").default("1000"),
+        key("paging", Kind::Table(&PAGING), "Replaces the backend's."),
+    ],
+    shared: CALL,
+    later: &[],
+=======
     later: &["openapi", "verify", "table"],
+>>>>>>> wt-loose
 };
 
 pub(crate) static CREDENTIAL: Keys = Keys {

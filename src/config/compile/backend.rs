@@ -19,6 +19,7 @@ use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
 use super::guard;
 use super::slots::{REPLY, REQUEST, SlotScope};
+use super::tables;
 
 /// What calls inherit from their backend.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub(super) struct BackendParts {
     pub(super) envelope: EnvelopeParts,
     pub(super) paging: Option<Paging>,
     pub(super) ok: Option<Expr>,
+    /// Names of its reference tables.
+    pub(super) tables: Vec<String>,
     /// `call`, `query` and `body`.
     pub(super) defaults: CallDefaults,
     /// Route variables that its headers, and what else all calls have in common, read; and where.
@@ -63,6 +66,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         expired: None,
         expired_origin: cx.origin(&entry.key),
         errors: Vec::new(),
+        tables: Vec::new(),
         origin: cx.origin(&entry.key),
     };
     let mut inherited = BackendParts::default();
@@ -103,6 +107,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         inherited.paging = Some(paging);
         inherited.envelope.total = inherited.envelope.total.take().or(total);
     }
+    backend.tables = fields.get("table").map_or(Vec::new(), |node| tables::tables(cx, node, &inherited));
+    inherited.used_variables.extend(cx.take_used());
+    inherited.tables = backend.tables.iter().map(|table| table.name.to_string()).collect();
     (backend, inherited)
 }
 

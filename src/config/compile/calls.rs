@@ -40,6 +40,7 @@ pub(super) fn call(
     if node.as_text().is_some() {
         let mut call = request_line(cx, node, spec).map(|line| plain_call(cx, node, line, spec))?;
         spec.defaults.lay_under(cx, &mut call, node, node, None)?;
+        look_up(cx, &mut call);
         return Some(call);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
@@ -98,7 +99,14 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(body) = body {
         defaults::over(call, body?);
     }
+    look_up(cx, call);
     Some(())
+}
+
+/// Notes which names of reference tables a call needs.
+fn look_up(cx: &mut Context, call: &mut Call) {
+    call.names = call.looked_up();
+    cx.used_names.extend(call.names.iter().cloned());
 }
 
 fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>) -> Call {
@@ -118,6 +126,7 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         slot: spec.slot,
         origin: cx.origin(&node.place),
         parts: None,
+        names: Vec::new(),
     }
 }
 

@@ -87,6 +87,15 @@ fn with_argument(cx: &mut Context, entry: &Entry, kind: Option<AttributeType>) -
         "phone" => phone(cx, value),
         "regex" => rewrite(cx, value),
         "bool" => boolean(cx, value),
+        "table" if kind.is_none() => {
+            let message = "`table` belongs to rows: elsewhere no table is at hand";
+            cx.report.error("E047", &entry.key, message);
+            None
+        }
+        "table" => {
+            let name = cx.report.word(value)?;
+            cx.table(name, &value.place).map(|_| Codec::Table(Arc::from(name)))
+        }
         name => {
             unknown(cx, &entry.key, name);
             None

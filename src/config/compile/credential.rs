@@ -13,6 +13,8 @@ use crate::mapping::{Body, BodyNode, Call, FilterCall, Flow, Mapping, Slot};
 
 use super::backend::parse_url;
 use super::calls::{CallSpec, EnvelopeParts, call, is_header_name};
+use crate::mapping::tables::Table;
+
 use super::context::Context;
 use super::defaults::CallDefaults;
 use super::slots::{NO_NAMES, REPLY, SlotScope};
@@ -327,8 +329,10 @@ fn session_value(cx: &mut Context, fields: &Fields<'_>, node: &Node, saved: Opti
 }
 
 /// A token in the body needs calls that have one.
-pub(super) fn check_bodies(cx: &mut Context, place: &Place, mappings: &[Arc<Mapping>]) {
-    let mut without: Vec<String> = Vec::new();
+pub(super) fn check_bodies(cx: &mut Context, place: &Place, mappings: &[Arc<Mapping>], tables: &[Table]) {
+    let of_tables = tables.iter().filter(|table| has_no_body(&table.list.call));
+    let mut without: Vec<String> =
+        of_tables.map(|table| format!("table `{}` (line {})", table.name, table.origin.line)).collect();
     for mapping in mappings {
         for call in calls(mapping).into_iter().filter(|call| has_no_body(call)) {
             without.push(format!(

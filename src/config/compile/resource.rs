@@ -73,12 +73,15 @@ pub(super) fn mappings(
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     cx.key_types = id::composites(resources, defaults, types);
+    cx.tables.clone_from(&backend.tables);
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
         let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name));
         let Some(entry) = entry.filter(|_| routes.is_empty() || !serving.is_empty()) else { continue };
         cx.take_used();
+        cx.used_tables.clear();
+        cx.used_names.clear();
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
         check_variables(cx, Some(&of.name), &serving, used);
@@ -166,6 +169,8 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
+        tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
+        table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
         guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),

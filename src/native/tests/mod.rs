@@ -45,6 +45,7 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         format: Format::Json,
         expired: None,
         expired_origin: origin(),
+        tables: Vec::new(),
         errors: Vec::new(),
         origin: origin(),
     }
