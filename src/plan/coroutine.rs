@@ -120,10 +120,10 @@ impl Native {
         refusals.is_empty()
     }
 
-<<<<<<< HEAD
     pub(super) fn tables(&self) -> &Known {
         &self.tables
-=======
+    }
+
     /// A key that no other call has: of this request, or of any other.
     pub(super) fn next_key(&self, seed: Option<&[u8; 32]>) -> Option<String> {
         let seed = seed?;
@@ -141,7 +141,6 @@ impl Native {
             let _ = write!(key, "{byte:02x}");
         }
         Some(key)
->>>>>>> wt-loose
     }
 
     /// Changes the report of this request.

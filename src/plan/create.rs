@@ -17,11 +17,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-<<<<<<< HEAD
-use super::{ScimRequest, answer, change, exists, guard, members, show, tables, update};
-=======
-use super::{ScimRequest, answer, change, exists, guard, lost, members, revive, show, update};
->>>>>>> wt-loose
+use super::{ScimRequest, answer, change, exists, guard, lost, members, revive, show, tables, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;

@@ -50,7 +50,6 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
-<<<<<<< HEAD
     let resource = if call.slot == Slot::Table { &*tables::RESOURCE } else { &run.mapping.resource_type.name };
     for (table, name) in &call.names {
         let found = env.table.and_then(|tables| tables.get(table)?.get(name)).is_some_and(|key| !key.is_null());
@@ -58,9 +57,7 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
             return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
         }
     }
-    of_backend(run.backend, resource, call, env, rows)
-=======
-    let mut request = of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)?;
+    let mut request = of_backend(run.backend, resource, call, env, rows)?;
     if let Some(name) = &run.backend.idempotency
         && !request.idempotent
         && !call.slot.reads()
@@ -71,7 +68,6 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
         request.idempotent = true;
     }
     Ok(request)
->>>>>>> wt-loose
 }
 
 /// The same without a request about a resource.

@@ -30,8 +30,7 @@ pub(crate) static BACKEND: Keys = Keys {
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
-<<<<<<< HEAD
-    later: &["idempotency", "openapi", "verify"],
+    later: &["openapi", "verify"],
 };
 
 pub(crate) static TABLE: Keys = Keys {
@@ -47,9 +46,6 @@ pub(crate) static TABLE: Keys = Keys {
     ],
     shared: CALL,
     later: &[],
-=======
-    later: &["openapi", "verify", "table"],
->>>>>>> wt-loose
 };
 
 pub(crate) static CREDENTIAL: Keys = Keys {
