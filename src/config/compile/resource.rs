@@ -147,7 +147,6 @@ fn resource(
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -164,7 +163,7 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
         guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
@@ -338,3 +337,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
