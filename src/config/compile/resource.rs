@@ -157,7 +157,6 @@ fn resource(
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -174,7 +173,7 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
         tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
         table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
@@ -357,3 +356,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
