@@ -122,11 +122,7 @@ fn resource(
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
-    let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
-    let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
-        own_envelope.total = own_envelope.total.take().or(total);
-        paging
-    });
+    let (own_envelope, own_paging) = shape(cx, &fields);
     let inherited = Inherited {
         path: path.as_deref(),
         envelope: own_envelope.over(&backend.envelope),
@@ -210,6 +206,16 @@ fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
         lacked.clear();
     }
     lacked
+}
+
+/// `envelope` and `paging` of the resource itself.
+fn shape(cx: &mut Context, fields: &Fields<'_>) -> (EnvelopeParts, Option<Paging>) {
+    let mut own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
+    let paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
+        own.total = own.total.take().or(total);
+        paging
+    });
+    (own, paging)
 }
 
 /// `path` of the resource: what `{path}` stands for.
