@@ -149,7 +149,7 @@ fn resource(
     let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
-    let mut mapping = Mapping {
+    let mapping = Mapping {
         resource_type: of.clone(),
         origin: cx.origin(&entry.key),
         id,
@@ -175,12 +175,20 @@ fn resource(
         index: Index::default(),
         layout: None,
     };
+    let draft = Draft { mapping, rows, inverse, lacked: Vec::new(), place: entry.key.clone() };
+    Some(checked(cx, &fields, draft))
+}
+
+/// What can be said once everything else is known.
+fn checked(cx: &mut Context, fields: &Fields<'_>, draft: Draft) -> Draft {
+    let Draft { mut mapping, rows, place, .. } = draft;
     mapping.index = Index::of(&mapping.rows);
     let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
     mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
-        cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
+        let message = format!("no call reads a `{}`", mapping.resource_type.name);
+        cx.report.error_help("E040", &place, message, help);
     }
     let mut lacked = std::mem::take(&mut cx.lacked);
     lacks::check(cx, &mapping, &mut lacked);
@@ -188,11 +196,11 @@ fn resource(
         // One of them may read what seems to be read by nobody.
         lacked.clear();
     }
-    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
+    let draft = Draft { mapping, rows, lacked, place, inverse: draft.inverse };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
-    Some(draft)
+    draft
 }
 
 /// `envelope` and `paging` of the resource itself.
