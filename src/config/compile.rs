@@ -39,6 +39,7 @@ mod schema;
 mod server;
 mod slots;
 mod store;
+mod tables;
 mod target;
 mod top;
 mod types;
