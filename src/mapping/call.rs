@@ -229,6 +229,8 @@ pub enum Slot {
     MembersSet,
     /// `members.inverse`.
     Inverse,
+    /// `get` and `list` of a part.
+    Part,
     /// `login` of a backend's credential; no error rule is about it.
     Login,
     /// A reference table of a backend.
@@ -250,13 +252,14 @@ impl Slot {
             Self::MembersRemove => "members.remove",
             Self::MembersSet => "members.set",
             Self::Inverse => "members.inverse",
+            Self::Part => "part",
             Self::Login => "login",
             Self::Table => "table",
         }
     }
 
     /// Every slot that an error rule may name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::List,
         Self::Get,
         Self::Create,
@@ -268,6 +271,7 @@ impl Slot {
         Self::MembersRemove,
         Self::MembersSet,
         Self::Inverse,
+        Self::Part,
     ];
 
     /// The slot of that name.
@@ -277,7 +281,7 @@ impl Slot {
 
     /// Whether a call in this slot only reads, whatever its method.
     pub fn reads(self) -> bool {
-        matches!(self, Self::List | Self::Get | Self::MembersList | Self::Inverse | Self::Table)
+        matches!(self, Self::List | Self::Get | Self::MembersList | Self::Inverse | Self::Part | Self::Table)
     }
 }
 

@@ -14,6 +14,7 @@ mod lacks;
 pub mod layout;
 pub mod members;
 pub mod native_path;
+pub mod part;
 pub mod row;
 pub mod tables;
 pub mod to_native;
@@ -91,6 +92,8 @@ pub struct Mapping {
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+    /// Documents of their own beside the object's.
+    pub parts: Vec<part::Part>,
     /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
     pub lock: Option<Arc<str>>,
     /// Which rows a document is about.

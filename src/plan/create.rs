@@ -17,7 +17,7 @@ use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, guard, lost, members, revive, show, tables, update};
+use super::{ScimRequest, answer, change, exists, guard, lost, members, parts, revive, show, tables, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -47,12 +47,17 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
+    let mut with_parts = resource.clone();
+    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
+    }
+    if made.fresh {
+        resource = with_parts;
     }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;
@@ -320,6 +325,7 @@ async fn send_unsent(
         Some(object) => object,
         None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
     };
+    let known = if pending & run.mapping.part_rows() == 0 { known } else { parts::with_all(run, known).await? };
     let old = read::base(run, &known);
     let differing = pending_rows(run, &old, resource, pending);
     if differing == 0 {

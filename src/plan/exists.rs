@@ -11,7 +11,7 @@ use crate::scim::{Resource, ScimError};
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::{TurnRequest, Work};
-use super::{change, complete, guard, query, update};
+use super::{change, complete, guard, parts, query, update};
 
 /// Waits until nobody else creates the same thing, and where there are members, until nobody changes what belongs to
 /// whom.
@@ -70,6 +70,7 @@ pub(super) async fn held(
     if read::is_gone(run, &holder.key, &holder.document) {
         return Ok(Some(Found::Gone(holder)));
     }
+    let holder = parts::with_all(run, holder).await?;
     let held = read::base(run, &holder);
     let same_source = run
         .mapping
@@ -130,7 +131,7 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
     }
     run.note(format!("{} {} has this {name} already and is adopted", run.type_name(), holder.id));
     take_turn_on(run, &holder, resource).await?;
-    let holder = read::fetch(run, &holder.id).await?;
+    let holder = read::fetch_with_parts(run, &holder.id).await?;
     let old = read::base(run, &holder);
     let rows = run.mapping.rows_in(to_native::update_rows(run.mapping));
     let differs = |row| {

@@ -24,6 +24,7 @@ mod lookup;
 mod lost;
 mod members;
 mod pages;
+mod parts;
 mod query;
 mod read;
 mod render;

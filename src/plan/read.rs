@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
+use crate::mapping::part::PartSet;
 use crate::mapping::{Call, Extract, FilterCall, Inverse, Lacks, ListCall, Members, NativePath, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
@@ -18,7 +19,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, guard, judge, pages, show, tables};
+use super::{ScimRequest, answer, complete, guard, judge, pages, parts, show, tables};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -40,6 +41,8 @@ pub(super) struct Object {
     pub(super) version: Option<String>,
     /// What the list that showed it leaves out.
     pub(super) lacks: Option<Arc<Lacks>>,
+    /// Parts that the document holds.
+    pub(super) parts: PartSet,
 }
 
 /// `GET /Type/{id}` (RFC 7644 3.4.1).
@@ -70,10 +73,19 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     } else {
         by_list(run, key).await?
     };
+    let object = complete::decided(run, object).await?;
     if let Some(object) = &object {
         tables::know_keys(run, std::slice::from_ref(object)).await?;
     }
     Ok(object)
+}
+
+/// One object by SCIM id with all of its parts, as a write has to know it.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn fetch_with_parts(run: &Run<'_>, id: &str) -> Result<Object, ScimError> {
+    parts::with_all(run, fetch(run, id).await?).await
 }
 
 /// What the reply to `get` says; `None` when the application says that there is no such object.
@@ -126,17 +138,17 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
 pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>) -> Option<Object> {
     let key = run.mapping.id.read(&document)?;
     let id = run.id_of(&key)?;
-    let undecided = lacks.is_some_and(|lacks| lacks.readers.hides);
+    let undecided = lacks.is_some_and(|lacks| lacks.readers.hides) || complete::parts_hide(run);
     if !undecided && !is_visible(run, &key, &document) {
         return None;
     }
     let version = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_none());
     let version = version.and_then(|extract| read(extract, &document)).as_ref().and_then(id_text);
-    Some(Object { id, key, document, version, lacks: lacks.cloned() })
+    Some(Object { id, key, document, version, lacks: lacks.cloned(), parts: 0 })
 }
 
 /// Whether an object is there and may be seen.
-fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+pub(super) fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
 }
 
@@ -213,7 +225,7 @@ pub(super) async fn assembled(
         if !groups.is_empty() {
             resource.set(&GROUPS, Some(Value::Array(groups)));
         }
-        answer::finish(run, &mut resource, &object, complete && object.lacks.is_none());
+        answer::finish(run, &mut resource, &object, complete && complete::holds_rows(run, &object));
         resource
     });
     Ok(resources.collect())

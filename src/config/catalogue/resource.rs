@@ -27,11 +27,12 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed from an object, or from a list in it, before it is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
+        key("part", Kind::Map("part", &Kind::Table(&PART)), "Documents of their own beside the object: `native.<name>`, and rows below `<name>`."),
         key("lock", Kind::Word, "A name: writes that read first, and changes of members, wait for one another among all types with this name, per backend and route variables."),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["unmapped", "part"],
+    later: &["unmapped"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -180,6 +181,30 @@ pub(crate) static LIST_CALL: Keys = Keys {
         LACKS,
         LACKS_PARALLEL,
     ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static PART: Keys = Keys {
+    title: "`[resource.<Type>.part]`",
+    what: "a part",
+    about: "A document of its own, read where something of it is needed, and written behind the object.",
+    own: &[
+        key("get", Kind::Either(&[Kind::Call, Kind::Table(&READ_CALL)]), "The call that reads it, as one object; the whole reply, unless its `envelope` says `item`."),
+        key("list", Kind::Either(&[Kind::Call, Kind::Table(&PART_LIST)]), "The call that reads it, as a list with all its pages."),
+        key("update", Kind::Either(&[Kind::Call, Kind::Table(&WRITE_CALL)]), "Sends what changed of it, after the object's own calls; without it rules or bodies send its rows."),
+        key("parallel", Kind::Int(1, 64), "Parts under way together.").default("4"),
+        key("max", Kind::Int(1, 10_000), "Resources of a page at the most, where the part is read for each of them.").default("200"),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static PART_LIST: Keys = Keys {
+    title: "`list` of a part",
+    what: "the list of a part",
+    about: "The call that lists what belongs to one object; its envelope starts from the backend's.",
+    own: &[key("paging", Kind::Table(&PAGING), "Replaces the backend's.")],
     shared: CALL,
     later: &[],
 };

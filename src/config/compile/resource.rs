@@ -22,7 +22,9 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, probe, store, writes};
+use super::{
+    announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
+};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ struct Draft {
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
     lacked: Vec<LackedPath>,
+    parts: Vec<Place>,
     place: Place,
 }
 
@@ -100,6 +103,9 @@ pub(super) fn mappings(
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+        let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let filter = entry.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("filter"));
+        parts::resolve(cx, &mut draft.mapping, &draft.parts, filter.map(|entry| &entry.value));
     }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
@@ -116,11 +122,7 @@ fn resource(
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
-    let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
-    let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
-        own_envelope.total = own_envelope.total.take().or(total);
-        paging
-    });
+    let (own_envelope, own_paging) = shape(cx, &fields);
     let inherited = Inherited {
         path: path.as_deref(),
         envelope: own_envelope.over(&backend.envelope),
@@ -150,7 +152,7 @@ fn resource(
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -167,7 +169,7 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
         tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
         table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
@@ -175,18 +177,21 @@ fn resource(
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
+    parts::give_rows(&mut mapping);
+    parts::check(cx, &mapping, &part_places, &fields);
     deletion::complete(cx, fields.get("ops"), &mut mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
     let lacked = lacked(cx, &mapping);
-    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
@@ -201,6 +206,16 @@ fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
         lacked.clear();
     }
     lacked
+}
+
+/// `envelope` and `paging` of the resource itself.
+fn shape(cx: &mut Context, fields: &Fields<'_>) -> (EnvelopeParts, Option<Paging>) {
+    let mut own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
+    let paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
+        own.total = own.total.take().or(total);
+        paging
+    });
+    (own, paging)
 }
 
 /// `path` of the resource: what `{path}` stands for.
@@ -347,3 +362,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::{Exclusive, MemberCall};
-use crate::mapping::{MemberLookup, Members};
+use crate::mapping::{MemberLookup, Members, Readers};
 use crate::scim::ScimError;
 
 use super::change::{Current, value_of};
@@ -30,6 +30,13 @@ pub(super) async fn current(
     object: &Object,
     detail: Detail,
 ) -> Result<Current, ScimError> {
+    let wanted = || Readers { members: true, ..Readers::default() };
+    let group = if run.mapping.parts.is_empty() {
+        Vec::new()
+    } else {
+        complete::settled(run, vec![object.clone()], wanted).await?
+    };
+    let object = group.first().unwrap_or(object);
     let mut lists = read::member_items(run, members, std::slice::from_ref(object)).await?;
     if detail == Detail::Elements {
         lists = complete::member_items(run, members, lists).await?;
@@ -79,12 +86,13 @@ pub(super) async fn read_people(
     let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
     let of = run.of_type(&members.of).filter(|of| needed || guard::hides_by_document(of));
     let Some(of) = of else { return Ok((people, Vec::new())) };
+    let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
     let objects = match &call.lookup {
         Some(lookup) => together(&of, lookup, &people).await?,
-        None => {
-            let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
-            complete::by_keys(&of, &keys, members.parallel).await?
+        None if call.reads.scim || call.reads.object => {
+            complete::by_keys_with_parts(&of, &keys, members.parallel).await?
         }
+        None => complete::by_keys(&of, &keys, members.parallel).await?,
     };
     let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
     Ok(read.partition(|person| person.object.is_some()))
@@ -143,6 +151,7 @@ pub(super) async fn leave_others(
     let Some(of) = run.of_type(&members.of) else { return Ok((people, Vec::new())) };
     let Some(inverse) = &of.mapping.inverse else { return Ok((people, Vec::new())) };
     let objects: Vec<Object> = people.iter().filter_map(|person| person.object.clone()).collect();
+    let objects = complete::settled(&of, objects, || Readers { groups: true, ..Readers::default() }).await?;
     let groups = read::groups_of(&of.seeing_all(), inverse, &objects).await?;
     let hidden = |other: &String| run.native_id(other).is_none();
     let mut others: HashMap<&str, Vec<String>> = HashMap::new();
