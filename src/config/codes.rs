@@ -93,6 +93,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W060", "a secret stands in the file itself"),
     ("W070", "a list lacks what nobody reads"),
     ("W080", "a default that no call takes"),
+    ("W095", "a name of the application is spelt in two ways"),
     ("W120", "membership can be changed in one direction only"),
     ("W140", "a prefix runs into the token"),
     ("W141", "an outage counts as success"),

@@ -109,6 +109,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W060", "Write `\"env:NAME\"` or `\"file:PATH\"` outside tests."),
     ("W070", "Delete the path from `lacks`, or map what it holds."),
     ("W080", "Delete the key, or the `call` that the operations name themselves."),
+    ("W095", "Correct the name; if the application has both, accept the warning in `[lint]`."),
     ("W120", "Add the other direction, or `set`, so that membership can be both given and taken."),
     ("W140", "End the prefix with a space, unless the application wants it without."),
     ("W141", "Name the statuses that are a success, such as `status == 200`."),
