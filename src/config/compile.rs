@@ -31,6 +31,7 @@ mod lint;
 mod members;
 mod ops;
 mod overlap;
+mod parts;
 mod probe;
 mod resource;
 mod route;

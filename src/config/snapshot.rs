@@ -147,6 +147,8 @@ pub struct Backend {
     pub spacing: Option<Duration>,
     /// Repetition of calls.
     pub retry: Retry,
+    /// The header that carries the key of a call which is no repetition of another one.
+    pub idempotency: Option<Arc<str>>,
     /// The circuit breaker; `None` is none.
     pub breaker: Option<BreakerRule>,
     /// How `https` is verified.

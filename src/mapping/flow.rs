@@ -61,6 +61,14 @@ impl Flow {
         self.steps.first().filter(|_| self.has_own_call).map(|step| &step.call)
     }
 
+    /// The call, where it is one and depends on nothing.
+    pub fn single(&self) -> Option<&Call> {
+        match self.steps.as_slice() {
+            [step] if step.when.is_none() && step.each.is_none() => Some(&step.call),
+            _ => None,
+        }
+    }
+
     /// Every call but those that undo.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.steps.iter().map(|step| &step.call)

@@ -6,10 +6,13 @@
 //! where a hand-written state machine would scatter it, and still lets a test or `explain` drive it with canned
 //! replies.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::scim::ScimError;
 
@@ -25,6 +28,8 @@ struct Exchange {
     asked: Option<Asked>,
     answered: Option<Vec<NativeOutcome>>,
     calls_made: usize,
+    /// Keys given to calls.
+    keys: u64,
     /// Whether a turn was given and not given back.
     has_turn: bool,
     report: Report,
@@ -117,6 +122,25 @@ impl Native {
 
     pub(super) fn tables(&self) -> &Known {
         &self.tables
+    }
+
+    /// A key that no other call has: of this request, or of any other.
+    pub(super) fn next_key(&self, seed: Option<&[u8; 32]>) -> Option<String> {
+        let seed = seed?;
+        let number = {
+            let mut exchange = self.lock();
+            exchange.keys += 1;
+            exchange.keys
+        };
+        let digest = Sha256::new().chain_update(b"idempotency").chain_update(seed).chain_update(number.to_be_bytes());
+        let mut key = String::with_capacity(36);
+        for (index, byte) in digest.finalize().iter().take(16).enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                key.push('-');
+            }
+            let _ = write!(key, "{byte:02x}");
+        }
+        Some(key)
     }
 
     /// Changes the report of this request.

@@ -21,11 +21,14 @@ mod guard;
 mod judge;
 mod login;
 mod lookup;
+mod lost;
 mod members;
 mod pages;
+mod parts;
 mod query;
 mod read;
 mod render;
+mod revive;
 mod run;
 mod search;
 mod show;
@@ -46,6 +49,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use discovery::{can_change, capabilities};
 pub use judge::{Demand, demand};
 pub use login::{LoginFault, login_call, login_token};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::config::Backend;
@@ -40,8 +40,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One path segment, percent-encoded.
-pub(super) fn encode_segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+pub(super) fn segment(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, SEGMENT)
 }
 
 /// A query name or value, percent-encoded.
@@ -57,7 +57,17 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
             return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
         }
     }
-    of_backend(run.backend, resource, call, env, rows)
+    let mut request = of_backend(run.backend, resource, call, env, rows)?;
+    if let Some(name) = &run.backend.idempotency
+        && !request.idempotent
+        && !call.slot.reads()
+        && let Some(key) = run.native.next_key(run.context.seed.as_ref())
+    {
+        request.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+        request.headers.push((Arc::clone(name), key));
+        request.idempotent = true;
+    }
+    Ok(request)
 }
 
 /// The same without a request about a resource.
@@ -80,7 +90,7 @@ pub(super) fn of_backend(
         target.push('/');
         target.push_str(&text);
     }
-    if target.is_empty() {
+    if target.is_empty() || call.trailing_slash {
         target.push('/');
     }
     append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;
@@ -258,7 +268,7 @@ mod tests {
 
     #[test]
     fn segments_and_queries_are_encoded_for_their_place() {
-        assert_eq!(encode_segment("a/b c%@x"), "a%2Fb%20c%25@x");
+        assert_eq!(segment("a/b c%@x").to_string(), "a%2Fb%20c%25@x");
         assert_eq!(encode_query("a&b=c@x+y"), "a%26b%3Dc%40x%2By");
     }
 }

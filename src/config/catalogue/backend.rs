@@ -19,6 +19,7 @@ pub(crate) static BACKEND: Keys = Keys {
         key("queue", Kind::Int(0, 100_000), "Native calls that may wait for their turn.").default("1000"),
         key("rate", Kind::Either(&[Kind::Int(1, 100_000), Kind::Text]), "Native calls that may begin per second, or a text such as `\"300/m\"`; without it no limit."),
         key("retry", Kind::Table(&RETRY), "When calls that may be repeated are."),
+        key("idempotency", Kind::Word, "A header for which the application carries out equal keys once, such as `\"Idempotency-Key\"`: every call that could not be repeated gets a key, and may be."),
         key("breaker", Kind::Either(&[Kind::Words(&["off"]), Kind::Table(&BREAKER)]), "When an application that keeps failing is left alone."),
         key("tls", Kind::Table(&TLS), "How `https` is verified."),
         key("format", Kind::Words(&["json", "form"]), "How bodies are encoded.").default("\"json\""),
@@ -29,7 +30,7 @@ pub(crate) static BACKEND: Keys = Keys {
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
-    later: &["idempotency", "openapi", "verify"],
+    later: &["openapi", "verify"],
 };
 
 pub(crate) static TABLE: Keys = Keys {
@@ -216,7 +217,7 @@ pub(crate) static PAGING: Keys = Keys {
         key("first", Kind::Int(0, 1), "The number of the first page (1) or object (0)."),
         key("max", Kind::Int(1, 100_000), "The largest page the application serves.").default("100"),
         key("total", Kind::Path, "As in `envelope`."),
-        key("end", Kind::Words(&["empty", "short"]), "With `page` and `offset`: what the last page looks like where nobody says the total; `short` trusts the application to fill its pages.").default("\"empty\""),
+        key("end", Kind::Words(&["empty", "short"]), "With `page` and `offset`: what the last page looks like where nobody says the total; `short` trusts the application to keep to the size it is asked for, up to `max`, so that a list is also entered in its middle without a look at its first page.").default("\"empty\""),
     ],
     shared: &[],
     later: &[],

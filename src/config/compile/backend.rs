@@ -14,7 +14,7 @@ use crate::scim::ResourceType;
 
 use super::calls::{EnvelopeParts, envelope, headers, paging};
 use super::context::Context;
-use super::credential::credential;
+use super::credential::{credential, header_name};
 use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
 use super::guard;
@@ -59,6 +59,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         queue: 1000,
         spacing: None,
         retry: RETRIES,
+        idempotency: None,
         breaker: Some(BREAKS),
         tls: BackendTls::default(),
         format: Format::Json,
@@ -128,6 +129,7 @@ fn load(cx: &mut Context, fields: &Fields<'_>, backend: &mut Backend) {
     backend.queue = queue.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.queue);
     backend.spacing = fields.get("rate").and_then(|node| rate(cx, node));
     backend.retry = fields.get("retry").map_or(RETRIES, |node| retry(cx, node));
+    backend.idempotency = fields.get("idempotency").and_then(|node| header_name(cx, node)).map(Arc::from);
     backend.breaker = fields.get("breaker").map_or(Some(BREAKS), |node| breaker(cx, node));
     if let Some(entry) = fields.entry("tls") {
         backend.tls = tls(cx, entry, backend.url.tls);

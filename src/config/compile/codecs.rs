@@ -9,6 +9,7 @@ use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node};
 use crate::mapping::Codec;
 use crate::mapping::codec::{DateTimeFormat, Rewrite, RewriteError, TimeFormat, ValueMap};
+use crate::pattern::note_compilation;
 use crate::scim::AttributeType;
 
 use super::context::Context;
@@ -25,6 +26,7 @@ pub(super) fn codecs(cx: &mut Context, node: &Node, kind: Option<AttributeType>)
 }
 
 fn codec(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<Codec> {
+    note_compilation();
     match &node.data {
         Data::Text(name) => plain(cx, node, name, kind),
         Data::Table(table) => match table.entries.as_slice() {

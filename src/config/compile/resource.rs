@@ -22,7 +22,9 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, probe, store, writes};
+use super::{
+    announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
+};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ struct Draft {
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
     lacked: Vec<LackedPath>,
+    parts: Vec<Place>,
     place: Place,
 }
 
@@ -100,6 +103,9 @@ pub(super) fn mappings(
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+        let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let filter = entry.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("filter"));
+        parts::resolve(cx, &mut draft.mapping, &draft.parts, filter.map(|entry| &entry.value));
     }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
@@ -146,10 +152,10 @@ fn resource(
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
-    let mapping = Mapping {
+    let mut mapping = Mapping {
         resource_type: of.clone(),
         origin: cx.origin(&entry.key),
         id,
@@ -163,7 +169,7 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
         tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
         table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
@@ -171,36 +177,35 @@ fn resource(
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
         layout: None,
     };
-    let draft = Draft { mapping, rows, inverse, lacked: Vec::new(), place: entry.key.clone() };
-    Some(checked(cx, &fields, draft))
-}
-
-/// What can be said once everything else is known.
-fn checked(cx: &mut Context, fields: &Fields<'_>, draft: Draft) -> Draft {
-    let Draft { mut mapping, rows, place, .. } = draft;
     mapping.index = Index::of(&mapping.rows);
-    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
-    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
+    parts::give_rows(&mut mapping);
+    parts::check(cx, &mapping, &part_places, &fields);
+    deletion::complete(cx, fields.get("ops"), &mut mapping, &rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
-        let message = format!("no call reads a `{}`", mapping.resource_type.name);
-        cx.report.error_help("E040", &place, message, help);
+        cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
     }
+    let lacked = lacked(cx, &mapping);
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
+    let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
+    coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
+    probe::check(cx, &draft.mapping, &draft.rows, said);
+    Some(draft)
+}
+
+fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
     let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, &mapping, &mut lacked);
+    lacks::check(cx, mapping, &mut lacked);
     if !cx.faulty_rows.is_empty() {
         // One of them may read what seems to be read by nobody.
         lacked.clear();
     }
-    let draft = Draft { mapping, rows, lacked, place, inverse: draft.inverse };
-    let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
-    coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
-    probe::check(cx, &draft.mapping, &draft.rows, said);
-    draft
+    lacked
 }
 
 /// `envelope` and `paging` of the resource itself.
@@ -357,3 +362,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];

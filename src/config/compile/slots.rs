@@ -44,11 +44,14 @@ pub(super) const WRITE_CALL: &[(&str, Name)] = &[
     ("changed", Name::Changed),
     ("req", Name::Req),
 ];
+pub(super) const REVIVAL: &[(&str, Name)] =
+    &[("id", Name::Id), ("scim", Name::Scim), ("native", Name::Native), ("mapped", Name::Mapped), ("req", Name::Req)];
 pub(super) const REMOVAL: &[(&str, Name)] =
     &[("id", Name::Id), ("old", Name::Old), ("native", Name::Native), ("req", Name::Req)];
 pub(super) const MEMBER: &[(&str, Name)] = &[("id", Name::Id), ("member", Name::Member), ("req", Name::Req)];
 pub(super) const MEMBER_ONLY: &[(&str, Name)] = &[("member", Name::Member)];
 pub(super) const BATCH: &[(&str, Name)] = &[("id", Name::Id), ("batch", Name::Batch), ("req", Name::Req)];
+pub(super) const BATCH_ONLY: &[(&str, Name)] = &[("batch", Name::Batch), ("req", Name::Req)];
 pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
 pub(super) const NO_NAMES: &[(&str, Name)] = &[];
 

@@ -139,6 +139,8 @@ fn confined<'a>(bench: &Bench<'_>, command: &'a mut Command) -> Result<&'a mut C
         ("skopeo", "skopeo"),
         ("nsenter", "util-linux"),
         ("catatonit", "catatonit"),
+        // Wanted even by those who use no network.
+        ("/usr/lib/podman/netavark", "netavark"),
         ("newuidmap", "uidmap"),
     ])?;
     let folder = bench.folder.join("containers");
