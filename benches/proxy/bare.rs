@@ -1,6 +1,6 @@
 //! The smallest Pingora proxy: one upstream, nothing looked at, nothing changed.
 //!
-//! In: a listen address and the application's. Out: the proxied bytes. It is the yardstick, so it has no option.
+//! In: a listen address, the application's, and as many threads as the sidecar has. Out: the proxied bytes. It is the yardstick, so it has no option.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use pingora::server::configuration::ServerConf;
 use crate::Outcome;
 
 /// Serves until SIGINT, which ends Pingora at once; SIGTERM would wait out its grace period.
-pub(crate) fn serve(listen: &str, upstream: SocketAddr) -> Outcome<()> {
-    let conf = ServerConf { threads: std::thread::available_parallelism()?.get(), ..ServerConf::default() };
+pub(crate) fn serve(listen: &str, upstream: SocketAddr, threads: usize) -> Outcome<()> {
+    let conf = ServerConf { threads, ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let peer = HttpPeer::new(upstream, false, String::new());

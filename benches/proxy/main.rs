@@ -1,9 +1,10 @@
-//! What the sidecar costs: the same calls made to the application directly, through a bare Pingora proxy, through
-//! the sidecar as a pass-through, and as SCIM requests that the sidecar answers itself.
+//! What the sidecar costs: SCIM requests that it answers, beside the native calls they become made through a bare
+//! Pingora proxy, and beside the same calls passed through the sidecar.
 //!
 //! In: the built binary and the `config.toml` at the root. Out: a table, and `summary.json` for machines. All is
 //! measured in one run, in interleaved rounds, because a machine's mood changes from minute to minute and only
-//! ratios within a round can be compared. Everything is on loopback, bounded in count and in time.
+//! ratios within a round can be compared. Everything is on loopback, bounded in count and in time; what was found out
+//! until a failure, the end of the time or Ctrl-C is reported.
 //!
 //! Roles: `orchestrate` (the default) measures and starts the others; `bare` is the proxy to compare with.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
@@ -13,13 +14,19 @@ mod callgrind;
 mod load;
 mod process;
 mod report;
+mod requests;
 mod rounds;
 mod stage;
+mod syscalls;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rounds::Summary;
+use stage::Stage;
 
 /// Any failure ends the run with a sentence; nothing is retried.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -51,50 +58,75 @@ struct Options {
     binary: PathBuf,
     out: PathBuf,
     rounds: usize,
-    /// Requests a round for the cheap subjects; SCIM writes get a fifth, because the application keeps what is made.
+    /// Requests of a subject in a round; of a list, which takes so long, a fraction.
     requests: usize,
     connections: usize,
-    callgrind: bool,
+    /// Whether instructions, allocations and system calls are counted.
+    count: bool,
+    /// When nothing more is begun.
+    until: Instant,
+}
+
+impl Options {
+    /// Whether the time is over.
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
 }
 
 fn orchestrate(args: &[String]) -> Outcome<()> {
     let options = options(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stage = stage::Stage::set(&options).await?;
-        let mut summary = rounds::run(&stage, &options).await?;
-        // The rounds are reported even if the counting, which comes last, fails.
-        let counted = if options.callgrind { callgrind::run(&stage, &options).await } else { Ok(Vec::new()) };
-        if let Ok(costs) = &counted {
-            summary.costs.clone_from(costs);
-        }
+        let stage = Stage::set(&options).await?;
+        let mut summary = Summary::new(options.connections);
+        let outcome = tokio::select! {
+            outcome = measure(&stage, &options, &mut summary) => outcome,
+            _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        };
+        // What is there is shown, whatever went wrong later.
         print!("{}", report::table(&summary));
         report::write_json(&summary, &options.out)?;
-        counted.map(drop)
+        outcome
     })
+}
+
+async fn measure(stage: &Stage, options: &Options, summary: &mut Summary) -> Outcome<()> {
+    rounds::run(stage, options, summary).await?;
+    if options.count {
+        syscalls::run(stage, options, &mut summary.syscalls).await?;
+        callgrind::run(stage, options, &mut summary.costs).await?;
+    }
+    Ok(())
 }
 
 fn options(args: &[String]) -> Outcome<Options> {
     let mut options = Options {
         binary: PathBuf::from(env!("CARGO_BIN_EXE_scimshim")),
         out: PathBuf::from("target/bench"),
-        rounds: 5,
-        requests: 10_000,
+        rounds: 11,
+        requests: 1_000,
         connections: 16,
-        callgrind: true,
+        count: true,
+        until: Instant::now() + TIME,
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match (arg.as_str(), args.as_slice().first()) {
             ("--quick", _) => {
-                options.rounds = 2;
-                options.requests = 1_000;
-                options.callgrind = false;
+                options.rounds = 3;
+                options.requests = 500;
+                options.count = false;
+                continue;
+            }
+            ("--count-only", _) => {
+                options.rounds = 0;
                 continue;
             }
             ("--binary", Some(value)) => options.binary = value.into(),
             ("--out", Some(value)) => options.out = value.into(),
             ("--connections", Some(value)) => options.connections = value.parse()?,
+            ("--rounds", Some(value)) => options.rounds = value.parse()?,
             _ => return Err(format!("`{arg}` is not understood, or wants a value").into()),
         }
         args.next();
@@ -106,9 +138,12 @@ fn options(args: &[String]) -> Outcome<Options> {
 }
 
 fn bare_from(args: &[String]) -> Outcome<()> {
-    let [listen, upstream] = args else {
-        return Err("usage: bare LISTEN UPSTREAM".into());
+    let [listen, upstream, threads] = args else {
+        return Err("usage: bare LISTEN UPSTREAM THREADS".into());
     };
     let upstream: SocketAddr = upstream.parse()?;
-    bare::serve(listen, upstream)
+    bare::serve(listen, upstream, threads.parse()?)
 }
+
+/// A whole run; what is under way then is finished.
+const TIME: Duration = Duration::from_secs(240);

@@ -13,9 +13,6 @@ use tokio::time::sleep;
 
 use crate::Outcome;
 
-/// Linux counts CPU time for user space in this unit on every architecture.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
@@ -46,14 +43,20 @@ impl Process {
         Ok(process)
     }
 
-    /// User and system time so far, of all threads, in milliseconds. The kernel counts in steps of 10 ms.
-    pub(crate) fn cpu_ms(&self) -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The second field is the program's name in brackets, which may hold anything.
-        let after = stat.rsplit_once(')').ok_or("odd /proc stat")?.1;
-        let fields: Vec<&str> = after.split_whitespace().collect();
-        let ticks = |index: usize| -> Outcome<f64> { Ok(fields.get(index).ok_or("short /proc stat")?.parse()?) };
-        Ok((ticks(11)? + ticks(12)?) * 1000.0 / TICKS_PER_SECOND)
+    /// User and system time so far of all threads, in nanoseconds. Of a thread that runs right now, what it ran since
+    /// it was last scheduled may be missing, so this is asked when nothing is under way.
+    pub(crate) fn cpu_ns(&self) -> Outcome<u64> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += text.split_whitespace().next().ok_or("odd schedstat")?.parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory it ever had resident, in KiB.

@@ -1,7 +1,7 @@
 //! Turns samples into a table for people and JSON for machines.
 //!
-//! In: a [`Summary`]. Out: text. Medians, with the best value beside the CPU time, because disturbance only ever
-//! adds to it; ratios are taken within a round and then the median of those.
+//! In: a [`Summary`], complete or not. Out: text. Numbers are medians; ratios of CPU time are taken within a round, and
+//! then the median of those.
 
 use std::fs;
 use std::path::Path;
@@ -10,35 +10,38 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::callgrind::Cost;
+use crate::requests::Subject;
 use crate::rounds::{Sample, Summary};
-use crate::stage::Subject;
 
 pub(crate) fn table(summary: &Summary) -> String {
     let connections = summary.connections;
     let rows: String = Subject::ALL.into_iter().map(|subject| Row::of(summary, subject).to_line(subject)).collect();
     format!(
-        "\n{:<26} {:>9} {:>8} {:>8} {:>10} {:>7} {:>7} {:>10} {:>7} {:>10} {:>7}\n{rows}\
-         medians of {} rounds, {connections} connections; peak memory: bare proxy {:.1} MiB, sidecar {:.1} MiB\n",
+        "\n{:<31} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>6} {:>7} {:>6} {:>8}\n{rows}\
+         CPU is user and kernel time of the process; `x bare` compares with the same native call through the bare\n\
+         proxy, `x GET` with a GET through it; medians of {} rounds, {connections} connections.\n\
+         Peak memory: bare proxy {:.1} MiB, sidecar {:.1} MiB.\n",
         "",
         "req/s",
         "p50 us",
         "p99 us",
-        "CPU ms/1k",
-        "(best)",
+        "CPU us",
         "x bare",
-        "instr/req",
+        "x GET",
+        "instr",
         "x bare",
-        "allocs/req",
+        "allocs",
         "x bare",
-        column(summary, Subject::Bare, |sample| sample.p50_us).len(),
+        "syscalls",
+        column(summary, Subject::BareRead, |sample| sample.p50_us).len(),
         mib(summary.bare_peak_kib),
         mib(summary.sidecar_peak_kib)
     )
 }
 
 pub(crate) fn write_json(summary: &Summary, folder: &Path) -> Outcome<()> {
-    let subjects: Vec<Value> =
-        Subject::ALL.into_iter().map(|subject| Row::of(summary, subject).to_json(subject)).collect();
+    let row = |subject: Subject| Row::of(summary, subject).to_json(subject, summary);
+    let subjects: Vec<Value> = Subject::ALL.into_iter().map(row).collect();
     let value = json!({
         "connections": summary.connections,
         "bare_peak_kib": summary.bare_peak_kib,
@@ -51,72 +54,84 @@ pub(crate) fn write_json(summary: &Summary, folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
+/// What is not known is not a number.
 struct Row {
     requests_per_second: f64,
     p50_us: f64,
     p99_us: f64,
-    cpu_ms_per_1k: f64,
-    cpu_ms_per_1k_best: f64,
+    cpu_us: f64,
     cpu_to_bare: f64,
-    instructions: Option<f64>,
-    instructions_to_bare: Option<f64>,
-    allocations: Option<f64>,
-    allocations_to_bare: Option<f64>,
+    cpu_to_bare_get: f64,
+    instructions: f64,
+    instructions_to_bare: f64,
+    allocations: f64,
+    allocations_to_bare: f64,
+    syscalls: f64,
 }
 
 impl Row {
     fn of(summary: &Summary, subject: Subject) -> Self {
         let median_of = |value: fn(&Sample) -> f64| median(column(summary, subject, value));
-        let cpu = column(summary, subject, |sample| sample.cpu_ms_per_1k);
-        let bare_cpu = column(summary, Subject::Bare, |sample| sample.cpu_ms_per_1k);
-        let ratios = cpu.iter().zip(&bare_cpu).map(|(this, bare)| this / bare);
-        let cost = |wanted: Subject| summary.costs.iter().find(|(of, _)| *of == wanted).map(|(_, cost)| *cost);
-        let (own, bare) = (cost(subject), cost(Subject::Bare));
-        let to_bare = |part: fn(Cost) -> f64| own.zip(bare).map(|(own, bare)| part(own) / part(bare));
+        let cpu_of = |subject: Subject| column(summary, subject, |sample| sample.cpu_us);
+        let to = |other: Subject| {
+            let ratios = cpu_of(subject).into_iter().zip(cpu_of(other)).map(|(this, other)| this / other);
+            median(ratios.collect())
+        };
+        let cost = |wanted: Subject, part: fn(Cost) -> f64| {
+            summary.costs.iter().find(|(of, _)| *of == wanted).map_or(f64::NAN, |(_, cost)| part(*cost))
+        };
+        let (instructions, allocations): (fn(Cost) -> f64, fn(Cost) -> f64) =
+            (|cost| cost.instructions, |cost| cost.allocations);
+        let bare = subject.yardstick();
+        let calls = summary.syscalls.iter().find(|(of, _)| *of == subject).map(|(_, calls)| calls.values().sum());
         Self {
             requests_per_second: median_of(|sample| sample.requests_per_second),
             p50_us: median_of(|sample| sample.p50_us),
             p99_us: median_of(|sample| sample.p99_us),
-            cpu_to_bare: median(ratios.collect()),
-            cpu_ms_per_1k_best: cpu.iter().copied().fold(f64::INFINITY, f64::min),
-            cpu_ms_per_1k: median(cpu),
-            instructions: own.map(|cost| cost.instructions),
-            instructions_to_bare: to_bare(|cost| cost.instructions),
-            allocations: own.map(|cost| cost.allocations),
-            allocations_to_bare: to_bare(|cost| cost.allocations),
+            cpu_us: median_of(|sample| sample.cpu_us),
+            cpu_to_bare: to(bare),
+            cpu_to_bare_get: to(Subject::BareRead),
+            instructions: cost(subject, instructions),
+            instructions_to_bare: cost(subject, instructions) / cost(bare, instructions),
+            allocations: cost(subject, allocations),
+            allocations_to_bare: cost(subject, allocations) / cost(bare, allocations),
+            syscalls: calls.unwrap_or(f64::NAN),
         }
     }
 
     fn to_line(&self, subject: Subject) -> String {
         format!(
-            "{:<26} {:>9.0} {:>8.0} {:>8.0} {:>10.1} {:>7.1} {:>7.2} {:>10} {:>7} {:>10} {:>7}\n",
+            "{:<31} {:>7} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>6} {:>7} {:>6} {:>8}\n",
             subject.name(),
-            self.requests_per_second,
-            self.p50_us,
-            self.p99_us,
-            self.cpu_ms_per_1k,
-            self.cpu_ms_per_1k_best,
-            self.cpu_to_bare,
+            or_dash(self.requests_per_second, 0),
+            or_dash(self.p50_us, 0),
+            or_dash(self.p99_us, 0),
+            or_dash(self.cpu_us, 1),
+            or_dash(self.cpu_to_bare, 2),
+            or_dash(self.cpu_to_bare_get, 2),
             or_dash(self.instructions, 0),
             or_dash(self.instructions_to_bare, 2),
             or_dash(self.allocations, 0),
             or_dash(self.allocations_to_bare, 2),
+            or_dash(self.syscalls, 1),
         )
     }
 
-    fn to_json(&self, subject: Subject) -> Value {
+    fn to_json(&self, subject: Subject, summary: &Summary) -> Value {
+        let syscalls = summary.syscalls.iter().find(|(of, _)| *of == subject).map(|(_, calls)| calls);
         json!({
             "subject": subject.name(),
             "requests_per_second": self.requests_per_second,
             "p50_us": self.p50_us,
             "p99_us": self.p99_us,
-            "cpu_ms_per_1k": self.cpu_ms_per_1k,
-            "cpu_ms_per_1k_best": self.cpu_ms_per_1k_best,
+            "cpu_us_per_request": self.cpu_us,
             "cpu_to_bare": self.cpu_to_bare,
+            "cpu_to_bare_get": self.cpu_to_bare_get,
             "instructions_per_request": self.instructions,
             "instructions_to_bare": self.instructions_to_bare,
             "allocations_per_request": self.allocations,
             "allocations_to_bare": self.allocations_to_bare,
+            "syscalls_per_request": syscalls,
         })
     }
 }
@@ -133,8 +148,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn or_dash(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+fn or_dash(value: f64, decimals: usize) -> String {
+    if value.is_nan() { "-".to_owned() } else { format!("{value:.decimals$}") }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]

@@ -1,11 +1,17 @@
 //! The measurement: every subject in every round, in turn.
 //!
-//! In: the stage. Out: a [`Summary`] of samples. Subjects alternate within a round, and every other round goes
-//! backwards, so that a drift of the machine falls on all of them alike.
+//! In: the stage. Out: samples in a [`Summary`]. Subjects alternate within a round, each beside the one it is compared
+//! with, and every other round goes backwards, so that a drift of the machine falls on all of them alike.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::callgrind::Cost;
 use crate::load::drive;
-use crate::stage::{Stage, Subject};
+use crate::requests::Subject;
+use crate::stage::Stage;
 use crate::{Options, Outcome};
 
 /// One subject in one round.
@@ -16,8 +22,8 @@ pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
-    /// User and system time of the measured process alone.
-    pub(crate) cpu_ms_per_1k: f64,
+    /// User and system time of the measured process alone, for one request.
+    pub(crate) cpu_us: f64,
 }
 
 /// Everything a run found out.
@@ -28,48 +34,52 @@ pub(crate) struct Summary {
     pub(crate) sidecar_peak_kib: u64,
     /// What a request costs, where it could be counted.
     pub(crate) costs: Vec<(Subject, Cost)>,
+    /// System calls of a request by name, where they could be counted.
+    pub(crate) syscalls: Vec<(Subject, BTreeMap<String, f64>)>,
 }
 
-pub(crate) async fn run(stage: &Stage, options: &Options) -> Outcome<Summary> {
-    let mut samples = Vec::new();
+impl Summary {
+    pub(crate) fn new(connections: usize) -> Self {
+        let (samples, costs, syscalls) = (Vec::new(), Vec::new(), Vec::new());
+        Self { samples, connections, bare_peak_kib: 0, sidecar_peak_kib: 0, costs, syscalls }
+    }
+}
+
+pub(crate) async fn run(stage: &Stage, options: &Options, summary: &mut Summary) -> Outcome<()> {
     // Connection pools, branch predictors and allocators need a moment; these numbers are thrown away.
     for subject in Subject::ALL {
-        measure(stage, subject, options.requests / 10, options.connections, 0).await?;
+        measure(stage, subject, options, 0).await?;
     }
     for round in 0..options.rounds {
+        if options.is_over() {
+            eprintln!("bench: {round} rounds were all there was time for");
+            break;
+        }
         let mut order = Subject::ALL;
         if round % 2 == 1 {
             order.reverse();
         }
         for subject in order {
-            let requests = subject.share_of(options.requests);
-            samples.push(measure(stage, subject, requests, options.connections, round).await?);
+            summary.samples.push(measure(stage, subject, options, round).await?);
         }
         eprintln!("bench: round {} of {}", round + 1, options.rounds);
     }
-    Ok(Summary {
-        samples,
-        connections: options.connections,
-        bare_peak_kib: stage.bare.peak_kib()?,
-        sidecar_peak_kib: stage.sidecar.peak_kib()?,
-        costs: Vec::new(),
-    })
+    summary.bare_peak_kib = stage.bare.peak_kib()?;
+    summary.sidecar_peak_kib = stage.sidecar.peak_kib()?;
+    Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "request counts are far below 2^52")]
-async fn measure(
-    stage: &Stage,
-    subject: Subject,
-    requests: usize,
-    connections: usize,
-    round: usize,
-) -> Outcome<Sample> {
+#[expect(clippy::cast_precision_loss, reason = "request counts and nanoseconds are far below 2^52")]
+async fn measure(stage: &Stage, subject: Subject, options: &Options, round: usize) -> Outcome<Sample> {
     let process = stage.process(subject);
-    let before = process.cpu_ms()?;
-    let batch = drive(process.address, connections, requests, stage.requests(subject))
+    let requests = subject.share_of(options.requests);
+    let before = process.cpu_ns()?;
+    let batch = drive(process.address, options.connections, requests, stage.requests(subject))
         .await
         .map_err(|err| format!("{}: {err}", subject.name()))?;
-    let cpu_ms = process.cpu_ms()? - before;
+    // What a server still does after its last answer is part of the price, and is in the books once it sleeps.
+    sleep(SETTLE).await;
+    let cpu_ns = process.cpu_ns()? - before;
     let percentile = |percent: usize| {
         let at = batch.latencies.len().saturating_sub(1) * percent / 100;
         batch.latencies.get(at).map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
@@ -80,6 +90,9 @@ async fn measure(
         requests_per_second: requests as f64 / batch.elapsed.as_secs_f64(),
         p50_us: percentile(50),
         p99_us: percentile(99),
-        cpu_ms_per_1k: cpu_ms * 1000.0 / requests as f64,
+        cpu_us: cpu_ns as f64 / 1000.0 / requests as f64,
     })
 }
+
+/// Longer than log lines gather.
+const SETTLE: Duration = Duration::from_millis(40);

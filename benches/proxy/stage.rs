@@ -1,71 +1,21 @@
 //! What is measured, and the servers it runs on.
 //!
 //! In: the built binary and the root `config.toml`. Out: three running servers (the sample application, the bare
-//! proxy, the sidecar) and the requests of every [`Subject`]. It measures nothing.
+//! proxy, the sidecar) and what there is to ask about. It measures nothing.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::load::{once, request};
+use crate::load::once;
 use crate::process::{Process, free_address};
+use crate::requests::{POOL, Population, Subject, TOKEN, scim_create};
 use crate::{Options, Outcome};
-
-/// The one secret of the run: the application's key and the sidecar's bearer token alike.
-const TOKEN: &str = "bench-only-token";
-const SCIM_BASE: &str = "/scim/v2/demo/bench";
-/// Resources that are read and changed in turn; above the number of connections, so that no two meet on one.
-const POOL: usize = 256;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// The native call, to the application itself.
-    Direct,
-    /// The native call through the bare proxy.
-    Bare,
-    /// The native call through the sidecar.
-    Pass,
-    /// `GET /Users/{id}`.
-    Read,
-    /// `GET /Users?count=100`.
-    List,
-    /// `POST /Users`.
-    Create,
-    /// `PATCH /Users/{id}` of `active`, to the other value each time.
-    Patch,
-}
-
-impl Subject {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Direct, Self::Bare, Self::Pass, Self::Read, Self::List, Self::Create, Self::Patch];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "application, native GET",
-            Self::Bare => "bare proxy, native GET",
-            Self::Pass => "sidecar, native GET",
-            Self::Read => "sidecar, SCIM GET",
-            Self::List => "sidecar, SCIM list of 100",
-            Self::Create => "sidecar, SCIM POST",
-            Self::Patch => "sidecar, SCIM PATCH",
-        }
-    }
-
-    /// Writes are fewer, because the application keeps what is made; lists are, because each takes so long.
-    pub(crate) fn share_of(self, requests: usize) -> usize {
-        match self {
-            Self::Create | Self::Patch => requests.div_ceil(5),
-            Self::List => requests.div_ceil(20),
-            _ => requests,
-        }
-    }
-}
 
 pub(crate) struct Stage {
     pub(crate) application: Process,
@@ -73,10 +23,9 @@ pub(crate) struct Stage {
     pub(crate) sidecar: Process,
     binary: PathBuf,
     folder: PathBuf,
-    native_ids: Arc<Vec<String>>,
-    scim_ids: Arc<Vec<String>>,
-    /// Numbers names, so that no `POST` of the whole run meets an earlier one.
-    made: Arc<AtomicUsize>,
+    /// As many for either proxy.
+    threads: usize,
+    population: Population,
 }
 
 impl Stage {
@@ -89,8 +38,9 @@ impl Stage {
         command.args(["acme", "--listen", &address.to_string(), "--token", TOKEN]);
         let application = Process::start("application", &mut command, address, patience).await?;
 
+        let threads = threads_of(&fs::read_to_string(shipped_config())?)?;
         let address = free_address()?;
-        let mut command = bare_command(address, application.address)?;
+        let mut command = bare_command(address, application.address, threads)?;
         let bare = Process::start("bare proxy", &mut command, address, patience).await?;
 
         let address = free_address()?;
@@ -103,9 +53,8 @@ impl Stage {
             sidecar,
             binary: options.binary.clone(),
             folder: options.out.clone(),
-            native_ids: Arc::default(),
-            scim_ids: Arc::default(),
-            made: Arc::default(),
+            threads,
+            population: Population::default(),
         };
         stage.populate().await?;
         Ok(stage)
@@ -115,101 +64,56 @@ impl Stage {
     pub(crate) fn process(&self, subject: Subject) -> &Process {
         match subject {
             Subject::Direct => &self.application,
-            Subject::Bare => &self.bare,
+            subject if subject.is_bare() => &self.bare,
             _ => &self.sidecar,
         }
     }
 
     /// The requests of a subject, by number.
     pub(crate) fn requests(&self, subject: Subject) -> Box<dyn Fn(usize) -> Vec<u8> + Send + Sync> {
-        let native_ids = Arc::clone(&self.native_ids);
-        let scim_ids = Arc::clone(&self.scim_ids);
-        let made = Arc::clone(&self.made);
-        match subject {
-            Subject::Direct | Subject::Bare | Subject::Pass => Box::new(move |number| {
-                let id = &native_ids[number % POOL];
-                request("GET", &format!("/api/employees/{id}"), &native_headers(), "")
-            }),
-            Subject::Read => Box::new(move |number| {
-                let id = &scim_ids[number % POOL];
-                request("GET", &format!("{SCIM_BASE}/Users/{id}"), &scim_headers(), "")
-            }),
-            Subject::List => Box::new(|_| request("GET", &format!("{SCIM_BASE}/Users?count=100"), &scim_headers(), "")),
-            Subject::Create => Box::new(move |_| create_request(&made)),
-            Subject::Patch => Box::new(move |number| {
-                let id = &scim_ids[number % POOL];
-                patch_request(id, (number / POOL) % 2 == 1)
-            }),
-        }
+        self.population.requests(subject)
     }
 
     /// The command of another process for a subject, to be run under a tool.
     pub(crate) fn command(&self, subject: Subject, listen: SocketAddr) -> Outcome<Command> {
         let upstream = self.application.address;
         match subject {
-            Subject::Bare => bare_command(listen, upstream),
+            subject if subject.is_bare() => bare_command(listen, upstream, self.threads),
             _ => sidecar_command(&self.binary, &self.folder, listen, upstream),
         }
     }
 
+    /// The same people for both sides, made by way of the sidecar.
     async fn populate(&mut self) -> Outcome<()> {
-        let (mut native, mut scim) = (Vec::new(), Vec::new());
-        for number in 0..POOL {
-            let body = format!(r#"{{"login":"native{number}","first_name":"Nat"}}"#);
-            let made = request("POST", "/api/employees", &native_headers(), &body);
-            native.push(id_in(&once(self.application.address, &made).await?)?);
-            let made = create_request(&self.made);
-            scim.push(id_in(&once(self.sidecar.address, &made).await?)?);
+        let made = Arc::clone(&self.population.made);
+        let (mut ids, mut names) = (Vec::new(), Vec::new());
+        for _ in 0..POOL {
+            let (name, request) = scim_create(&made);
+            ids.push(id_in(&once(self.sidecar.address, &request).await?)?);
+            names.push(name);
         }
-        self.native_ids = Arc::new(native);
-        self.scim_ids = Arc::new(scim);
+        let (ids, names) = (Arc::new(ids), Arc::new(names));
+        self.population = Population { native_ids: Arc::clone(&ids), scim_ids: ids, names, made };
         Ok(())
     }
 }
 
-fn native_headers() -> String {
-    format!("X-Api-Key: {TOKEN}\r\nContent-Type: application/json\r\n")
-}
-
-fn scim_headers() -> String {
-    format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/scim+json\r\n")
-}
-
-fn create_request(made: &AtomicUsize) -> Vec<u8> {
-    let number = made.fetch_add(1, Ordering::Relaxed);
-    let body = format!(
-        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"user{number}@example.com","externalId":"ext-{number}","name":{{"givenName":"Given","familyName":"Family"}},"emails":[{{"value":"user{number}@example.com","type":"work","primary":true}}],"active":true}}"#
-    );
-    request("POST", &format!("{SCIM_BASE}/Users"), &scim_headers(), &body)
-}
-
-fn patch_request(id: &str, active: bool) -> Vec<u8> {
-    let body = format!(
-        r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"replace","path":"active","value":{active}}}]}}"#
-    );
-    request("PATCH", &format!("{SCIM_BASE}/Users/{id}"), &scim_headers(), &body)
-}
-
-/// The `id` of a created resource, on either side; some APIs wrap what they answer once.
+/// The `id` of a created resource, which is the application's own.
 fn id_in(body: &[u8]) -> Outcome<String> {
     let value: Value = serde_json::from_slice(body)?;
-    let inner = value.as_object().and_then(|members| members.values().find(|member| member.get("id").is_some()));
-    match value.get("id").or_else(|| inner?.get("id")) {
-        Some(Value::String(id)) => Ok(id.clone()),
-        Some(Value::Number(id)) => Ok(id.to_string()),
-        _ => Err("a created resource came back without an id".into()),
-    }
+    let id = value.get("id").and_then(Value::as_str).ok_or("a created resource came back without an id")?;
+    Ok(id.to_owned())
 }
 
-fn bare_command(listen: SocketAddr, upstream: SocketAddr) -> Outcome<Command> {
+fn bare_command(listen: SocketAddr, upstream: SocketAddr, threads: usize) -> Outcome<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bare", &listen.to_string(), &upstream.to_string()]);
+    command.args(["bare", &listen.to_string(), &upstream.to_string(), &threads.to_string()]);
     Ok(command)
 }
 
 /// The sidecar with the shipped config, moved to the addresses of this run.
 fn sidecar_command(binary: &Path, folder: &Path, listen: SocketAddr, upstream: SocketAddr) -> Outcome<Command> {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
+    let shipped = shipped_config();
     let shipped = fs::read_to_string(&shipped).map_err(|err| format!("{}: {err}", shipped.display()))?;
     let (text, secrets) = moved_config(&shipped, listen, upstream)?;
     let file = folder.join(format!("config-{}.toml", listen.port()));
@@ -218,6 +122,17 @@ fn sidecar_command(binary: &Path, folder: &Path, listen: SocketAddr, upstream: S
     command.args(["run", "-c"]).arg(file);
     command.envs(secrets.into_iter().map(|name| (name, TOKEN)));
     Ok(command)
+}
+
+fn shipped_config() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")
+}
+
+/// The worker threads that a config asks for.
+fn threads_of(config: &str) -> Outcome<usize> {
+    let value = config.lines().find_map(|line| line.strip_prefix("threads")?.trim_start().strip_prefix('='));
+    let value = value.and_then(|value| value.split('#').next()).ok_or("the config has no `threads`")?;
+    Ok(value.trim().parse()?)
 }
 
 /// Replaces the addresses in a config and lists the environment variables it takes its secrets from.

@@ -4,13 +4,14 @@ use std::sync::{Arc, PoisonError};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Core;
-use crate::config::{Route, Snapshot};
+use crate::config::Route;
 use crate::native::ShownBy;
+use crate::plan::ScimResponse;
 use crate::plan::marks::Marks;
-use crate::plan::{Context, ScimResponse};
 
 /// What was learned so far.
 pub(super) fn marks(core: &Core) -> Arc<Marks> {
@@ -27,9 +28,8 @@ pub(super) fn learn(core: &Core, response: &mut ScimResponse, now: u64) {
 }
 
 /// Backend and route variables of a request: what others with the same may share.
-pub(super) fn owner(snapshot: &Snapshot, context: &Context) -> String {
-    let backend = snapshot.routes.get(context.route).map(|route| route.backend);
-    format!("{backend:?}\n{:?}", context.variables)
+pub(super) fn owner(backend: usize, variables: &[Option<Value>]) -> String {
+    format!("{backend}\n{variables:?}")
 }
 
 /// A digest of the client's own credential.

@@ -4,6 +4,7 @@
 //! pure functions called here in order; native calls go through the snapshot's own client. No type of the proxy
 //! library appears here.
 
+mod labels;
 mod memory;
 mod transcript;
 mod turns;
@@ -37,6 +38,7 @@ use crate::telemetry::events::{NativeCalled, ScimPlanned};
 pub use transcript::{ExchangeRecord, ExchangeSink, NativeRecord};
 pub use turns::ResourceLocks;
 
+use labels::{BackendCalls, RouteLabels};
 use turns::RequestTurns;
 
 /// Everything that answering SCIM requests by one snapshot takes.
@@ -56,6 +58,10 @@ struct Core {
     /// By route: the types that show something of a type.
     shown_by: Vec<Vec<ShownBy>>,
     marks: Mutex<Arc<Marks>>,
+    /// By route: what its requests are counted under.
+    labels: Vec<RouteLabels>,
+    /// By backend.
+    calls: Vec<BackendCalls>,
     shared: Shared,
 }
 
@@ -106,7 +112,10 @@ impl Adapter {
         let client = NativeClient::new(&snapshot, secrets, Arc::clone(&shared.metrics))?;
         let shown_by = snapshot.routes.iter().map(memory::shown_by).collect();
         let (kept, marks) = (KeptReplies::default(), Mutex::default());
-        let core = Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, shared };
+        let labels = snapshot.routes.iter().map(RouteLabels::new).collect();
+        let calls = snapshot.backends.iter().map(|_| BackendCalls::default()).collect();
+        let core =
+            Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, labels, calls, shared };
         Ok(Self { core: Arc::new(core) })
     }
 }
@@ -191,19 +200,8 @@ impl Core {
     }
 
     fn labels(&self, matched: &Matched, method: &str) -> RequestLabels {
-        let route = self.snapshot.routes.get(matched.route);
-        let type_index = match &matched.endpoint {
-            Endpoint::Collection { type_index } | Endpoint::Resource { type_index, .. } => Some(*type_index),
-            Endpoint::Search { type_index } => *type_index,
-            _ => None,
-        };
-        let mapping = route.and_then(|route| type_index.and_then(|index| route.mappings.get(index)));
-        let defaults = RequestLabels::default();
-        RequestLabels {
-            route: route.map_or(defaults.route, |route| route.label.clone()),
-            resource_type: mapping.map_or(defaults.resource_type, |mapping| mapping.resource_type.name.clone()),
-            operation: operation(&matched.endpoint, method),
-        }
+        let of_route = self.labels.get(matched.route);
+        of_route.map_or_else(RequestLabels::default, |labels| labels.of(&matched.endpoint, method))
     }
 
     /// An error may hold what the application said, and an application may say what it was sent.
@@ -230,20 +228,6 @@ impl Core {
             }
         }
         variables
-    }
-}
-
-/// The operation as a metric label.
-fn operation(endpoint: &Endpoint, method: &str) -> &'static str {
-    match (endpoint, method) {
-        (Endpoint::Collection { .. }, "POST") => "create",
-        (Endpoint::Collection { .. } | Endpoint::Search { .. }, _) => "list",
-        (Endpoint::Resource { .. } | Endpoint::Me, "PUT") => "replace",
-        (Endpoint::Resource { .. } | Endpoint::Me, "PATCH") => "patch",
-        (Endpoint::Resource { .. } | Endpoint::Me, "DELETE") => "delete",
-        (Endpoint::Resource { .. } | Endpoint::Me, _) => "get",
-        (Endpoint::Bulk, _) => "bulk",
-        (Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_), _) => "discovery",
     }
 }
 
@@ -304,8 +288,6 @@ async fn carry_out(
         marks: memory::marks(core),
         seed: seed(&request.method),
     };
-    let owner = memory::owner(&core.snapshot, &context);
-    let credential = memory::credential(&request.headers);
     let now = context.now;
     let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let scim = ScimRequest {
@@ -319,6 +301,8 @@ async fn carry_out(
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
     let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
     let shown_by = core.shown_by.get(matched.route).map(Vec::as_slice).unwrap_or_default();
+    let owner = || memory::owner(backend, &variables);
+    let credential = || memory::credential(&request.headers);
     let keeping = Keeping { kept: &core.kept, owner: &owner, credential: &credential, shown_by };
     let call = CallContext { backend, deadline, forwarded: &forwarded, variables: &variables, keeping: Some(keeping) };
     let mut response = execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await;
@@ -343,12 +327,17 @@ struct Watcher<'a> {
 impl Observer for Watcher<'_> {
     fn native_call(&mut self, record: CallRecord<'_>) {
         let snapshot = &self.core.snapshot;
-        let backend = snapshot.routes.get(self.route).and_then(|route| snapshot.backends.get(route.backend));
+        let index = snapshot.routes.get(self.route).map(|route| route.backend);
+        let named = index.and_then(|index| snapshot.backends.get(index)).zip(index);
         if !record.kept {
             self.calls += 1;
         }
-        NativeCalled { backend: backend.map_or("none", |backend| &backend.name), record }
-            .emit(&self.core.shared.metrics);
+        if let Some((backend, index)) = named
+            && let Some(calls) = self.core.calls.get(index)
+        {
+            let series = calls.of(record.call.slot);
+            NativeCalled { backend: &backend.name, record, series }.emit(&self.core.shared.metrics);
+        }
         if self.core.shared.sink.is_some() {
             self.native.push(transcript::native(&record));
         }

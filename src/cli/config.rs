@@ -16,6 +16,8 @@ use crate::config::{
     Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
 };
 use crate::mapping::{FilterCall, Mapping};
+use crate::plan;
+use crate::scim::discovery::Capabilities;
 
 use super::{ConfigArgs, Failure, online, read, say};
 
@@ -190,15 +192,34 @@ fn capabilities(snapshot: &Snapshot) -> String {
         for mapping in &route.mappings {
             capabilities_of(&mut text, mapping);
         }
+        let _ = writeln!(text, "  {}", announced(&plan::capabilities(snapshot, route)));
     }
     text
 }
 
+/// What `/ServiceProviderConfig` says of a base URL.
+fn announced(can: &Capabilities) -> String {
+    let limited = |name: &str, most: Option<u64>| match most {
+        Some(most) => format!("{name} (up to {most})"),
+        None => format!("no {name}"),
+    };
+    let plain = |name: &str, can: bool| if can { name.to_owned() } else { format!("no {name}") };
+    let words = [
+        plain("patch", can.patch),
+        limited("bulk", can.bulk.as_ref().map(|bulk| bulk.max_operations)),
+        limited("filter", can.filter.as_ref().map(|filter| filter.max_results)),
+        plain("changePassword", can.change_password),
+        plain("sort", can.sort),
+        plain("etag", can.etag),
+        plain("pages by index", can.pagination.index),
+        plain("pages by cursor", can.pagination.cursor),
+    ];
+    format!("announced: {}", words.join(", "))
+}
+
 fn capabilities_of(text: &mut String, mapping: &Mapping) {
     let ops = &mapping.ops;
-    let changes = ops.update.is_some() || ops.replace.is_some() || !mapping.writes.is_empty();
-    let members = mapping.members.as_ref();
-    let patches = changes || members.is_some_and(|members| members.add.is_some() || members.set.is_some());
+    let patches = plan::can_change(mapping);
     let can = [
         ("POST", ops.create.is_some()),
         ("GET", ops.get.is_some() || ops.list.is_some()),

@@ -61,7 +61,7 @@ mod tests {
         man(&ManArgs { dir: Some(folder.path().join("man1")) }).unwrap();
         for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let page = folder.path().join(format!("man1/scimshim-{}.1", command.get_name()));
-            let text = std::fs::read_to_string(&page).expect(command.get_name());
+            let text = std::fs::read_to_string(&page).unwrap();
             assert!(text.starts_with(".ie") && text.contains(".SH NAME"), "{text}");
         }
     }

@@ -40,6 +40,7 @@ mod schema;
 mod server;
 mod slots;
 mod store;
+mod tables;
 mod target;
 mod top;
 mod types;

@@ -16,6 +16,7 @@ pub mod members;
 pub mod native_path;
 pub mod part;
 pub mod row;
+pub mod tables;
 pub mod to_native;
 
 use std::fmt;
@@ -33,7 +34,7 @@ pub use flow::{Each, Flow, Step};
 pub use guard::Guard;
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
-pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberLookup, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 
@@ -81,6 +82,10 @@ pub struct Mapping {
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
     pub gone: Option<Expr>,
+    /// Reference tables of the backend that rows and calls use, by number.
+    pub tables: Vec<usize>,
+    /// Names that calls look up there: table and name.
+    pub table_names: Vec<(String, String)>,
     /// What must not be touched, or not be seen, in file order.
     pub guards: Vec<Guard>,
     /// Where the native version (for `ETag`) is, if the API has one.
@@ -149,6 +154,28 @@ pub struct Operations {
     pub delete: Option<Flow>,
     /// What a deletion writes, where nothing is removed.
     pub deletion: Option<Deletion>,
+    /// Brings an object back that is gone.
+    pub revival: Option<Revival>,
+}
+
+/// How an object that is gone is brought back.
+#[derive(Clone, Debug)]
+pub enum Revival {
+    /// By a call.
+    Call(Flow),
+    /// By writing native fields.
+    Set(Vec<(NativePath, serde_json::Value)>),
+}
+
+impl Operations {
+    /// Every flow of calls that writes.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        let revival = match &self.revival {
+            Some(Revival::Call(flow)) => Some(flow),
+            Some(Revival::Set(_)) | None => None,
+        };
+        [&self.create, &self.update, &self.replace, &self.delete].into_iter().flatten().chain(revival)
+    }
 }
 
 /// A deletion that is a change.
@@ -246,6 +273,9 @@ impl Mapping {
 
     /// The rows of a set that have a value in a resource.
     pub fn with_value(&self, set: RowSet, resource: &crate::scim::Resource) -> RowSet {
+        if set == 0 {
+            return 0;
+        }
         let present = self.rows_in(set & self.index.present(resource));
         let with_value = present.filter(|(_, row)| row.target.read(resource, self.sole_on_attribute(row)).is_some());
         with_value.fold(0, |set, (index, _)| set | 1 << index)

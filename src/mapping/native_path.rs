@@ -120,6 +120,16 @@ impl NativePath {
         }
     }
 
+    /// Where the object is that has the field in which the path ends, unless that is the document itself.
+    pub fn parent(&self) -> Option<Self> {
+        match (&self.root, self.steps.split_last()) {
+            (Root::Document, Some((Step::Name(_), steps))) if !steps.is_empty() => {
+                Some(Self { root: Root::Document, steps: steps.to_vec(), whole: false })
+            }
+            _ => None,
+        }
+    }
+
     /// The name of the field that the path ends in.
     pub fn last_name(&self) -> Option<&str> {
         match (&self.root, self.steps.last()) {

@@ -9,7 +9,7 @@ use crate::scim::{Resource, ScimError};
 
 use super::part::{Part, PartSource};
 use super::row::{Access, Omit, Row, Source};
-use super::{Mapping, NativePath, RowSet};
+use super::{Codec, Mapping, NativePath, RowSet, tables};
 
 /// Which way the document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn write_row(
         seed(document, field, base);
     }
     let sole = mapping.sole_on_attribute(row);
-    let value = row.target.read(state, sole).map(Cow::into_owned);
+    let value = row.target.read(state, sole);
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
         (None, Purpose::Create) => filled(row, env)?,
@@ -221,9 +221,13 @@ pub fn encode(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimErro
         Source::Native { codec, .. } => {
             let mut native = Cow::Borrowed(value);
             for codec in codec {
-                let encoded = codec
-                    .encode(&native)
-                    .map_err(|error| ScimError::invalid_value(format!("{}: {error}", row.target)))?;
+                let encoded = match codec {
+                    Codec::Table(table) => {
+                        tables::key_of(env.table, table, &native).map_err(|wanted| format!("expected {wanted}"))
+                    }
+                    codec => codec.encode(&native).map_err(|error| error.to_string()),
+                };
+                let encoded = encoded.map_err(|error| ScimError::invalid_value(format!("{}: {error}", row.target)))?;
                 native = Cow::Owned(encoded);
             }
             Ok(native.into_owned())

@@ -138,8 +138,10 @@ impl NativeClient {
         attempts: &mut u32,
     ) -> Result<NativeOutcome, Unsendable> {
         let upstream = self.upstreams.get(context.backend).ok_or(Unsendable::Backend)?;
-        // Before a login: what cannot be sent needs none.
-        request::build(&upstream.envelope, call, Attached::Nothing, context.forwarded, &self.body_secrets)?;
+        if upstream.may_log_in() {
+            // Before a login: what cannot be sent needs none.
+            request::build(&upstream.envelope, call, Attached::Nothing, context.forwarded, &self.body_secrets)?;
+        }
         let (mut refused, mut repeated) = (None, 0);
         loop {
             let held = match upstream.credential(refused, context).await {

@@ -1,128 +1,219 @@
-//! A connection to a backend as the proxy library sees it.
+//! A plain connection to a backend.
 //!
-//! In: a connected socket. Out: the same socket, with a request leaving in one piece: what is written waits until the
-//! reply is asked for. The library writes head and body by two calls and flushes between them, which would be two
-//! packets and, at the application, two wake-ups.
+//! In: a connected socket. Out: one exchange after another: a request leaves in one piece, its reply is read whole and
+//! within bounds. Who drops an exchange half way drops the connection with it.
 
 use std::io;
-use std::os::fd::AsRawFd;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
-use bytes::{Buf, BytesMut};
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-    UniqueIDType,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use http::Request;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-/// A plain connection.
+use super::reply;
+use super::transport::REPLY_HEAD_MAX_BYTES;
+use super::wire::{self, Framing, Head, Malformed};
+use crate::native::patience::Patience;
+use crate::plan::NativeReply;
+
+/// A connection with nothing under way.
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: TcpStream,
-    /// Written and not yet sent.
+    /// Received and not yet read.
+    received: BytesMut,
+    /// A request on its way out.
     outbox: BytesMut,
+    patience: Patience,
+}
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The request has no host, and was not sent.
+    NoHost,
+    Io(io::Error),
+    Malformed,
+    TooLarge,
+    /// Not in time.
+    Late,
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
 }
 
 impl Connection {
     pub(super) fn new(socket: TcpStream) -> Self {
         // A request is one write; waiting for more to send could only delay it.
         let _ = socket.set_nodelay(true);
-        Self { socket, outbox: BytesMut::new() }
+        Self { socket, received: BytesMut::new(), outbox: BytesMut::new(), patience: Patience::default() }
     }
 
     /// Whether an idle connection can be used again: a server that sends something unasked, or that it has closed,
     /// makes it unusable.
     pub(super) fn is_quiet(&self) -> bool {
         let read = self.socket.try_read(&mut [0]);
-        self.outbox.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outbox.is_empty() {
-            let sent = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.outbox))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+    /// Sends a request and reads its reply, all before `until`; says whether another may follow.
+    pub(super) async fn exchange(
+        &mut self,
+        request: &Request<Bytes>,
+        reply_max_bytes: usize,
+        until: Instant,
+    ) -> Result<(NativeReply, bool), Fault> {
+        let mut patience = std::mem::take(&mut self.patience);
+        let outcome = patience.bound(until, self.converse(request, reply_max_bytes)).await;
+        self.patience = patience;
+        outcome.unwrap_or(Err(Fault::Late))
+    }
+
+    async fn converse(
+        &mut self,
+        request: &Request<Bytes>,
+        reply_max_bytes: usize,
+    ) -> Result<(NativeReply, bool), Fault> {
+        wire::put_request(&mut self.outbox, request).ok_or(Fault::NoHost)?;
+        self.socket.write_all(&self.outbox).await?;
+        let Head { status, headers, framing, keep, .. } = self.read_head(request).await?;
+        let reply = match framing {
+            Framing::Length(length) => {
+                // An honest Content-Length saves reading what would be thrown away.
+                let length = usize::try_from(length).ok().filter(|length| *length <= reply_max_bytes);
+                let length = length.ok_or(Fault::TooLarge)?;
+                self.receive_at_least(length).await?;
+                let reply = reply::read(status, headers, self.received.get(..length).unwrap_or_default());
+                self.received.advance(length);
+                reply
             }
-            self.outbox.advance(sent);
+            Framing::Chunked => reply::read(status, headers, &self.read_chunks(reply_max_bytes).await?),
+            Framing::UntilClose => {
+                while self.received.len() <= reply_max_bytes && self.receive().await? > 0 {}
+                if self.received.len() > reply_max_bytes {
+                    return Err(Fault::TooLarge);
+                }
+                reply::read(status, headers, &self.received)
+            }
+        };
+        // What comes after a reply was not asked for.
+        let keep = keep && self.received.is_empty();
+        self.outbox = emptied(std::mem::take(&mut self.outbox));
+        self.received = emptied(std::mem::take(&mut self.received));
+        Ok((reply, keep))
+    }
+
+    async fn read_head(&mut self, request: &Request<Bytes>) -> Result<Head, Fault> {
+        loop {
+            let head = if self.received.is_empty() { None } else { wire::read_head(&self.received, request.method())? };
+            match head {
+                Some(head) if head.length > REPLY_HEAD_MAX_BYTES || head.status == 101 => return Err(Fault::Malformed),
+                Some(head) => {
+                    self.received.advance(head.length);
+                    // What comes before the last head says nothing about the outcome (RFC 9110 15.2).
+                    if head.status >= 200 {
+                        return Ok(head);
+                    }
+                }
+                None if self.received.len() > REPLY_HEAD_MAX_BYTES => return Err(Fault::Malformed),
+                None => self.receive_some().await?,
+            }
         }
-        Poll::Ready(Ok(()))
     }
-}
 
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send(cx))?;
-        Pin::new(&mut self.socket).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.outbox.len() >= OUTBOX_BYTES {
-            ready!(self.poll_send(cx))?;
+    /// RFC 9112 7.1.
+    async fn read_chunks(&mut self, max_bytes: usize) -> Result<Vec<u8>, Fault> {
+        let mut body = Vec::new();
+        loop {
+            let Some((line, size)) = wire::read_chunk_size(&self.received)? else {
+                self.receive_some().await?;
+                continue;
+            };
+            self.received.advance(line);
+            if size == 0 {
+                self.skip_trailers().await?;
+                return Ok(body);
+            }
+            let left = max_bytes - body.len();
+            let size = usize::try_from(size).ok().filter(|size| *size <= left).ok_or(Fault::TooLarge)?;
+            self.receive_at_least(size + 2).await?;
+            let (chunk, rest) = self.received.split_at_checked(size).unwrap_or_default();
+            if !rest.starts_with(b"\r\n") {
+                return Err(Fault::Malformed);
+            }
+            body.extend_from_slice(chunk);
+            self.received.advance(size + 2);
         }
-        let taken = buf.get(..OUTBOX_BYTES).unwrap_or(buf);
-        self.outbox.extend_from_slice(taken);
-        Poll::Ready(Ok(taken.len()))
     }
 
-    /// Does nothing: a client of HTTP/1.1 always reads after it wrote.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Up to the blank line, whatever stands before it.
+    async fn skip_trailers(&mut self) -> Result<(), Fault> {
+        let mut skipped = 0;
+        loop {
+            match self.received.iter().position(|byte| *byte == b'\n') {
+                Some(end) => {
+                    let blank = matches!(self.received.get(..end), Some(b"" | b"\r"));
+                    self.received.advance(end + 1);
+                    skipped += end + 1;
+                    if blank {
+                        return Ok(());
+                    }
+                }
+                None => self.receive_some().await?,
+            }
+            if skipped + self.received.len() > REPLY_HEAD_MAX_BYTES {
+                return Err(Fault::Malformed);
+            }
+        }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+    async fn receive_at_least(&mut self, length: usize) -> Result<(), Fault> {
+        while self.received.len() < length {
+            let missing = length - self.received.len();
+            self.received.reserve(missing.clamp(READ_BYTES, READ_MAX_BYTES));
+            self.receive_some().await?;
+        }
+        Ok(())
+    }
+
+    async fn receive_some(&mut self) -> Result<(), Fault> {
+        match self.receive().await? {
+            0 => Err(Fault::Io(io::ErrorKind::UnexpectedEof.into())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn receive(&mut self) -> io::Result<usize> {
+        if self.received.capacity() - self.received.len() < READ_BYTES {
+            self.received.reserve(READ_BYTES);
+        }
+        let mut space = (&mut self.received).limit(READ_MAX_BYTES);
+        self.socket.read_buf(&mut space).await
     }
 }
 
-#[async_trait]
-impl Shutdown for Connection {
-    async fn shutdown(&mut self) {
-        // Nobody is left to be told if this fails.
-        let _ = AsyncWriteExt::shutdown(self).await;
-    }
+/// The same buffer for the next exchange, unless it has grown large: an idle connection holds little memory.
+fn emptied(mut buffer: BytesMut) -> BytesMut {
+    buffer.clear();
+    if buffer.capacity() > READ_BYTES * 2 { BytesMut::new() } else { buffer }
 }
 
-impl UniqueID for Connection {
-    fn id(&self) -> UniqueIDType {
-        self.socket.as_raw_fd()
-    }
-}
-
-impl Ssl for Connection {}
-
-impl GetTimingDigest for Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Connection {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
-    }
-}
-
-impl GetSocketDigest for Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
-}
-
-impl Peek for Connection {}
-
-/// Bytes of a request that wait to be sent together; twice that at the most.
-const OUTBOX_BYTES: usize = 64 * 1024;
+/// Bytes there is room for before a read, and at the most.
+const READ_BYTES: usize = 4096;
+const READ_MAX_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -131,6 +222,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         (Connection::new(client), listener.accept().await.unwrap().0)
+    }
+
+    fn request(body: &'static str) -> Request<Bytes> {
+        let request = Request::post("http://app/x");
+        request.body(Bytes::from_static(body.as_bytes())).unwrap()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + std::time::Duration::from_secs(10)
     }
 
     #[tokio::test]
@@ -148,36 +248,87 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_leaves_in_one_piece_when_its_reply_is_asked_for() {
+    async fn a_request_leaves_in_one_piece() {
         let (mut connection, mut server) = pair().await;
-        for part in ["head ", "body"] {
-            connection.write_all(part.as_bytes()).await.unwrap();
-            connection.flush().await.unwrap();
-        }
         let answering = tokio::spawn(async move {
-            let mut request = [0; 64];
+            let mut request = [0; 256];
             let length = server.read(&mut request).await.unwrap();
-            server.write_all(&request[..length]).await.unwrap();
+            server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+            String::from_utf8(request[..length].to_vec()).unwrap()
         });
-        let mut reply = [0; 64];
-        let length = connection.read(&mut reply).await.unwrap();
-        assert_eq!(&reply[..length], b"head body");
+        let (reply, keep) = connection.exchange(&request("body"), 100, soon()).await.unwrap();
+        assert_eq!((reply.status, keep), (200, true));
+        let sent = answering.await.unwrap();
+        assert_eq!(sent, "POST /x HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\nbody");
+    }
+
+    /// What an exchange comes to when the server sends these bytes, one by one or together, and closes.
+    async fn check(reply: &'static str, piece: usize) -> Result<(u16, String, bool), Fault> {
+        let (mut connection, mut server) = pair().await;
+        let answering = tokio::spawn(async move {
+            let mut request = [0; 256];
+            let _ = server.read(&mut request).await.unwrap();
+            for piece in reply.as_bytes().chunks(piece) {
+                // The client is gone at the first byte that is too much for it.
+                let _ = server.write_all(piece).await;
+                tokio::task::yield_now().await;
+            }
+        });
+        let outcome = connection.exchange(&request(""), 20, soon()).await;
         answering.await.unwrap();
+        outcome.map(|(reply, keep)| (reply.status, reply.body.to_string(), keep))
     }
 
     #[tokio::test]
-    async fn a_request_larger_than_the_outbox_arrives_whole() {
-        let (mut connection, mut server) = pair().await;
-        let body = vec![b'x'; 5 * OUTBOX_BYTES + 7];
-        let sent = body.len();
-        let reading = tokio::spawn(async move {
-            let mut request = vec![0; sent];
-            server.read_exact(&mut request).await.unwrap();
-            server.write_all(b"!").await.unwrap();
-            request
-        });
-        connection.write_all(&body).await.unwrap();
-        assert_eq!(connection.read(&mut [0]).await.unwrap(), 1);
-        assert!(reading.await.unwrap() == body);
+    async fn replies_are_read_however_they_arrive() {
+        let cases = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[1,2]", "[1,2]", true),
+            ("HTTP/1.1 103 Hint\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7", "7", true),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n",
+                "[1,2]",
+                true,
+            ),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n7\r\n0\r\nX: y\r\nZ: z\r\n\r\n", "7", true),
+            ("HTTP/1.1 200 OK\r\n\r\n[1,2]", "[1,2]", false),
+            ("HTTP/1.1 204 No\r\n\r\n", "null", true),
+        ];
+        for (text, body, keep) in cases {
+            for piece in [1, 7, text.len()] {
+                let outcome = check(text, piece).await.unwrap();
+                assert_eq!((outcome.1.as_str(), outcome.2), (body, keep), "{text:?} by {piece}");
+            }
+        }
+        let surplus = check("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7HTTP/1.1 200", 100).await.unwrap();
+        assert!(!surplus.2);
+    }
+
+    #[tokio::test]
+    async fn replies_that_are_none_are_refused() {
+        for text in [
+            "",
+            "HTTP/1.1 200 OK\r\nContent-Le",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[1,",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n7\r\n0\r\n",
+        ] {
+            assert!(matches!(check(text, 100).await, Err(Fault::Io(_))), "{text:?}");
+        }
+        for text in [
+            "HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n77\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+            "no reply\r\n\r\n",
+        ] {
+            assert!(matches!(check(text, 100).await, Err(Fault::Malformed)), "{text:?}");
+        }
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\na\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n012345678901234567890",
+        ] {
+            assert!(matches!(check(text, 100).await, Err(Fault::TooLarge)), "{text:?}");
+        }
     }
 }

@@ -15,7 +15,6 @@ impl Forwarded {
     /// nothing is taken.
     pub fn from_request(headers: &HeaderMap) -> Self {
         let taken = PASSED_ON.into_iter().filter_map(|name| {
-            let name = HeaderName::from_static(name);
             let value = sole(headers, &name).filter(|value| value.len() <= VALUE_MAX_BYTES)?.clone();
             Some((name, value))
         });
@@ -29,9 +28,9 @@ impl Forwarded {
     /// The same with this request id, which the adapter has chosen; left out if it cannot stand in a header.
     #[must_use]
     pub fn with_request_id(mut self, request_id: &str) -> Self {
-        self.headers.retain(|(name, _)| name != REQUEST_ID);
+        self.headers.retain(|(name, _)| *name != REQUEST_ID);
         if let Ok(value) = HeaderValue::from_str(request_id) {
-            self.headers.push((HeaderName::from_static(REQUEST_ID), value));
+            self.headers.push((REQUEST_ID, value));
         }
         self
     }
@@ -52,10 +51,16 @@ fn sole<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue
     values.next().filter(|_| values.next().is_none())
 }
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Trace context (W3C) and the request id of proxies.
-const PASSED_ON: [&str; 3] = ["traceparent", "tracestate", REQUEST_ID];
+/// Trace context (W3C): where in a trace this request stands.
+pub const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Trace context (W3C): what vendors add to it.
+pub const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Trace context and the request id of proxies.
+const PASSED_ON: [HeaderName; 3] = [TRACE_PARENT, TRACE_STATE, REQUEST_ID];
 
 /// Longest value passed on; `tracestate` needs 512.
 const VALUE_MAX_BYTES: usize = 512;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ type Key = [u8; 32];
 pub struct KeptReplies {
     replies: Cache<Key, Held, Weight>,
     writes: Mutex<Writes>,
+    /// Whether a reply was ever asked for here. Until then writes end nothing, and no time is spent on them.
+    used: AtomicBool,
 }
 
 /// How often something was written, by owner and resource type. A reply is kept under the number it was asked for at.
@@ -68,10 +71,10 @@ pub type ShownBy = (Arc<str>, Vec<Arc<str>>);
 pub struct Keeping<'a> {
     /// The replies.
     pub kept: &'a KeptReplies,
-    /// Backend and route variables.
-    pub owner: &'a str,
-    /// A digest of the client's own credential: with some backends it decides what is seen.
-    pub credential: &'a [u8; 32],
+    /// Says backend and route variables.
+    pub owner: &'a (dyn Fn() -> String + Sync),
+    /// Makes a digest of the client's own credential: with some backends it decides what is seen.
+    pub credential: &'a (dyn Fn() -> [u8; 32] + Sync),
     /// The types that show something of a type, by its name.
     pub shown_by: &'a [ShownBy],
 }
@@ -85,7 +88,11 @@ impl std::fmt::Debug for Keeping<'_> {
 impl Default for KeptReplies {
     fn default() -> Self {
         let entries = usize::try_from(TOTAL_MAX_BYTES / ENTRY_MIN_BYTES).unwrap_or(usize::MAX);
-        Self { replies: Cache::with_weighter(entries, TOTAL_MAX_BYTES, Weight), writes: Mutex::default() }
+        Self {
+            replies: Cache::with_weighter(entries, TOTAL_MAX_BYTES, Weight),
+            writes: Mutex::default(),
+            used: AtomicBool::new(false),
+        }
     }
 }
 
@@ -108,6 +115,8 @@ impl Keeping<'_> {
         fetch: impl Future<Output = Completed>,
     ) -> (Completed, Fetched) {
         let begun = Instant::now();
+        // Before anything is asked for: a write that ends without seeing this has ended before the call begins.
+        self.kept.used.store(true, Ordering::SeqCst);
         let key = self.key(call);
         let found = |held: Held| {
             let outcome = NativeOutcome::Reply((*held.reply).clone());
@@ -148,12 +157,14 @@ impl Keeping<'_> {
 
     /// Something of this type is being written. What is kept ends when the guard is dropped: when the write is over,
     /// however it ended.
-    pub(super) fn writing(self, resource: &str) -> Writing<impl FnOnce()> {
-        let of = self.shown_by.iter().find(|(of, _)| **of == *resource);
-        let mut touched: Vec<Key> = of.map_or(&[][..], |(_, types)| types).iter().map(|of| self.scope(of)).collect();
-        touched.push(self.scope(resource));
-        let kept = self.kept;
-        Writing(Some(move || kept.wrote(touched)))
+    pub(super) fn writing(self, resource: &'_ str) -> Writing<impl FnOnce()> {
+        Writing(Some(move || {
+            if self.kept.used.load(Ordering::SeqCst) {
+                let of = self.shown_by.iter().find(|(of, _)| **of == *resource);
+                let shown = of.map_or(&[][..], |(_, types)| types).iter().map(|of| self.scope(of));
+                self.kept.wrote(shown.chain([self.scope(resource)]).collect());
+            }
+        }))
     }
 
     fn key(&self, call: &NativeCall) -> Key {
@@ -161,7 +172,7 @@ impl Keeping<'_> {
         let (count, all) = self.kept.count(&scope);
         let mut digest = Sha256::new();
         digest.update(scope);
-        digest.update(self.credential);
+        digest.update((self.credential)());
         digest.update(count.to_be_bytes());
         digest.update(all.to_be_bytes());
         let body = call.body.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -170,7 +181,7 @@ impl Keeping<'_> {
     }
 
     fn scope(&self, resource: &str) -> Key {
-        Sha256::digest(format!("{}\n{resource}", self.owner)).into()
+        Sha256::digest(format!("{}\n{resource}", (self.owner)())).into()
     }
 }
 

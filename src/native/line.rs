@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Full;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::breaker::Breaker;
 use super::retry;
@@ -37,7 +36,7 @@ impl Line {
     /// Sends a request, again where that may help; counts its attempts.
     pub(super) async fn send(
         &self,
-        request: &Request<Full<Bytes>>,
+        request: &Request<Bytes>,
         repeatable: bool,
         deadline: Instant,
         attempts: &mut u32,
@@ -62,7 +61,7 @@ impl Line {
     }
 
     /// One attempt; an error is why there was none.
-    async fn attempt(&self, request: &Request<Full<Bytes>>, deadline: Instant) -> Result<NativeOutcome, NativeFailure> {
+    async fn attempt(&self, request: &Request<Bytes>, deadline: Instant) -> Result<NativeOutcome, NativeFailure> {
         if Instant::now() >= deadline {
             return Err(NativeFailure::Timeout);
         }
@@ -76,12 +75,13 @@ impl Line {
         self.turns.space(deadline).await.map_err(|_| NativeFailure::Busy)?;
         let begun = Instant::now();
         let until = deadline.min(begun + self.timeout);
-        let outcome = match timeout_at(until, self.transport.exchange(request.clone())).await {
-            Ok(Ok(reply)) => NativeOutcome::Reply(reply),
-            Ok(Err(failure)) => NativeOutcome::Failed(failure),
+        let outcome = match self.transport.exchange(request, until).await {
+            Ok(reply) => NativeOutcome::Reply(reply),
             // An attempt that had less time than it is allowed says nothing about the server.
-            Err(_) if deadline < begun + self.timeout => return Ok(NativeOutcome::Failed(NativeFailure::Timeout)),
-            Err(_) => NativeOutcome::Failed(NativeFailure::Timeout),
+            Err(NativeFailure::Timeout) if deadline < begun + self.timeout => {
+                return Ok(NativeOutcome::Failed(NativeFailure::Timeout));
+            }
+            Err(failure) => NativeOutcome::Failed(failure),
         };
         if pass.settle(&outcome, Instant::now()).is_some() {
             self.note_breaker();

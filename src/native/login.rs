@@ -12,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
-use http_body_util::Full;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -37,7 +36,7 @@ pub(super) fn session_token(
 }
 
 /// RFC 6749 4.4.2: the request for an access token.
-pub(super) fn token_request(client: &ClientCredentials, secret: &Secret) -> Result<Request<Full<Bytes>>, http::Error> {
+pub(super) fn token_request(client: &ClientCredentials, secret: &Secret) -> Result<Request<Bytes>, http::Error> {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let mut body = "grant_type=client_credentials".to_owned();
     let mut add = |name: &str, value: &str| {
@@ -63,7 +62,7 @@ pub(super) fn token_request(client: &ClientCredentials, secret: &Secret) -> Resu
         }
     }
     let uri: Uri = absolute(&client.token_url).parse()?;
-    let mut request = Request::new(Full::new(Bytes::from(body)));
+    let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
@@ -133,7 +132,6 @@ const LOGIN_WAIT: u32 = 10;
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
     use serde_json::json;
 
     use super::*;
@@ -152,21 +150,21 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_client_shows_itself_in_one_of_two_ways() {
-        let sent = async |client_auth| {
+    #[test]
+    fn a_client_shows_itself_in_one_of_two_ways() {
+        let sent = |client_auth| {
             let request = token_request(&client(client_auth), &Secret::new("p+s:w")).unwrap();
             let (head, body) = request.into_parts();
             assert_eq!(head.uri.to_string(), "https://login.example:443/token/");
-            let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
             let basic = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
             (basic, body)
         };
-        let (basic, body) = sent(ClientAuth::Basic).await;
+        let (basic, body) = sent(ClientAuth::Basic);
         let pair = basic.unwrap().strip_prefix("Basic ").map(|text| STANDARD.decode(text).unwrap());
         assert_eq!(pair.as_deref(), Some(b"my%20app:p%2Bs%3Aw".as_slice()));
         assert_eq!(body, "grant_type=client_credentials&scope=read%20write");
-        let (basic, body) = sent(ClientAuth::Body).await;
+        let (basic, body) = sent(ClientAuth::Body);
         assert_eq!(basic, None);
         let expected = "grant_type=client_credentials&scope=read%20write&client_id=my%20app&client_secret=p%2Bs%3Aw";
         assert_eq!(body, expected);

@@ -15,9 +15,11 @@ mod credential;
 mod execute;
 mod form;
 mod forward;
+pub(crate) mod http1;
 mod kept;
 mod line;
 mod login;
+pub(crate) mod patience;
 mod plain;
 mod reply;
 mod request;
@@ -28,6 +30,7 @@ mod tls;
 mod transport;
 mod turns;
 mod upstream;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,7 @@ mod tests;
 pub use breaker::BreakerState;
 pub use client::{CallContext, Completed, NativeClient, NativeClientError};
 pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
-pub use forward::Forwarded;
+pub use forward::{Forwarded, TRACE_PARENT, TRACE_STATE};
 pub use kept::{Keeping, KeptReplies, ShownBy};
 pub use resolver::{RESOLVE_TIMEOUT, UpstreamAddrs};
+pub use tls::TlsMaterial;

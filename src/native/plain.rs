@@ -1,26 +1,21 @@
-//! HTTP/1.1 without TLS, on the client session of the proxy library.
+//! HTTP/1.1 without TLS.
 //!
-//! In: an HTTP request with an absolute URI. Out: head and body of the reply, or why there is none. Everything happens
-//! in the task of the caller: no task is spawned and nothing is handed from thread to thread, which is most of what a
-//! call over loopback costs. Framing is the library's; here are the connections, kept for the next exchange, and the
-//! bounds.
+//! In: an HTTP request with an absolute URI. Out: its reply, or why there is none. Everything happens in the task of the
+//! caller: no task is spawned and nothing is handed from thread to thread, which is most of what a call over loopback
+//! costs. Here are the connections, kept for the next exchange; what passes over one is in `connection`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
-use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, Uri};
-use http_body_util::{BodyExt as _, Full};
-use pingora::http::RequestHeader;
-use pingora::protocols::http::v1::client::HttpSession;
+use http::Request;
+use http::uri::Authority;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::connection::Connection;
-use super::transport::{IDLE_MAX, REPLY_HEAD_MAX_BYTES};
-use crate::plan::NativeFailure;
+use super::connection::{Connection, Fault};
+use super::transport::IDLE_MAX;
+use crate::plan::{NativeFailure, NativeReply};
 
 /// The connections to one origin.
 #[derive(Debug)]
@@ -34,13 +29,6 @@ pub(super) struct Plain {
     reply_max_bytes: usize,
 }
 
-/// What a reply consists of, still as bytes.
-pub(super) struct RawReply {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-}
-
 /// Why there is no reply, and what is said about it in the log.
 pub(super) struct Broken {
     pub(super) failure: NativeFailure,
@@ -52,31 +40,20 @@ impl Plain {
         Self { idle: Arc::default(), idle_max, connect_timeout, reply_max_bytes }
     }
 
-    /// Sends one request and reads its reply whole.
-    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<RawReply, Broken> {
-        let (mut head, body) = request.into_parts();
-        let authority = head.uri.authority().cloned();
+    /// Sends one request and reads its reply whole, all before `until`.
+    pub(super) async fn exchange(&self, request: &Request<Bytes>, until: Instant) -> Result<NativeReply, Broken> {
+        let authority = request.uri().authority();
         let authority = authority.ok_or_else(|| broken(NativeFailure::Unsendable, "the request has no host"))?;
-        head.uri = Uri::from(head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
-        let host = HeaderValue::from_str(authority.as_str());
-        head.headers.insert(HOST, host.map_err(|error| broken(NativeFailure::Unsendable, error))?);
-        // Never fails, and is there at once: the body is in memory.
-        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        // RFC 9110 8.6: methods that give a meaning to content say that there is none.
-        if !body.is_empty() || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
-        let connection = match self.take() {
+        let mut connection = match self.take() {
             Some(connection) => connection,
-            None => Box::new(self.connect(&authority).await?),
+            None => {
+                let connected = timeout_at(until, self.connect(authority)).await;
+                Box::new(connected.map_err(|late| broken(NativeFailure::Timeout, late))??)
+            }
         };
-        let mut session = HttpSession::new(connection);
-        let reply = converse(&mut session, RequestHeader::from(head), &body, self.reply_max_bytes).await?;
-        session.respect_keepalive();
-        if session.will_keepalive()
-            && let Some(stream) = session.reuse().await
-            && let Ok(connection) = stream.into_any().downcast::<Connection>()
-        {
+        let exchanged = connection.exchange(request, self.reply_max_bytes, until).await;
+        let (reply, keep) = exchanged.map_err(Broken::from)?;
+        if keep {
             self.keep(connection);
         }
         Ok(reply)
@@ -129,41 +106,16 @@ impl Plain {
     }
 }
 
-async fn converse(
-    session: &mut HttpSession,
-    head: RequestHeader,
-    body: &[u8],
-    reply_max_bytes: usize,
-) -> Result<RawReply, Broken> {
-    let interrupted = |error: Box<pingora::Error>| broken(NativeFailure::Interrupted, error.etype().as_str());
-    session.write_request_header(Box::new(head)).await.map_err(interrupted)?;
-    if !body.is_empty() {
-        session.write_body(body).await.map_err(interrupted)?;
-    }
-    let (status, headers) = loop {
-        // What comes before the last head says nothing about the outcome (RFC 9110 15.2).
-        let length = session.read_response().await.map_err(interrupted)?;
-        let head = session.resp_header().filter(|_| length <= REPLY_HEAD_MAX_BYTES);
-        match head.map(|head| (head.status, &head.headers)) {
-            Some((status, headers)) if !status.is_informational() => break (status.as_u16(), headers.clone()),
-            Some((status, _)) if status != http::StatusCode::SWITCHING_PROTOCOLS => {}
-            _ => return Err(broken(NativeFailure::Interrupted, "the head of the reply is none")),
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NoHost => broken(NativeFailure::Unsendable, "the request has no host"),
+            Fault::Io(error) => broken(NativeFailure::Interrupted, error),
+            Fault::Malformed => broken(NativeFailure::Interrupted, "the reply is malformed"),
+            Fault::Late => broken(NativeFailure::Timeout, "the reply is late"),
+            Fault::TooLarge => broken(NativeFailure::TooLarge, "the reply is too large"),
         }
-    };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    // An honest Content-Length saves reading what would be thrown away.
-    let too_large = || broken(NativeFailure::TooLarge, "the reply is too large");
-    if announced.is_some_and(|announced| announced > reply_max_bytes) {
-        return Err(too_large());
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(0));
-    while let Some(part) = session.read_body_ref().await.map_err(interrupted)? {
-        if body.len() + part.len() > reply_max_bytes {
-            return Err(too_large());
-        }
-        body.extend_from_slice(part);
-    }
-    Ok(RawReply { status, headers, body })
 }
 
 #[derive(Debug, Default)]

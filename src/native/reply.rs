@@ -1,20 +1,14 @@
 //! In: head and body of a native reply. Out: a [`NativeReply`]. The declared content type is not asked: some
 //! applications label JSON as HTML, and others label an HTML error page as JSON.
 
-use http::HeaderMap;
 use serde_json::Value;
 
 use crate::plan::NativeReply;
 
-/// Reads a reply whose size is already bounded.
-pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> NativeReply {
-    // `http` keeps header names in lower case.
-    let headers = headers.iter().map(|(name, value)| {
-        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        (name.as_str().to_owned(), text)
-    });
-    let (parsed, unreadable) = parse(body);
-    NativeReply { status, headers: headers.collect(), body: parsed, unreadable }
+/// Reads a reply whose size is already bounded. Names of headers are in lower case.
+pub(super) fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> NativeReply {
+    let (body, unreadable) = parse(body);
+    NativeReply { status, headers, body, unreadable }
 }
 
 fn parse(body: &[u8]) -> (Value, bool) {

@@ -1,7 +1,6 @@
 //! In: an HTTP request with an absolute URI. Out: the reply, read whole and bounded, or why there is none.
 //!
-//! Nothing here knows calls, credentials or retries, and nothing here waits for a deadline: who drops the future ends
-//! the exchange. One transport belongs to one origin and keeps its connections.
+//! Nothing here knows calls, credentials or retries. Who drops the future ends the exchange. One transport belongs to one origin and keeps its connections.
 
 use std::error::Error;
 use std::io;
@@ -9,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
 use super::plain::Plain;
 use super::reply;
@@ -35,8 +35,10 @@ enum Wire {
     /// A sidecar's own application, most of the time: as short a way as there is.
     Plain(Plain),
     /// TLS, and HTTP/2 where the server offers it.
-    Secure(Box<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>),
+    Secure(Box<SecureClient>),
 }
+
+type SecureClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// What a transport is made with.
 #[derive(Clone, Debug)]
@@ -72,25 +74,40 @@ impl Transport {
         Self { name, wire, reply_max_bytes }
     }
 
-    /// Sends one request and reads its reply.
-    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<NativeReply, NativeFailure> {
-        let client = match &self.wire {
-            Wire::Secure(client) => client,
-            Wire::Plain(plain) => {
-                let raw = plain.exchange(request).await.map_err(|broken| {
-                    tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
-                    broken.failure
-                })?;
-                return Ok(reply::read(raw.status, &raw.headers, &raw.body));
+    /// Sends one request and reads its reply; [`NativeFailure::Timeout`] if that takes longer than `until`.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request<Bytes>,
+        until: Instant,
+    ) -> Result<NativeReply, NativeFailure> {
+        match &self.wire {
+            Wire::Secure(client) => {
+                let exchanged = timeout_at(until, self.exchange_securely(client, request)).await;
+                exchanged.unwrap_or(Err(NativeFailure::Timeout))
             }
-        };
-        let response = client.request(request).await.map_err(|error| {
+            Wire::Plain(plain) => plain.exchange(request, until).await.map_err(|broken| {
+                tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
+                broken.failure
+            }),
+        }
+    }
+
+    async fn exchange_securely(
+        &self,
+        client: &SecureClient,
+        request: &Request<Bytes>,
+    ) -> Result<NativeReply, NativeFailure> {
+        let response = client.request(request.clone().map(Full::new)).await.map_err(|error| {
             tracing::debug!(backend = %self.name, cause = &error as &dyn Error, "native call failed");
             failure(&error)
         })?;
         let (head, body) = response.into_parts();
         let body = read_limited(body, self.reply_max_bytes).await?;
-        Ok(reply::read(head.status.as_u16(), &head.headers, &body))
+        // `http` keeps header names in lower case.
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        Ok(reply::read(head.status.as_u16(), head.headers.iter().map(header).collect(), &body))
     }
 }
 
@@ -113,14 +130,15 @@ fn secure_connector(trust: Trust, connect_timeout: Duration) -> HttpsConnector<H
 fn failure(error: &hyper_util::client::legacy::Error) -> NativeFailure {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)) => {
-                return NativeFailure::Untrusted;
-            }
-            _ => cause = error.source(),
+        if let Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)) = error.downcast_ref() {
+            return NativeFailure::Untrusted;
         }
+        // What an IO error is made of is not its source, and one may be made of another.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
 }

@@ -105,6 +105,11 @@ impl Upstream {
         })
     }
 
+    /// Whether a call may have to wait for a login.
+    pub(super) fn may_log_in(&self) -> bool {
+        matches!(self.credential, Credential::Session { .. } | Credential::OAuth2 { .. })
+    }
+
     /// What a call is to be sent with; `refused` is the fetch whose token was not accepted.
     pub(super) async fn credential(
         &self,

@@ -69,7 +69,7 @@ async fn changed(
     }
     let old = read::base(run, &object);
     let sent = match deletion {
-        Deletion::Set(fields) => update::send_fields(run, &object, &old, fields).await,
+        Deletion::Set(fields) => update::send_fields(run, &object, &old, fields, "the deletion").await,
         Deletion::Off { row } => {
             let mut new = old.clone();
             if let Some(row) = run.mapping.rows.get(*row) {

@@ -1,5 +1,6 @@
 //! Reading: one native object, and from native objects to whole SCIM resources.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value, json};
@@ -18,7 +19,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, guard, judge, pages, parts, show};
+use super::{ScimRequest, answer, complete, guard, judge, pages, parts, show, tables};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -50,7 +51,7 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     run.record_id(id);
     let object = fetch(run, id).await?;
     let shown = show::one(run, object, &projection).await?;
-    Ok(answer::found(run, shown, request))
+    Ok(answer::found(shown, request))
 }
 
 /// One object by SCIM id.
@@ -72,7 +73,11 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     } else {
         by_list(run, key).await?
     };
-    complete::decided(run, object).await
+    let object = complete::decided(run, object).await?;
+    if let Some(object) = &object {
+        tables::know_keys(run, std::slice::from_ref(object)).await?;
+    }
+    Ok(object)
 }
 
 /// One object by SCIM id with all of its parts, as a write has to know it.
@@ -86,7 +91,7 @@ pub(super) async fn fetch_with_parts(run: &Run<'_>, id: &str) -> Result<Object, 
 /// What the reply to `get` says; `None` when the application says that there is no such object.
 pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> Result<Option<Object>, ScimError> {
     let object = match verdict.into_result() {
-        Ok(reply) if says_something_else(&get.envelope.item, &reply) => {
+        Ok(reply) if says_something_else(run, &get.envelope.item, &reply) => {
             let name = &run.backend.name;
             return Err(ScimError::new(502, format!("{name} answered without the object that was asked for")));
         }
@@ -98,11 +103,20 @@ pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> R
     Ok(object.filter(|object| run.id_of(key).is_some_and(|id| object.id == id)))
 }
 
-/// A reply with fields, but not with the one where the object should be: an error in the form of a success would look
-/// like an absent object. Null there, an empty list and an empty reply do say that there is none.
-fn says_something_else(item: &NativePath, reply: &NativeReply) -> bool {
+/// A reply with something in it, but not with the object: an error in the form of a success would look like an absent
+/// object. Null there, an empty list and an empty reply do say that there is none.
+fn says_something_else(run: &Run<'_>, item: &NativePath, reply: &NativeReply) -> bool {
     let fields = reply.body.as_object().is_some_and(|fields| !fields.is_empty());
-    fields && item.whole_field().is_none() && item.get(&reply.body).is_none()
+    let shown = match item.get(&reply.body) {
+        Some(Value::Array(items)) => items.first(),
+        Some(shown) => Some(shown),
+        None => return fields && item.whole_field().is_none(),
+    };
+    shown.is_some_and(|shown| match shown {
+        Value::Null => false,
+        Value::Object(fields) => !fields.is_empty() && run.mapping.id.read(shown).is_none(),
+        _ => true,
+    })
 }
 
 /// Without a `get`, a list restricted to the id serves.
@@ -135,9 +149,13 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 
 /// Whether an object is there and may be seen.
 pub(super) fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+    (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
+}
+
+/// Whether an object is treated as absent.
+pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
-    let is_gone = run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false));
-    !is_gone && !guard::hides(run, key, Some(document))
+    run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
 }
 
 /// An object in a reply, with the version of its header.
@@ -235,6 +253,7 @@ pub(super) async fn related(
     objects: &[Object],
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Related, ScimError> {
+    tables::know_keys(run, objects).await?;
     let mut related = Related { members: Vec::new(), groups: Vec::new(), complete: true };
     if let Some(members) = &run.mapping.members {
         related.complete = wants(&MEMBERS);
@@ -324,13 +343,17 @@ async fn lists_of(
     known.collect()
 }
 
-/// SCIM member elements from native items; an item without an id is left out.
+/// SCIM member elements from native items. An item without an id is left out; who is shown by several is there once.
 pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec<Value> {
     let of = run.of_type(&members.of);
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
+    let mut seen = HashSet::new();
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &members.value, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &members.value, item, &id) || shows_gone(of, &members.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) || !seen.insert(id.clone()) {
             return None;
         }
         let mut element = Map::new();
@@ -345,6 +368,20 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
         Some(Value::Object(element))
     });
     elements.collect()
+}
+
+/// Whether an item of a membership holds the document of an object that is gone: itself, or around the value that is
+/// the id. What is no document of the object says nothing about it.
+fn shows_gone(of: &Run<'_>, value: &NativePath, item: &Value, id: &str) -> bool {
+    if of.mapping.gone.is_none() {
+        return false;
+    }
+    let around = value.parent();
+    let around = around.as_ref().and_then(|parent| parent.get(item));
+    [Some(item), around].into_iter().flatten().any(|document| {
+        let key = of.mapping.id.read(document).filter(|key| of.id_of(key).as_deref() == Some(id));
+        key.is_some_and(|key| is_gone(of, &key, document))
+    })
 }
 
 /// The groups of each object, as SCIM elements.
@@ -371,7 +408,10 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &inverse.value, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &inverse.value, item, &id) || shows_gone(of, &inverse.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) {
             return None;
         }
         let mut element = json!({ "type": "direct", "value": id });
@@ -383,5 +423,10 @@ pub(super) async fn groups_of(
         }
         Some(element)
     };
-    Ok(lists.iter().map(|items| items.iter().filter_map(element).collect()).collect())
+    let once = |items: &Vec<Value>| {
+        let mut seen = HashSet::new();
+        let elements = items.iter().filter_map(element);
+        elements.filter(|element| seen.insert(element["value"].as_str().map(str::to_owned))).collect()
+    };
+    Ok(lists.iter().map(once).collect())
 }

@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, guard, members, parts, show};
+use super::{ScimRequest, answer, change, guard, members, parts, show, tables};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -36,6 +36,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let normalised = normalised?;
     let (ops, member_ops) = split(run, normalised.ops);
     run.record_ignored(Vec::new(), normalised.unknown);
+    tables::know_sent(run, &ops).await?;
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
     let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
@@ -107,6 +108,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     run.record_id(id);
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
+    tables::know_names(run, &normalised.resource).await?;
     let members_cleared = normalised.cleared.contains(&*MEMBERS);
     let mut sent = normalised.resource;
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
@@ -402,7 +404,8 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
         trace.rule(&rule.origin);
@@ -422,7 +425,7 @@ async fn ordinary<'f>(
     let update = to_native::Purpose::Update;
     // Rows of parts that have no call of their own are here by name alone.
     let part_rows = run.mapping.part_rows();
-    let changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
+    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -431,12 +434,14 @@ async fn ordinary<'f>(
                 row.target
             )));
         }
-        let all = if flow.sends_all_rows() {
+        let mut all = if flow.sends_all_rows() {
             let rows = (present(run, to_native::update_rows(run.mapping), state) | rows) & !part_rows;
             Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
         } else {
             None
         };
+        strip(run, &mut changed);
+        all.iter_mut().for_each(|all| strip(run, all));
         let all = all.as_ref().unwrap_or(&changed);
         let veiled = veiled(run, all, &changed, &[]);
         let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
@@ -452,18 +457,24 @@ async fn ordinary<'f>(
     if whole == *parts::own(run, native) {
         return Ok(None);
     }
-    run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
+    strip(run, &mut whole);
     let veiled = veiled(run, &whole, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
     sent(run, flow, "the update", env, rows, progress).await
 }
 
-/// Sends native fields with `update`, or the whole object with them.
+/// Takes out what the application shows and refuses to be sent.
+fn strip(run: &Run<'_>, document: &mut Value) {
+    run.mapping.strip.iter().for_each(|path| path.strip(document));
+}
+
+/// Sends native fields with `update`, or the whole object with them. `label` is what that is called in messages.
 pub(super) async fn send_fields(
     run: &Run<'_>,
     object: &Object,
     old: &Resource,
     fields: &[(NativePath, Value)],
+    label: &str,
 ) -> Result<(), ScimError> {
     let native = &*parts::own(run, &object.document);
     let scim = Value::Object(old.0.clone());
@@ -490,19 +501,18 @@ pub(super) async fn send_fields(
             fill(&mut whole);
             flow
         }
-        (None, Some(flow)) => {
-            run.mapping.strip.iter().for_each(|path| path.strip(&mut whole));
-            flow
-        }
+        (None, Some(flow)) => flow,
         (None, None) => return Err(ScimError::internal("the mapping has no call that sends native fields")),
     };
+    strip(run, &mut whole);
+    strip(run, &mut changed);
     let sends_whole = run.mapping.ops.update.is_none() || flow.sends_all_rows();
     let mapped = if sends_whole { &whole } else { &changed };
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
     let veiled = veiled(run, mapped, &changed, &named);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
-    let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
-    done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
+    let done = sent(run, flow, label, &env, rows, &mut progress).await;
+    done.map(|_| ()).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
 }
 
 /// Rows of a set that have a value.
@@ -572,5 +582,5 @@ async fn updated(
         None => read::fetch(run, id).await?,
     };
     let shown = show::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, shown))
+    Ok(answer::with_resource(200, shown))
 }

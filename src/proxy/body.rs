@@ -1,15 +1,16 @@
 //! Reading the body of a SCIM request, within bounds.
 //!
-//! In: a session whose head was read. Out: the whole body, or a [`BodyFault`]. Nothing is parsed.
+//! In: a session whose head was read, or a connection whose head was taken. Out: the whole body, or a [`BodyFault`]. Nothing is parsed.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::ErrorType;
 use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
+use super::downstream::Downstream;
 use crate::scim::ScimError;
 
 /// Why there is no body.
@@ -57,7 +58,7 @@ pub(super) async fn read(session: &mut ServerSession, max_bytes: usize, allowed:
     if session.is_body_empty() {
         return Ok(Bytes::new());
     }
-    check_type(session)?;
+    check_type(&session.req_header().headers)?;
     let announced = session.get_header_bytes(header::CONTENT_LENGTH);
     let announced = std::str::from_utf8(announced).ok().and_then(|text| text.trim().parse::<usize>().ok());
     if announced.is_some_and(|length| length > max_bytes) {
@@ -70,16 +71,46 @@ pub(super) async fn read(session: &mut ServerSession, max_bytes: usize, allowed:
     }
 }
 
-fn check_type(session: &ServerSession) -> Result<(), BodyFault> {
-    let encoding = session.get_header_bytes(header::CONTENT_ENCODING);
+/// Reads a body whose length is known, straight from its connection.
+pub(super) async fn read_direct(
+    connection: &mut Downstream,
+    headers: &HeaderMap,
+    length: u64,
+    max_bytes: usize,
+    allowed: Duration,
+) -> Result<Bytes, BodyFault> {
+    if length == 0 {
+        return Ok(Bytes::new());
+    }
+    check_type(headers)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= max_bytes);
+    let length = length.ok_or(BodyFault::TooLarge { max_bytes })?;
+    let read = async {
+        if expects_continue(headers) {
+            connection.answer(BytesMut::from(CONTINUE), &[]).await?;
+        }
+        connection.body(length).await
+    };
+    match timeout(allowed, read).await {
+        Ok(body) => body.map_err(|_| BodyFault::Broken),
+        Err(_) => Err(BodyFault::Timeout { allowed }),
+    }
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), BodyFault> {
+    let bytes = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    let encoding = bytes(header::CONTENT_ENCODING);
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
         return Err(BodyFault::ContentEncoding);
     }
-    let media_type = session.get_header_bytes(header::CONTENT_TYPE);
-    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let essence = bytes(header::CONTENT_TYPE).split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let accepted: [&[u8]; 3] = [b"", b"application/scim+json", b"application/json"];
     let known = accepted.iter().any(|known| essence.eq_ignore_ascii_case(known));
     known.then_some(()).ok_or(BodyFault::MediaType)
+}
+
+fn expects_continue(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 async fn read_to_end(
@@ -88,7 +119,7 @@ async fn read_to_end(
     max_bytes: usize,
     allowed: Duration,
 ) -> Result<Bytes, BodyFault> {
-    if session.get_header_bytes(header::EXPECT).eq_ignore_ascii_case(b"100-continue") {
+    if expects_continue(&session.req_header().headers) {
         // Unless told otherwise the library takes this interim answer for the final one, sent before the body was
         // read, and gives the connection up.
         session.set_close_on_response_before_downstream_finish(false);
@@ -109,3 +140,5 @@ async fn read_to_end(
         }
     }
 }
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -6,6 +6,7 @@
 //!
 //! What to do with a request is not decided here.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
@@ -24,10 +25,10 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
-use super::head::{self, Framing, Refusal};
+use super::head::{self, Framing, Head, Layout, Refusal};
+use crate::native::patience::Patience;
 
 /// Bounds of a head.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +57,17 @@ pub struct Downstream {
     digest: Arc<SocketDigest>,
     /// Read but not yet handed on: an inspected head, or what came with it.
     inbox: BytesMut,
-    /// Where in the inbox the path of an inspected head stands.
-    path: std::ops::Range<usize>,
+    /// What is known of the inspected head that stands in the inbox.
+    layout: Option<Layout>,
+    /// Bytes of that head.
+    head: usize,
     /// How many more bytes belong to the request that was handed on; `None` when only the library can tell.
     owed: Option<u64>,
     /// Whether a request was served on it.
     used: bool,
     write_timeout: Duration,
+    /// For the first byte of a request.
+    patience: Patience,
     /// Written by the library and not yet flushed: head and body of an answer leave in one piece.
     outbox: BytesMut,
     /// Armed while a write makes no progress.
@@ -81,39 +86,76 @@ impl Downstream {
             socket,
             digest: Arc::new(digest),
             inbox: BytesMut::new(),
-            path: 0..0,
+            layout: None,
+            head: 0,
             owed: Some(0),
             used: false,
             write_timeout,
+            patience: Patience::default(),
             outbox: BytesMut::new(),
             write_deadline: None,
             lingering: None,
         }
     }
 
-    /// Waits for the next request head, checks it and makes it readable.
-    pub async fn next_request(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<(), HeadEnd> {
+    /// Waits for the next request head, checks it and makes it readable. Ends before its first byte if `stop` does.
+    pub async fn next_request(&mut self, bounds: &HeadBounds, stop: Pin<&mut impl Future>) -> Result<(), HeadEnd> {
         let end = self.read_head(bounds, stop).await?;
-        let head = head::inspect(self.inbox.get(..end).unwrap_or_default()).map_err(HeadEnd::Refused)?;
-        let rest = self.inbox.split_off(end);
-        self.owed = match head.framing {
-            Framing::Length(length) => Some(length.saturating_add(head.bytes.len() as u64)),
+        let Head { bytes, layout } =
+            head::inspect(self.inbox.get(..end).unwrap_or_default()).map_err(HeadEnd::Refused)?;
+        let length = bytes.len();
+        if let Cow::Owned(bytes) = bytes {
+            let rest = self.inbox.split_off(end);
+            self.inbox = BytesMut::from(bytes.as_slice());
+            self.inbox.unsplit(rest);
+        }
+        self.owed = match layout.framing {
+            Framing::Length(body) => Some(body.saturating_add(length as u64)),
             Framing::Chunked | Framing::Upgrade => None,
         };
-        self.inbox = BytesMut::from(head.bytes.as_slice());
-        self.path = head.path;
-        self.inbox.unsplit(rest);
+        self.head = length;
+        self.layout = Some(layout);
         self.used = true;
         Ok(())
     }
 
     /// The path of the head that was made readable, as long as nobody has read it.
     pub fn path(&self) -> &str {
+        let path = self.layout.as_ref().map(|layout| layout.path.clone()).unwrap_or_default();
         // A head in origin form is ASCII.
-        self.inbox.get(self.path.clone()).and_then(|path| std::str::from_utf8(path).ok()).unwrap_or_default()
+        self.inbox.get(path).and_then(|path| std::str::from_utf8(path).ok()).unwrap_or_default()
     }
 
-    async fn read_head(&mut self, bounds: &HeadBounds, stop: &mut watch::Receiver<bool>) -> Result<usize, HeadEnd> {
+    /// Takes the head that was made readable, if it says how long its body is. From then on only [`Self::body`] and
+    /// [`Self::answer`] know where the request ends; otherwise whoever reads the connection as a stream does.
+    pub(super) fn take_head(&mut self) -> Option<(Bytes, Layout, u64)> {
+        let Framing::Length(length) = self.layout.as_ref()?.framing else { return None };
+        self.owed = Some(length);
+        let layout = self.layout.take()?;
+        Some((self.inbox.split_to(self.head.min(self.inbox.len())).freeze(), layout, length))
+    }
+
+    /// Reads a body of this length, all of it.
+    pub(super) async fn body(&mut self, length: usize) -> io::Result<Bytes> {
+        while self.inbox.len() < length {
+            let missing = (length - self.inbox.len()).clamp(READ_BYTES, BODY_READ_BYTES);
+            self.inbox.reserve(missing);
+            if self.socket.read_buf(&mut (&mut self.inbox).limit(missing)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.owed = Some(0);
+        Ok(self.inbox.split_to(length).freeze())
+    }
+
+    /// Sends a head and a body, in one piece if they are small.
+    pub(super) async fn answer(&mut self, head: BytesMut, body: &[u8]) -> io::Result<()> {
+        self.outbox = head;
+        self.write_all(body).await?;
+        self.flush().await
+    }
+
+    async fn read_head(&mut self, bounds: &HeadBounds, stop: Pin<&mut impl Future>) -> Result<usize, HeadEnd> {
         let mut begun = Instant::now();
         if self.inbox.is_empty() {
             let wait = if self.used { bounds.idle } else { bounds.timeout };
@@ -148,14 +190,21 @@ impl Downstream {
 
     /// Nobody is served between requests, nor before the first one: clients connect in advance, and one that has said
     /// nothing must not hold up a stop.
-    async fn wait_for_first_byte(&mut self, wait: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), HeadEnd> {
-        tokio::select! {
-            biased;
-            read = timeout(wait, self.receive()) => match read {
-                Ok(Ok(1..)) => Ok(()),
-                _ => Err(HeadEnd::Closed),
-            },
-            _ = stop.wait_for(|stopping| *stopping) => Err(HeadEnd::Closed),
+    async fn wait_for_first_byte(&mut self, wait: Duration, stop: Pin<&mut impl Future>) -> Result<(), HeadEnd> {
+        let until = Instant::now() + wait;
+        let mut patience = std::mem::take(&mut self.patience);
+        let something = async {
+            tokio::select! {
+                biased;
+                read = self.receive() => read.unwrap_or(0),
+                _ = stop => 0,
+            }
+        };
+        let received = patience.bound(until, something).await;
+        self.patience = patience;
+        match received {
+            Some(1..) => Ok(()),
+            _ => Err(HeadEnd::Closed),
         }
     }
 
@@ -337,8 +386,11 @@ impl Peek for Downstream {}
 /// Bytes read at a time, and bytes of a next request kept while one is under way.
 const READ_BYTES: usize = 4096;
 
+/// Bytes of a body read at a time, at the most.
+const BODY_READ_BYTES: usize = 64 * 1024;
+
 /// Bytes of an answer that wait for the library to flush; more is sent at once.
-const OUTBOX_BYTES: usize = 8192;
+pub(super) const OUTBOX_BYTES: usize = 8192;
 
 /// How long and how much a closing connection is read.
 const LINGER: Duration = Duration::from_secs(2);

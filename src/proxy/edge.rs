@@ -71,7 +71,9 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// Path as received, percent-encoded, without query.
     pub path: &'a str,
-    /// Headers as received.
+    /// Query as received, without its question mark.
+    pub query: Option<&'a str>,
+    /// Headers as received; those that nobody asks for may be missing.
     pub headers: &'a HeaderMap,
 }
 
@@ -102,7 +104,7 @@ pub struct EdgeRequest {
     pub path: String,
     /// Query as received, without its question mark.
     pub query: Option<String>,
-    /// Headers as received.
+    /// Headers as received; those that nobody asks for may be missing.
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,

@@ -1,21 +1,24 @@
 //! A SCIM request on its connection, from the head to the end of the answer.
 //!
-//! In: a connection whose next request was inspected and claimed. Out: the same connection, if it can be used again.
-//! The proxying half of the library has no part in this: there is nothing to proxy.
+//! In: a [`Conversation`] with a client whose request was inspected and claimed. Out: whether its connection can be
+//! used again. The proxying half of the library has no part in this: there is nothing to proxy.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http::HeaderMap;
 use pingora::protocols::http::ServerSession;
 use prometheus::IntGauge;
 use tokio::sync::watch;
 
+use super::body::{self, BodyFault};
 use super::edge::{Admission, Claim, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels};
 use super::listener::Phase;
-use super::{body, forward, respond};
+use super::{forward, respond};
 use crate::scim::ScimError;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{Panicked, ScimAnswered};
@@ -31,29 +34,65 @@ pub(super) struct Incoming<'a> {
     pub(super) phase: &'a watch::Receiver<Phase>,
 }
 
-/// Answers the request that is readable on `session`. Returns whether head and answer were whole, so that the
-/// connection may be used again if the two ends want it.
-pub(super) async fn serve(session: &mut ServerSession, incoming: Incoming<'_>, metrics: &Metrics) -> bool {
-    if !matches!(session.read_request().await, Ok(true)) {
-        // Its head was inspected, so that this is a client that went away.
-        session.shutdown().await;
-        return false;
-    }
+/// One request and its answer, however the two are read and written.
+pub(super) trait Conversation: Send {
+    /// What is known of the request before its body.
+    fn head(&self) -> RequestHead<'_>;
+
+    /// The headers, which nobody needs here any more.
+    fn take_headers(&mut self) -> HeaderMap;
+
+    /// Reads the body.
+    fn body(&mut self, max_bytes: usize, allowed: Duration) -> impl Future<Output = Result<Bytes, BodyFault>> + Send;
+
+    /// The answer is the last one on this connection.
+    fn close(&mut self);
+
+    /// Writes the answer. Returns whether all went well, so that the connection may be used again if the two ends want
+    /// it.
+    fn answer(&mut self, response: &EdgeResponse, request_id: &str) -> impl Future<Output = bool> + Send;
+}
+
+/// Carries on a conversation to its end. Returns whether the connection may be used again.
+pub(super) async fn serve(conversation: &mut impl Conversation, incoming: Incoming<'_>, metrics: &Metrics) -> bool {
     let Incoming { live, started, peer, claim, phase } = incoming;
-    let request_id = forward::request_id(&session.req_header().headers);
+    let request_id = forward::request_id(conversation.head().headers);
     let context = Context { live: &live, peer, request_id: &request_id, metrics };
-    let response = context.answer(session, claim).await;
+    let response = context.answer(conversation, claim).await;
     if *phase.borrow() >= Phase::Leaving {
-        session.set_keepalive(None);
+        conversation.close();
     }
-    let sent = respond::scim(session, &response, &request_id).await;
+    let whole = conversation.answer(&response, &request_id).await;
     let EdgeResponse { labels, status, scim_type, .. } = &response;
     let (duration, request_id) = (started.elapsed(), request_id.as_str());
     ScimAnswered { labels, status: *status, scim_type: *scim_type, request_id, duration }.emit(metrics);
-    if sent.is_err() {
-        session.shutdown().await;
+    whole
+}
+
+/// A conversation by way of the proxy library: for bodies that frame themselves.
+impl Conversation for ServerSession {
+    fn head(&self) -> RequestHead<'_> {
+        let request = self.req_header();
+        let (path, query) = (request.uri.path(), request.uri.query());
+        RequestHead { method: &request.method, path, query, headers: &request.headers }
     }
-    sent.is_ok()
+
+    fn take_headers(&mut self) -> HeaderMap {
+        // The library looks at them when it writes the answer.
+        self.req_header().headers.clone()
+    }
+
+    async fn body(&mut self, max_bytes: usize, allowed: Duration) -> Result<Bytes, BodyFault> {
+        body::read(self, max_bytes, allowed).await
+    }
+
+    fn close(&mut self) {
+        self.set_keepalive(None);
+    }
+
+    async fn answer(&mut self, response: &EdgeResponse, request_id: &str) -> bool {
+        respond::scim(self, response, request_id).await.is_ok()
+    }
 }
 
 struct Context<'a> {
@@ -64,25 +103,24 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    async fn answer(&self, session: &mut ServerSession, claim: Option<Box<dyn Claim>>) -> EdgeResponse {
-        let request = session.req_header();
-        let head = RequestHead { method: &request.method, path: request.uri.path(), headers: &request.headers };
+    async fn answer(&self, conversation: &mut impl Conversation, claim: Option<Box<dyn Claim>>) -> EdgeResponse {
+        let head = conversation.head();
         // A panic is a bug in the adapter; it costs this request and nothing else.
         match catch_unwind(AssertUnwindSafe(|| claim.map(|claim| claim.admit(&head)))) {
-            Ok(Some(Admission::Scim(exchange))) => self.carry_out(session, exchange).await,
+            Ok(Some(Admission::Scim(exchange))) => self.carry_out(conversation, exchange).await,
             Ok(Some(Admission::Answer(response))) => response,
             Ok(None) | Err(_) => self.failed(RequestLabels::default()),
         }
     }
 
-    async fn carry_out(&self, session: &mut ServerSession, exchange: Box<dyn Exchange>) -> EdgeResponse {
+    async fn carry_out(&self, conversation: &mut impl Conversation, exchange: Box<dyn Exchange>) -> EdgeResponse {
         let _in_flight = InFlight::begin(&self.metrics.requests_in_flight);
         let labels = exchange.labels();
         let bounds = &self.live.bounds;
-        match body::read(session, bounds.body_max_bytes, bounds.body_timeout).await {
+        match conversation.body(bounds.body_max_bytes, bounds.body_timeout).await {
             Err(fault) => EdgeResponse::error(&fault.into(), labels),
             Ok(body) => {
-                let request = self.request(session, body);
+                let request = self.request(conversation, body);
                 let answered = AssertUnwindSafe(exchange.answer(request)).catch_unwind().await;
                 answered.unwrap_or_else(|_| self.failed(labels))
             }
@@ -94,18 +132,12 @@ impl Context<'_> {
         EdgeResponse::error(&ScimError::internal("the adapter failed; see its log"), labels)
     }
 
-    fn request(&self, session: &ServerSession, body: bytes::Bytes) -> EdgeRequest {
-        let request = session.req_header();
-        EdgeRequest {
-            method: request.method.clone(),
-            path: request.uri.path().to_owned(),
-            query: request.uri.query().map(str::to_owned),
-            headers: request.headers.clone(),
-            body,
-            origin: forward::origin(&request.headers, self.live.trusted.contain(self.peer.ip())),
-            request_id: self.request_id.to_owned(),
-            peer: self.peer.ip(),
-        }
+    fn request(&self, conversation: &mut impl Conversation, body: Bytes) -> EdgeRequest {
+        let RequestHead { method, path, query, headers } = conversation.head();
+        let origin = forward::origin(headers, self.live.trusted.contain(self.peer.ip()));
+        let (method, path, query) = (method.clone(), path.to_owned(), query.map(str::to_owned));
+        let (request_id, peer) = (self.request_id.to_owned(), self.peer.ip());
+        EdgeRequest { method, path, query, headers: conversation.take_headers(), body, origin, request_id, peer }
     }
 }
 

@@ -49,7 +49,7 @@ pub fn origin(headers: &HeaderMap, peer_trusted: bool) -> String {
     let own_host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
     let host = told(&FORWARDED_HOST).filter(|host| is_host(host.as_bytes())).unwrap_or(own_host);
     let prefix = told(&FORWARDED_PREFIX).filter(|prefix| is_path_prefix(prefix)).unwrap_or("");
-    format!("{scheme}://{host}{}", prefix.trim_end_matches('/'))
+    [scheme, "://", host, prefix.trim_end_matches('/')].concat()
 }
 
 fn is_path_prefix(prefix: &str) -> bool {
@@ -70,11 +70,22 @@ pub fn request_id(headers: &HeaderMap) -> String {
 /// Unlike any other of this process, and of any other process as far as the clock and its number tell them apart.
 fn own_request_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    static START: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
+    static START: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        (since.as_nanos() as u64).rotate_left(20) ^ u64::from(std::process::id())
+        let start = (since.as_nanos() as u64).rotate_left(20) ^ u64::from(std::process::id());
+        format!("{start:016x}-")
     });
-    format!("{:016x}-{:x}", *START, COUNT.fetch_add(1, Ordering::Relaxed))
+    let mut count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut id = String::with_capacity(START.len() + 16);
+    id.push_str(&START);
+    // The least digit first: it is a name and no number.
+    loop {
+        id.extend(char::from_digit((count % 16) as u32, 16));
+        count /= 16;
+        if count == 0 {
+            return id;
+        }
+    }
 }
 
 /// Rewrites the headers of a request on its way to the application.
@@ -89,10 +100,11 @@ pub fn rewrite_request(
     request_id: &str,
 ) -> pingora::Result<()> {
     remove_disguised(request);
-    // Most clients send none of them, and looking once is cheaper than removing each.
-    let speaks_of_client = |name: &HeaderName| name.as_str().starts_with("x-") || *name == header::FORWARDED;
-    if !peer_trusted && request.headers.keys().any(speaks_of_client) {
-        for name in FORWARDING {
+    if !peer_trusted {
+        // Most clients send none of them, and looking is cheaper than removing each.
+        let forged = |name: &&HeaderName| FORWARDING.contains(name);
+        let forged: Vec<HeaderName> = request.headers.keys().filter(forged).cloned().collect();
+        for name in forged {
             request.remove_header(&name);
         }
     }
@@ -147,19 +159,19 @@ pub fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .filter(|name| !FRAMING.contains(name));
-    named.chain(HOP_BY_HOP).filter(|name| headers.contains_key(name)).collect()
+    named.chain(HOP_BY_HOP.iter().cloned()).filter(|name| headers.contains_key(name)).collect()
 }
 
 /// Joins what the client, this program and the application log about one request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// What speaks about the client and its connection.
-const FORWARDING: [HeaderName; 11] = [
+static FORWARDING: [HeaderName; 11] = [
     FORWARDED_FOR,
     FORWARDED_PROTO,
     FORWARDED_HOST,
@@ -173,11 +185,11 @@ const FORWARDING: [HeaderName; 11] = [
     header::FORWARDED,
 ];
 
-const HOP_BY_HOP: [HeaderName; 4] =
+static HOP_BY_HOP: [HeaderName; 4] =
     [HeaderName::from_static("keep-alive"), HeaderName::from_static("proxy-connection"), header::TE, header::UPGRADE];
 
 /// Names that an answer's `Connection` cannot make go away.
-const FRAMING: [HeaderName; 5] =
+static FRAMING: [HeaderName; 5] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONTENT_TYPE, header::SET_COOKIE];
 
 #[cfg(test)]

@@ -6,20 +6,47 @@
 //!
 //! A head is refused wherever two servers might read it differently. No provisioning client sends such a head.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// Fields a head may have.
 pub const FIELDS_MAX: usize = 100;
 
 /// A head that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Head to hand on, blank line included. The target is in origin form and its query has no raw space or quote.
-    pub bytes: Vec<u8>,
+pub struct Head<'a> {
+    /// Head to hand on, blank line included: as received, unless its target had to be written anew. The target is in
+    /// origin form and its query has no raw space or quote.
+    pub bytes: Cow<'a, [u8]>,
+    /// Where in `bytes` everything stands.
+    pub layout: Layout,
+}
+
+/// What is known of a head without looking at it again; ranges are those of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
     /// Where the request ends.
     pub framing: Framing,
-    /// Where in `bytes` the path stands, without its query.
-    pub path: std::ops::Range<usize>,
+    /// Whether this is HTTP/1.1 and not 1.0.
+    pub http_11: bool,
+    /// Bytes of the method, with which the head begins.
+    pub method: usize,
+    /// The path, without its query.
+    pub path: Range<usize>,
+    /// Where the target ends, and with it the query.
+    pub target_end: usize,
+    /// The fields in their order.
+    pub fields: Vec<Field>,
+}
+
+/// One field of a head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: Range<usize>,
+    /// Its value, without the space around it.
+    pub value: Range<usize>,
 }
 
 /// How the body of a request is framed.
@@ -147,50 +174,56 @@ impl fmt::Display for Refusal {
 /// the blank line. Control characters and wrong line ends are refused at once, so that a client speaking another
 /// protocol need not be waited for.
 pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
-    let start = seen.saturating_sub(3);
-    for (offset, byte) in bytes.iter().enumerate().skip(start) {
-        match byte {
-            b'\n' if offset.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\r') => {
+    let mut start = seen.saturating_sub(3);
+    loop {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some(plain) = rest.iter().position(|byte| !is_text(*byte)) else { return Ok(None) };
+        let offset = start + plain;
+        match rest.get(plain..).unwrap_or_default() {
+            [b'\n', ..] if offset.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\r') => {
                 return Err(Refusal::LineEnding);
             }
-            b'\n' if bytes.get(..=offset).is_some_and(|head| head.ends_with(b"\r\n\r\n")) => {
+            [b'\n', ..] if bytes.get(..=offset).is_some_and(|head| head.ends_with(b"\r\n\r\n")) => {
                 return Ok(Some(offset + 1));
             }
-            b'\n' | b'\t' | 0x20..=0x7e | 0x80.. => {}
-            b'\r' => match bytes.get(offset + 1) {
-                Some(b'\n') | None => {}
-                Some(_) => return Err(Refusal::LineEnding),
-            },
+            [b'\n', ..] | [b'\r'] | [b'\r', b'\n', ..] => start = offset + 1,
+            [b'\r', ..] => return Err(Refusal::LineEnding),
             _ => return Err(Refusal::ControlByte),
         }
     }
-    Ok(None)
 }
 
 /// Judges a complete head, blank line included.
-pub fn inspect(bytes: &[u8]) -> Result<Head, Refusal> {
+pub fn inspect(bytes: &[u8]) -> Result<Head<'_>, Refusal> {
     let text = bytes.strip_suffix(b"\r\n\r\n").ok_or(Refusal::LineEnding)?;
-    let mut lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let line = RequestLine::parse(lines.next().unwrap_or_default())?;
-    let fields = Fields::collect(lines)?;
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    let (line, rest) = text.split_at_checked(end).unwrap_or_default();
+    let line = RequestLine::parse(line.strip_suffix(b"\r").unwrap_or(line))?;
+    let mut fields = Fields::collect(rest.get(1..), end + 1)?;
     if line.http_11 && fields.host.is_none() {
         return Err(Refusal::MissingHost);
     }
     let framing = fields.framing(line.http_11)?;
     let target = origin_form(line.target, fields.host)?;
-    let rest = bytes.get(line.length..).unwrap_or_default();
-    let version: &[u8] = if line.http_11 { b" HTTP/1.1" } else { b" HTTP/1.0" };
-    let path = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
-    let start = line.method.len() + 1;
-    let bytes = [line.method, b" ", &target, version, rest].concat();
-    Ok(Head { bytes, framing, path: start..start + path })
+    let query = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    let (method, start) = (line.method.len(), line.method.len() + 1);
+    let target_end = start + target.len();
+    let bytes = if let Cow::Owned(target) = target {
+        let rest = bytes.get(line.method.len() + 1 + line.target.len()..).unwrap_or_default();
+        fields.shift(line.target.len(), target.len());
+        Cow::Owned([line.method, b" ", &target, rest].concat())
+    } else {
+        Cow::Borrowed(bytes)
+    };
+    let layout =
+        Layout { framing, http_11: line.http_11, method, path: start..start + query, target_end, fields: fields.all };
+    Ok(Head { bytes, layout })
 }
 
 struct RequestLine<'a> {
     method: &'a [u8],
     target: &'a [u8],
     http_11: bool,
-    length: usize,
 }
 
 impl<'a> RequestLine<'a> {
@@ -210,13 +243,14 @@ impl<'a> RequestLine<'a> {
             other if other.starts_with(b" HTTP/") => return Err(Refusal::Version),
             _ => return Err(Refusal::RequestLine),
         };
-        Ok(Self { method, target, http_11, length: line.len() })
+        Ok(Self { method, target, http_11 })
     }
 }
 
-/// The fields that decide where a request ends, and whom it is for.
+/// The fields, and what those say that decide where a request ends, and whom it is for.
 #[derive(Default)]
 struct Fields<'a> {
+    all: Vec<Field>,
     host: Option<&'a [u8]>,
     content_length: Option<u64>,
     chunked: bool,
@@ -224,19 +258,36 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn collect(lines: impl Iterator<Item = &'a [u8]>) -> Result<Self, Refusal> {
-        let mut fields = Self::default();
-        for (count, line) in lines.enumerate() {
-            if count >= FIELDS_MAX {
+    /// Reads the lines of `text`, which begins `start` bytes into the head.
+    fn collect(text: Option<&'a [u8]>, mut start: usize) -> Result<Self, Refusal> {
+        let mut fields = Self { all: Vec::with_capacity(USUAL_FIELDS), ..Self::default() };
+        let Some(text) = text else { return Ok(fields) };
+        for line in text.split(|byte| *byte == b'\n') {
+            if fields.all.len() >= FIELDS_MAX {
                 return Err(Refusal::TooManyFields);
             }
-            let (name, value) = split_at_byte(line, b':').ok_or(Refusal::FieldLine)?;
-            if name.is_empty() || !name.iter().all(|byte| is_token_byte(*byte)) {
+            let length = line.iter().take_while(|byte| is_token_byte(**byte)).count();
+            let (name, rest) = line.split_at_checked(length).unwrap_or_default();
+            let [b':', value @ ..] = rest else { return Err(Refusal::FieldLine) };
+            if name.is_empty() {
                 return Err(Refusal::FieldLine);
             }
-            fields.note(name, value.trim_ascii())?;
+            let (from, begun) = (value.len(), value.trim_ascii_start());
+            let value = begun.trim_ascii_end();
+            let at = start + length + 1 + (from - begun.len());
+            fields.all.push(Field { name: start..start + length, value: at..at + value.len() });
+            fields.note(name, value)?;
+            start += line.len() + 1;
         }
         Ok(fields)
+    }
+
+    /// Moves all of them: what stands before them was so long and is so long now.
+    fn shift(&mut self, before: usize, now: usize) {
+        let moved = |range: &Range<usize>| range.start + now - before..range.end + now - before;
+        for field in &mut self.all {
+            *field = Field { name: moved(&field.name), value: moved(&field.value) };
+        }
     }
 
     fn note(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
@@ -274,7 +325,11 @@ impl<'a> Fields<'a> {
 /// The target as path and query. An absolute target (RFC 9112 3.2.2) must name the host that `Host` names. Spaces and
 /// quotes in the query are encoded, because clients exist that send `?filter=userName eq "x"` as it stands; in the path
 /// they are refused. Bytes beyond ASCII are encoded in both, and the backtick, which the library would refuse.
-fn origin_form(target: &[u8], host: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+fn origin_form<'a>(target: &'a [u8], host: Option<&[u8]>) -> Result<Cow<'a, [u8]>, Refusal> {
+    // Nearly all targets are like this.
+    if target.first() == Some(&b'/') && target.iter().all(|byte| is_plain_target_byte(*byte)) {
+        return Ok(Cow::Borrowed(target));
+    }
     let target = match absolute_rest(target) {
         None => target,
         Some(rest) => {
@@ -307,7 +362,7 @@ fn origin_form(target: &[u8], host: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
             _ => origin.extend_from_slice(format!("%{byte:02X}").as_bytes()),
         }
     }
-    Ok(origin)
+    Ok(Cow::Owned(origin))
 }
 
 fn absolute_rest(target: &[u8]) -> Option<&[u8]> {
@@ -335,8 +390,21 @@ fn split_at_byte(line: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 
 /// RFC 9110 5.6.2, `tchar`.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
+
+/// What lines consist of, their ends apart.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
+}
+
+/// What stands for itself in a path as well as in a query.
+fn is_plain_target_byte(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~')
+}
+
+/// Fields for which there is room at once.
+const USUAL_FIELDS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -346,8 +414,19 @@ mod tests {
         match find_end(head.as_bytes(), 0)? {
             Some(end) => {
                 let head = inspect(&head.as_bytes()[..end])?;
-                let text = String::from_utf8(head.bytes).unwrap();
-                Ok((text.lines().next().unwrap().to_owned(), head.framing))
+                let text = String::from_utf8_lossy(&head.bytes).into_owned();
+                let layout = &head.layout;
+                // What is said of a head holds for the head that is handed on.
+                for (field, line) in layout.fields.iter().zip(text.lines().skip(1)) {
+                    let part = |range: &Range<usize>| String::from_utf8_lossy(&head.bytes[range.clone()]).into_owned();
+                    let (name, value) = line.split_once(':').unwrap();
+                    assert_eq!((part(&field.name), part(&field.value)), (name.to_owned(), value.trim().to_owned()));
+                }
+                let target = text.split(' ').nth(1).unwrap();
+                assert_eq!(&text[layout.path.start..layout.target_end], target);
+                assert_eq!(&text[layout.path.clone()], target.split('?').next().unwrap());
+                assert_eq!(text.get(layout.method..=layout.method), Some(" "));
+                Ok((text.lines().next().unwrap().to_owned(), layout.framing))
             }
             None => panic!("no blank line in {head:?}"),
         }
@@ -361,10 +440,9 @@ mod tests {
     fn ordinary_heads_pass_unchanged() {
         let head =
             "POST /scim/v2/Users?x=%20 HTTP/1.1\r\nHost: a.example:8080\r\ncontent-length: 12\r\nX: \u{e9}\r\n\r\n";
-        assert_eq!(
-            inspect(head.as_bytes()).unwrap(),
-            Head { bytes: head.into(), framing: Framing::Length(12), path: 5..19 }
-        );
+        let Head { bytes, layout } = inspect(head.as_bytes()).unwrap();
+        assert_eq!((bytes, layout.framing, layout.path), (Cow::Borrowed(head.as_bytes()), Framing::Length(12), 5..19));
+        assert!(layout.http_11 && layout.fields.len() == 3);
         assert_eq!(check("GET / HTTP/1.0\r\n\r\n"), Ok(("GET / HTTP/1.0".into(), Framing::Length(0))));
     }
 

@@ -6,20 +6,22 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use pingora::apps::HttpServerApp;
-use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::{Shutdown as _, Stream};
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::direct::Direct;
 use super::downstream::{Downstream, HeadBounds, HeadEnd};
 use super::edge::{Bounds, Live};
 use super::exchange::{self, Incoming};
@@ -180,7 +182,10 @@ impl Connections {
 
     async fn serve(self, socket: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
         let _open = OpenConnection::begin(&self.metrics);
-        let mut stopping = self.stopping.clone();
+        let stopping = self.stopping.clone();
+        let mut watched = stopping.clone();
+        // One for all requests of the connection.
+        let mut stop = pin!(async move { watched.wait_for(|stopping| *stopping).await.is_ok() });
         let mut connection = Downstream::new(socket, peer, self.current.load().bounds.body_timeout);
         loop {
             let bounds = self.current.load().bounds;
@@ -189,7 +194,7 @@ impl Connections {
                 timeout: bounds.header_timeout,
                 idle: bounds.keepalive_timeout,
             };
-            match connection.next_request(&head_bounds, &mut stopping).await {
+            match connection.next_request(&head_bounds, stop.as_mut()).await {
                 Ok(()) => {}
                 Err(HeadEnd::Closed) => break,
                 Err(HeadEnd::Refused(refusal)) => {
@@ -198,10 +203,9 @@ impl Connections {
                     break;
                 }
             }
-            let served = self.serve_request(connection, peer, &bounds, &stopping).await;
-            match served.map(|stream| stream.into_any().downcast::<Downstream>()) {
-                Some(Ok(same)) => connection = *same,
-                _ => break,
+            match self.serve_request(connection, peer, &bounds, &stopping).await {
+                Some(same) => connection = same,
+                None => break,
             }
         }
         drop(slot);
@@ -210,27 +214,37 @@ impl Connections {
     /// Serves the request that is readable on a connection. Returns the connection if it can be used again.
     async fn serve_request(
         &self,
-        connection: Downstream,
+        mut connection: Downstream,
         peer: SocketAddr,
         bounds: &Bounds,
         stopping: &watch::Receiver<bool>,
-    ) -> Option<Stream> {
+    ) -> Option<Downstream> {
         let (live, started) = (self.current.load_full(), Instant::now());
         let _under_way = self.traffic.begin();
-        let claimed = catch_unwind(AssertUnwindSafe(|| live.scim.claim(connection.path())));
-        let mut session = ServerSession::new_http1(Box::new(connection));
-        // Any number will do: how long to wait for the next head is decided here and not in the library.
-        session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
-        session.set_total_drain_timeout(Some(DRAIN_BODY));
-        let claim = match claimed {
-            Ok(None) => return self.app.process_new_http(session, stopping).await.map(|reused| reused.consume().0),
+        let claim = match catch_unwind(AssertUnwindSafe(|| live.scim.claim(connection.path()))) {
+            Ok(None) => {
+                let session = session(connection, bounds);
+                return again(self.app.process_new_http(session, stopping).await.map(|reused| reused.consume().0));
+            }
             Ok(claim) => claim,
             Err(_) => None,
         };
         let incoming = Incoming { live, started, peer, claim, phase: &self.phase };
-        let whole = exchange::serve(&mut session, incoming, &self.metrics).await;
-        let reusable = if whole { session.finish().await.ok().flatten() } else { None };
-        reusable.map(|reusable| reusable.into_parts().0)
+        if let Some(mut direct) = Direct::take(&mut connection) {
+            if exchange::serve(&mut direct, incoming, &self.metrics).await {
+                return Some(connection);
+            }
+            connection.shutdown().await;
+            return None;
+        }
+        let mut session = session(connection, bounds);
+        // A head that was inspected is not refused, so that otherwise this is a client that went away.
+        let read = matches!(session.read_request().await, Ok(true));
+        if !read || !exchange::serve(&mut session, incoming, &self.metrics).await {
+            session.shutdown().await;
+            return None;
+        }
+        again(session.finish().await.ok().flatten().map(|reusable| reusable.into_parts().0))
     }
 
     fn note_end(&self, ended: &Result<(), tokio::task::JoinError>) {
@@ -238,6 +252,20 @@ impl Connections {
             Panicked { request_id: "" }.emit(&self.metrics);
         }
     }
+}
+
+/// A connection as the proxy library reads it.
+fn session(connection: Downstream, bounds: &Bounds) -> ServerSession {
+    let mut session = ServerSession::new_http1(Box::new(connection));
+    // Any number will do: how long to wait for the next head is decided here and not in the library.
+    session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
+    session.set_total_drain_timeout(Some(DRAIN_BODY));
+    session
+}
+
+/// A connection that the library gives back.
+fn again(stream: Option<Stream>) -> Option<Downstream> {
+    Some(*stream?.into_any().downcast::<Downstream>().ok()?)
 }
 
 /// One open connection, until dropped.

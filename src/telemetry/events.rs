@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::metrics::{Metrics, observe};
+use super::series::{AnswerSeries, CallSeries};
 use crate::mapping::{Origin, Slot};
 use crate::native::{BreakerState, CallRecord};
 use crate::plan::{NativeOutcome, Report};
@@ -22,11 +23,20 @@ pub struct RequestLabels {
     pub resource_type: Arc<str>,
     /// `list`, `get`, `create`, `replace`, `patch`, `delete`, `bulk`, `discovery` or `none`.
     pub operation: &'static str,
+    /// The series of exactly these labels.
+    series: Arc<AnswerSeries>,
+}
+
+impl RequestLabels {
+    /// Labels whose series are found when they are needed; clones share them.
+    pub fn new(route: Arc<str>, resource_type: Arc<str>, operation: &'static str) -> Self {
+        Self { route, resource_type, operation, series: Arc::default() }
+    }
 }
 
 impl Default for RequestLabels {
     fn default() -> Self {
-        Self { route: "none".into(), resource_type: "none".into(), operation: "none" }
+        Self::new("none".into(), "none".into(), "none")
     }
 }
 
@@ -48,13 +58,20 @@ pub struct ScimAnswered<'a> {
 impl ScimAnswered<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        let RequestLabels { route, resource_type, operation } = self.labels;
+        let RequestLabels { route, resource_type, operation, series } = self.labels;
         let (route, resource_type): (&str, &str) = (route, resource_type);
         let scim_type = self.scim_type.unwrap_or("none");
-        let mut code = CodeText::default();
-        let code = code.of(self.status);
-        metrics.requests.with_label_values(&[route, resource_type, operation, code, scim_type]).inc();
-        observe(&metrics.request_duration.with_label_values(&[resource_type, operation]), self.duration);
+        let find = || {
+            let mut code = CodeText::default();
+            let code = code.of(self.status);
+            metrics.requests.with_label_values(&[route, resource_type, operation, code, scim_type])
+        };
+        match self.scim_type {
+            None => series.answers.count(self.status, find),
+            Some(_) => find().inc(),
+        }
+        let duration = || metrics.request_duration.with_label_values(&[resource_type, operation]);
+        observe(series.duration.get_or_init(duration), self.duration);
         tracing::info!(
             request_id = self.request_id,
             route,
@@ -85,8 +102,9 @@ impl ScimPlanned<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         let report = self.report;
+        let calls = || metrics.native_calls_per_request.with_label_values(&[self.labels.operation]);
         #[expect(clippy::cast_precision_loss, reason = "bounded by the calls one plan may make")]
-        metrics.native_calls_per_request.with_label_values(&[self.labels.operation]).observe(self.calls as f64);
+        self.labels.series.calls.get_or_init(calls).observe(self.calls as f64);
         for (repair, count) in report.repairs.iter() {
             metrics.repairs.with_label_values(&[repair.name()]).inc_by(count);
         }
@@ -94,6 +112,8 @@ impl ScimPlanned<'_> {
             metrics.repairs.with_label_values(&[repair]).inc();
         }
         metrics.unmapped_attributes.inc_by(report.unmapped.len() as u64);
+        metrics.moved_members.inc_by(report.moved_members);
+        metrics.collapsed_attributes.inc_by(report.collapsed_attributes);
         metrics.unknown_attributes.inc_by(report.unknown.len() as u64);
         for note in &report.notes {
             tracing::debug!(request_id = self.request_id, "{note}");
@@ -112,6 +132,8 @@ pub struct NativeCalled<'a> {
     pub backend: &'a str,
     /// The call and its outcome.
     pub record: CallRecord<'a>,
+    /// The series of this backend and the call's slot.
+    pub series: &'a CallSeries,
 }
 
 impl NativeCalled<'_> {
@@ -126,10 +148,17 @@ impl NativeCalled<'_> {
             NativeOutcome::Reply(reply) => (reply.status, if reply.unreadable { "unreadable" } else { "reply" }),
             NativeOutcome::Failed(failure) => (0, failure.as_str()),
         };
-        let mut code = CodeText::default();
-        let code = if status == 0 { "none" } else { code.of(status) };
-        metrics.native_requests.with_label_values(&[self.backend, slot, code, outcome]).inc();
-        observe(&metrics.native_request_duration.with_label_values(&[self.backend, slot]), self.record.duration);
+        let find = || {
+            let mut code = CodeText::default();
+            let code = if status == 0 { "none" } else { code.of(status) };
+            metrics.native_requests.with_label_values(&[self.backend, slot, code, outcome])
+        };
+        match outcome {
+            "reply" => self.series.replies.count(status, find),
+            _ => find().inc(),
+        }
+        let duration = || metrics.native_request_duration.with_label_values(&[self.backend, slot]);
+        observe(self.series.duration.get_or_init(duration), self.record.duration);
         tracing::debug!(
             backend = self.backend,
             slot,
@@ -217,8 +246,10 @@ pub struct PassedThrough<'a> {
 impl PassedThrough<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        let mut code = CodeText::default();
-        metrics.passthrough_requests.with_label_values(&[code.of(self.status)]).inc();
+        metrics.passthrough_answers.count(self.status, || {
+            let mut code = CodeText::default();
+            metrics.passthrough_requests.with_label_values(&[code.of(self.status)])
+        });
         let (request_id, status, duration_ms) = (self.request_id, self.status, millis(self.duration));
         match self.error {
             Some(error) => tracing::warn!(request_id, status, duration_ms, error, "pass-through failed"),
@@ -339,7 +370,7 @@ mod tests {
     #[test]
     fn an_answer_is_counted_under_its_labels() {
         let metrics = Metrics::new().unwrap();
-        let labels = RequestLabels { route: "/scim/v2".into(), resource_type: "User".into(), operation: "create" };
+        let labels = RequestLabels::new("/scim/v2".into(), "User".into(), "create");
         let answered = ScimAnswered {
             labels: &labels,
             status: 409,
@@ -357,6 +388,40 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("le=\"0.05\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn series_are_counted_one_by_one_however_often_they_were_met() {
+        let metrics = Metrics::new().unwrap();
+        let user = RequestLabels::new("/a".into(), "User".into(), "get");
+        let group = RequestLabels::new("/a".into(), "Group".into(), "get");
+        for (labels, status, scim_type) in [
+            (&user, 200, None),
+            (&user, 200, None),
+            (&group, 200, None),
+            (&user, 404, None),
+            (&user, 418, None),
+            (&user, 418, None),
+            (&user, 400, Some("invalidPath")),
+            (&user, 400, None),
+        ] {
+            ScimAnswered { labels, status, scim_type, request_id: "r", duration: Duration::ZERO }.emit(&metrics);
+        }
+        let text = metrics.render();
+        for (code, resource_type, scim_type, count) in [
+            (200, "User", "none", 2),
+            (200, "Group", "none", 1),
+            (404, "User", "none", 1),
+            (418, "User", "none", 2),
+            (400, "User", "invalidPath", 1),
+            (400, "User", "none", 1),
+        ] {
+            let line = format!(
+                "scimshim_requests_total{{code=\"{code}\",operation=\"get\",resource_type=\"{resource_type}\",\
+                 route=\"/a\",scim_type=\"{scim_type}\"}} {count}\n"
+            );
+            assert!(text.contains(&line), "{line} in {text}");
+        }
     }
 
     #[test]

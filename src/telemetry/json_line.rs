@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::native::http1::decimal;
+
 /// The format of log lines when nobody is looking.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JsonLine;
@@ -63,8 +65,10 @@ impl Clock {
             self.text.truncate("1970-01-01T00:00:00".len());
         }
         line.push_str(&self.text);
-        // Writing into a string cannot fail.
-        let _ = write!(line, ".{:06}Z", now.subsec_micros());
+        line.push('.');
+        // A one before them keeps the zeros in front.
+        push_number(line, 1_000_000 + u64::from(now.subsec_micros()), 1);
+        line.push('Z');
     }
 }
 
@@ -90,7 +94,8 @@ impl Visit for Fields<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, format_args!("{value}"));
+        self.name(field);
+        push_number(self.0, value, 0);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -114,6 +119,13 @@ impl Visit for Fields<'_> {
         self.name(field);
         escape(&format!("{value:?}"), self.0);
     }
+}
+
+/// The digits of a number without the first few.
+fn push_number(line: &mut String, number: u64, without: usize) {
+    let mut digits = [0; 20];
+    let digits = decimal(number, &mut digits).get(without..).unwrap_or_default();
+    line.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// A JSON string. Runs of ordinary characters are copied whole.
@@ -148,6 +160,18 @@ mod tests {
             escape(text, &mut line);
             assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text, "{line}");
         }
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 7, 10, 1_000_001, u64::MAX] {
+            let mut line = String::new();
+            push_number(&mut line, number, 0);
+            assert_eq!(line, number.to_string());
+        }
+        let mut line = String::new();
+        push_number(&mut line, 1_000_042, 1);
+        assert_eq!(line, "000042");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::series::Codes;
 use crate::proxy::head::Refusal;
 
 /// The metrics of one process.
@@ -34,6 +35,10 @@ pub struct Metrics {
     pub repairs: IntCounterVec,
     /// Attributes of a schema that the mapping lacks.
     pub unmapped_attributes: IntCounter,
+    /// Members who left another group by joining one.
+    pub moved_members: IntCounter,
+    /// Attributes of which the application holds one of the values that were sent.
+    pub collapsed_attributes: IntCounter,
     /// Attributes that no schema knows.
     pub unknown_attributes: IntCounter,
     /// Requests refused for their credential.
@@ -48,6 +53,8 @@ pub struct Metrics {
     pub connections_rejected: IntCounter,
     /// Answers to requests that are not SCIM.
     pub passthrough_requests: IntCounterVec,
+    /// The same by the answers that are usual.
+    pub passthrough_answers: Arc<Codes>,
     /// Panics caught.
     pub panics: IntCounter,
     /// Attempts to load the configuration again.
@@ -59,6 +66,9 @@ pub struct Metrics {
     /// The configuration in force, by hash.
     pub config_info: IntGaugeVec,
 }
+
+const MOVED: &str = "Members who left another group by joining one, as it is allowed.";
+const COLLAPSED: &str = "Attributes of which the application holds one of the values received.";
 
 impl Metrics {
     /// Registers everything.
@@ -104,6 +114,8 @@ impl Metrics {
             repairs: make.counter_vec("repairs_total", "Habits of identity providers corrected.", &["repair"])?,
             unmapped_attributes: make
                 .counter("unmapped_attributes_total", "Attributes received that the mapping does not name.")?,
+            moved_members: make.counter("moved_members_total", MOVED)?,
+            collapsed_attributes: make.counter("collapsed_attributes_total", COLLAPSED)?,
             unknown_attributes: make
                 .counter("unknown_attributes_total", "Attributes received that no schema knows.")?,
             auth_failures: make.counter_vec("auth_failures_total", "Requests refused with 401.", &["reason"])?,
@@ -125,6 +137,7 @@ impl Metrics {
                 "Requests passed through, by answer.",
                 &["code"],
             )?,
+            passthrough_answers: Arc::default(),
             panics: make.counter("panics_total", "Panics caught while serving a request.")?,
             config_reloads: make.counter_vec(
                 "config_reloads_total",

@@ -9,5 +9,6 @@ mod json_line;
 pub mod log;
 pub mod metrics;
 mod outlet;
+pub mod series;
 
 pub use metrics::Metrics;

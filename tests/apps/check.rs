@@ -14,6 +14,7 @@ pub(crate) struct Field {
 pub(crate) enum Kind {
     Text,
     Flag,
+    Number,
     OneOf(&'static [&'static str]),
     List,
     Object,
@@ -64,6 +65,7 @@ fn fits(kind: &Kind, value: &Value) -> bool {
         (_, Value::Null) => true,
         (Kind::Text, value) => value.is_string(),
         (Kind::Flag, value) => value.is_boolean(),
+        (Kind::Number, value) => value.is_u64(),
         (Kind::OneOf(words), Value::String(word)) => words.contains(&word.as_str()),
         (Kind::OneOf(_), _) => false,
         (Kind::List, value) => value.is_array(),

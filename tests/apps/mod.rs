@@ -12,11 +12,15 @@
 //! | `legacy` | a personnel system: sessions, forms, always 200 | `legacy` |
 //! | `people` | people, with or without teams, behind pages and envelopes | `users-only`, `typical` |
 //! | `permit` | an authorization service: tenants, roles and who has them | `permit` |
+//! | `depot` | accounts and teams that one PUT makes and replaces | `upsert` |
+//! | `monitor` | one URL, the operation in the body, refusals inside 200 | `jsonrpc` |
 //! | `redmine` | Redmine's users and groups, as the real one was seen to answer | `redmine` |
 //! | `seats` | people and groups that are only ever replaced whole | `configcat` |
 
 pub(crate) mod check;
+pub(crate) mod depot;
 pub(crate) mod legacy;
+pub(crate) mod monitor;
 pub(crate) mod people;
 pub(crate) mod permit;
 pub(crate) mod redmine;

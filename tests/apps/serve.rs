@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -92,6 +93,8 @@ pub(crate) enum Trouble {
     Instead(Reply),
     /// It is carried out, and the connection ends without an answer.
     LoseReply,
+    /// It is carried out, and the answer is under way for so long: meanwhile it may have become wrong.
+    LateReply(Duration),
 }
 
 type Decide = Box<dyn FnMut(&Call) -> Option<Trouble> + Send>;
@@ -182,7 +185,11 @@ async fn serve<A: App>(stream: TcpStream, state: Arc<Mutex<State<A>>>) {
         let state = Arc::clone(&state);
         async move {
             let call = read(request).await;
-            carry_out(&mut lock(&state), &call).ok_or_else(|| std::io::Error::other("the reply is lost"))
+            let (response, late) = carry_out(&mut lock(&state), &call);
+            if let Some(late) = late {
+                tokio::time::sleep(late).await;
+            }
+            response.ok_or_else(|| std::io::Error::other("the reply is lost"))
         }
     });
     // A connection that breaks is its peer's business.
@@ -206,13 +213,18 @@ async fn read(request: http::Request<Incoming>) -> Call {
     }
 }
 
-/// None if the caller is to get no answer.
-fn carry_out<A: App>(state: &mut State<A>, call: &Call) -> Option<http::Response<Full<Bytes>>> {
+/// No response if the caller is to get none; and how late it is.
+fn carry_out<A: App>(state: &mut State<A>, call: &Call) -> (Option<http::Response<Full<Bytes>>>, Option<Duration>) {
+    let mut late = None;
     let reply = match state.trouble.as_mut().and_then(|decide| decide(call)) {
         Some(Trouble::Instead(reply)) => Some(reply),
         Some(Trouble::LoseReply) => {
             state.app.answer(call, &mut state.harm);
             None
+        }
+        Some(Trouble::LateReply(time)) => {
+            late = Some(time);
+            Some(state.app.answer(call, &mut state.harm))
         }
         None => Some(state.app.answer(call, &mut state.harm)),
     };
@@ -220,7 +232,10 @@ fn carry_out<A: App>(state: &mut State<A>, call: &Call) -> Option<http::Response
     let sent = String::from_utf8_lossy(&call.body);
     let gap = if sent.is_empty() { "" } else { " " };
     state.calls.push(format!("{} {}{gap}{sent} -> {status}", call.method, call.target));
-    let reply = reply?;
+    (reply.map(response), late)
+}
+
+fn response(reply: Reply) -> http::Response<Full<Bytes>> {
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
@@ -229,5 +244,5 @@ fn carry_out<A: App>(state: &mut State<A>, call: &Call) -> Option<http::Response
     if !body.is_empty() {
         response = response.header("content-type", "application/json");
     }
-    Some(response.body(Full::new(body)).unwrap())
+    response.body(Full::new(body)).unwrap()
 }

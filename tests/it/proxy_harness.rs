@@ -77,7 +77,7 @@ pub(crate) async fn live(bounds: Bounds, trusted: TrustedProxies, upstream: Opti
 fn target(address: SocketAddr) -> UpstreamTarget {
     UpstreamTarget {
         name: "app".into(),
-        tls: false,
+        tls: None,
         host: address.ip().to_string(),
         port: address.port(),
         connect_timeout: Duration::from_secs(5),
@@ -137,7 +137,7 @@ fn answer(status: u16, body: Bytes) -> EdgeResponse {
 }
 
 fn labels() -> RequestLabels {
-    RequestLabels { route: "/scim".into(), resource_type: "User".into(), operation: "get" }
+    RequestLabels::new("/scim".into(), "User".into(), "get")
 }
 
 /// A connection that says what it is told to say.

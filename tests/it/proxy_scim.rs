@@ -34,6 +34,29 @@ async fn connections_are_kept_after_bodies_were_read() {
 }
 
 #[tokio::test]
+async fn bodies_of_any_size_pass_whole() {
+    let server = Setup { bounds: Bounds { body_max_bytes: 1 << 20, ..bounds() }, ..Setup::default() }.start().await;
+    let mut client = Client::connect(server.running.data_addr).await;
+    for size in [1, 4_096, 8_000, 9_000, 500_000] {
+        let body = "x".repeat(size);
+        let answer = client.ask(post("/scim/x", "", &body)).await;
+        assert_eq!((answer.status, answer.body.len()), (200, size + "POST /scim/x ".len()), "{size}");
+        assert!(answer.body.ends_with(&body), "{size}");
+    }
+}
+
+#[tokio::test]
+async fn the_old_protocol_keeps_a_connection_only_if_asked_to() {
+    let server = Setup::default().start().await;
+    let mut client = Client::connect(server.running.data_addr).await;
+    let kept = client.ask(format!("GET /scim/x HTTP/1.0\r\n{HEAD}Connection: Keep-Alive\r\n\r\n")).await;
+    assert_eq!((kept.status, kept.header("connection")), (200, Some("keep-alive")));
+    let last = client.ask(format!("GET /scim/x HTTP/1.0\r\n{HEAD}\r\n")).await;
+    assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_turn() {
     let server = Setup::default().start().await;
     let mut client = Client::connect(server.running.data_addr).await;

@@ -74,7 +74,7 @@ impl Workspace {
         if !std::io::stderr().is_terminal() {
             build.arg("--quiet");
         }
-        build.args(["--", "-C", "target-feature=+crt-static"]);
+        build.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
         build
     }
 

@@ -36,6 +36,11 @@ pub(crate) struct Context {
     pub(super) scim_types: BTreeMap<String, Type>,
     /// Composite keys of the backend at hand.
     pub(super) key_types: KeyTypes,
+    /// Reference tables of the backend at hand, and those that were used since the last look.
+    pub(super) tables: Vec<String>,
+    pub(super) used_tables: BTreeSet<usize>,
+    /// Names that calls look up in them.
+    pub(super) used_names: BTreeSet<(String, String)>,
     /// Whether the template at hand may generate a password: it goes into a new object.
     pub(super) may_generate: bool,
     /// Steps before the one at hand, which it may refer to.
@@ -71,6 +76,9 @@ impl Context {
             faulty_rows: Vec::new(),
             scim_types: BTreeMap::new(),
             key_types: KeyTypes::default(),
+            tables: Vec::new(),
+            used_tables: BTreeSet::new(),
+            used_names: BTreeSet::new(),
             may_generate: false,
             known_steps: Vec::new(),
             later_steps: Vec::new(),
@@ -89,6 +97,20 @@ impl Context {
             let rest = key.strip_prefix(attribute);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
+    }
+
+    /// The number of a reference table, which is noted as used.
+    pub(super) fn table(&mut self, name: &str, place: &Place) -> Option<usize> {
+        let found = self.tables.iter().position(|table| table == name);
+        match found {
+            Some(index) => drop(self.used_tables.insert(index)),
+            None => {
+                let names = self.tables.clone();
+                let message = format!("this backend has no table `{name}`");
+                self.report.unknown("E047", place, message, name, names.iter().map(String::as_str));
+            }
+        }
+        found
     }
 
     pub(super) fn take_used(&mut self) -> Vec<(usize, Place)> {

@@ -76,12 +76,15 @@ pub(super) fn mappings(
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     cx.key_types = id::composites(resources, defaults, types);
+    cx.tables.clone_from(&backend.tables);
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
         let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name));
         let Some(entry) = entry.filter(|_| routes.is_empty() || !serving.is_empty()) else { continue };
         cx.take_used();
+        cx.used_tables.clear();
+        cx.used_names.clear();
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
         check_variables(cx, Some(&of.name), &serving, used);
@@ -164,6 +167,8 @@ fn resource(
             .get("put_omitted")
             .and_then(|node| cx.report.choice(node, &put))
             .unwrap_or(PutOmitted::Clear),
+        tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
+        table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
         guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
@@ -175,8 +180,7 @@ fn resource(
     };
     mapping.index = Index::of(&mapping.rows);
     parts::give_rows(&mut mapping);
-    let lacked = std::mem::take(&mut cx.lacked);
-    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
+    let draft = Draft { mapping, rows, inverse, lacked: Vec::new(), parts: part_places, place: entry.key.clone() };
     Some(checked(cx, draft, &fields))
 }
 
@@ -205,22 +209,27 @@ fn attribute_table(
 fn checked(cx: &mut Context, mut draft: Draft, fields: &Fields<'_>) -> Draft {
     let mapping = &mut draft.mapping;
     parts::check(cx, mapping, &draft.parts, fields);
-    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
-    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), mapping, &draft.rows);
+    deletion::complete(cx, fields.get("ops"), mapping, &draft.rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
         let message = format!("no call reads a `{}`", mapping.resource_type.name);
         cx.report.error_help("E040", &draft.place, message, help);
     }
-    lacks::check(cx, mapping, &mut draft.lacked);
-    if !cx.faulty_rows.is_empty() {
-        // One of them may read what seems to be read by nobody.
-        draft.lacked.clear();
-    }
+    draft.lacked = lacked(cx, mapping);
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     draft
+}
+
+fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
+    let mut lacked = std::mem::take(&mut cx.lacked);
+    lacks::check(cx, mapping, &mut lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        lacked.clear();
+    }
+    lacked
 }
 
 /// `path` of the resource: what `{path}` stands for.

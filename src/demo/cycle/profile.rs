@@ -36,8 +36,18 @@ pub type Attributes = BTreeMap<String, Vec<String>>;
 
 impl Profile {
     /// The names that [`Profile::named`] knows.
-    pub const NAMES: [&'static str; 8] =
-        ["acme", "configcat", "jupyterhub", "legacy", "permit", "redmine", "typical", "users-only"];
+    pub const NAMES: [&'static str; 10] = [
+        "acme",
+        "configcat",
+        "jsonrpc",
+        "jupyterhub",
+        "legacy",
+        "permit",
+        "redmine",
+        "typical",
+        "upsert",
+        "users-only",
+    ];
 
     /// The profile of an application that this project has a configuration for.
     ///
@@ -176,11 +186,13 @@ const URN: &str = "urn:";
 static PROFILES: [(&str, &str); Profile::NAMES.len()] = [
     ("acme", r#"{"about": "Acme HR, the sample application, keeps everything."}"#),
     ("configcat", include_str!("profiles/configcat.json")),
+    ("jsonrpc", include_str!("profiles/jsonrpc.json")),
     ("jupyterhub", include_str!("profiles/jupyterhub.json")),
     ("legacy", include_str!("profiles/legacy.json")),
     ("permit", include_str!("profiles/permit.json")),
     ("redmine", include_str!("profiles/redmine.json")),
     ("typical", include_str!("profiles/typical.json")),
+    ("upsert", include_str!("profiles/upsert.json")),
     ("users-only", include_str!("profiles/users-only.json")),
 ];
 

@@ -43,7 +43,8 @@ impl Setting {
     async fn plan(&self, owner: &str, calls: Vec<NativeCall>, status: u16) -> (usize, usize) {
         let forwarded = Forwarded::default();
         let shown_by = [(Arc::from("Group"), vec![Arc::from("User")])];
-        let keeping = Keeping { kept: &self.kept, owner, credential: &[0; 32], shown_by: &shown_by };
+        let owner = || owner.to_owned();
+        let keeping = Keeping { kept: &self.kept, owner: &owner, credential: &|| [0; 32], shown_by: &shown_by };
         let deadline = Instant::now() + Duration::from_secs(20);
         let context =
             CallContext { backend: 0, deadline, forwarded: &forwarded, variables: &[], keeping: Some(keeping) };

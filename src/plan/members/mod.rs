@@ -15,16 +15,18 @@ use serde_json::{Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::MemberSource;
-use crate::mapping::{Call, Members, MissingPolicy};
+use crate::mapping::{Flow, Members, MissingPolicy};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, ScimError};
 
 use super::ScimRequest;
-use super::judge::{Standing, assess, reply_matches};
+use super::judge::{Standing, assess, reply_matches, says_absent};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
+use super::steps::{self, Progress};
 use super::turn::Share;
+use super::update::after;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
@@ -277,7 +279,7 @@ impl Target<'_> {
     /// by one, that tells who it is.
     async fn send_set(
         &self,
-        set: &Call,
+        set: &Flow,
         current: &Current,
         wanted: &[String],
         difference: Difference,
@@ -295,6 +297,7 @@ impl Target<'_> {
         self.run.native.trace(|trace| trace.members(&difference.add, &difference.remove));
         let batch = Value::Array(keys);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };
+        let Some(set) = set.single() else { return self.set_by_steps(set, &env).await };
         let request = self.run.render(set, &env, Rows::default())?;
         let outcome = self.run.native.together(vec![request], 1).await?.pop();
         let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
@@ -312,6 +315,22 @@ impl Target<'_> {
         match assess(self.run, set, &outcome, &env) {
             Standing::Ok | Standing::Accepted => Ok(()),
             Standing::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl Target<'_> {
+    /// Several calls that together replace the list, or one that depends on a condition.
+    async fn set_by_steps(&self, set: &Flow, env: &Env<'_>) -> Result<(), ScimError> {
+        let mut progress = Progress::default();
+        let done = steps::carry_out(self.run, set, "the call", env, Rows::default(), &mut progress).await;
+        match done {
+            Ok(_) => Ok(()),
+            Err(error) if says_absent(&error) && progress.done.is_empty() => {
+                self.look_for_group().await?;
+                Err(error)
+            }
+            Err(error) => Err(after(error, &progress.done, "a retry sends the list again")),
         }
     }
 }

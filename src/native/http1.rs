@@ -1,0 +1,105 @@
+//! HTTP/1.1 as text: what the two sides of the shell have in common when they write a head.
+//!
+//! In: names and numbers. Out: bytes in a buffer. Nothing is read or judged here.
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Writes one header line.
+pub(crate) fn put_header(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
+    // Servers exist that look for this one in this spelling.
+    let name = if *name == header::CONTENT_TYPE { "Content-Type" } else { name.as_str() };
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Writes a number.
+pub(crate) fn put_number(out: &mut BytesMut, number: usize) {
+    let mut digits = [0; 20];
+    out.extend_from_slice(decimal(number as u64, &mut digits));
+}
+
+/// The digits of a number, at the end of the space they are given.
+pub(crate) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        count += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(digits.len() - count..).unwrap_or_default()
+}
+
+/// Writes the time of day as RFC 9110 5.6.7 has it; it is made once a second.
+pub(crate) fn put_date(out: &mut BytesMut) {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = RefCell::default();
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != now || text.is_empty() {
+            let time = i64::try_from(now).ok().and_then(|now| jiff::Timestamp::from_second(now).ok());
+            let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+            *text = printer.timestamp_to_rfc9110_string(&time.unwrap_or_default()).unwrap_or_default();
+            *second = now;
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+}
+
+/// Whether a header that is a list of words holds this one, whatever its case.
+pub(crate) fn holds_word(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).any(|value| has_word(value, word))
+}
+
+/// As [`holds_word`], for one value.
+pub(crate) fn has_word(value: &[u8], word: &str) -> bool {
+    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl Fn(&mut BytesMut)) -> String {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_header_is_one_line() {
+        for (name, expected) in [("Content-Type", "Content-Type: v\r\n"), ("X-Request-Id", "x-request-id: v\r\n")] {
+            let name = HeaderName::try_from(name).unwrap();
+            assert_eq!(written(|out| put_header(out, &name, b"v")), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 7, 10, 4096, usize::MAX] {
+            assert_eq!(written(|out| put_number(out, number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn the_date_is_the_one_that_http_prescribes() {
+        let date = written(put_date);
+        let read = jiff::fmt::rfc2822::parse(&date).unwrap();
+        assert!(date.ends_with(" GMT") && date.len() == "Sun, 06 Nov 1994 08:49:37 GMT".len(), "{date}");
+        assert!(jiff::Timestamp::now().as_second() - read.timestamp().as_second() < 60, "{date}");
+    }
+
+    #[test]
+    fn words_are_found_in_lists() {
+        assert!(has_word(b"Keep-Alive, CLOSE", "close") && has_word(b"close", "close"));
+        assert!(!has_word(b"closed, x", "close") && !has_word(b"", "close"));
+    }
+}
