@@ -58,7 +58,9 @@ fn look(value: &Value, above: usize, seen: &mut Seen) {
         }
         Value::Array(items) => {
             seen.depth = seen.depth.max(above + 1);
-            items.iter().for_each(|item| look(item, above + 1, seen));
+            for item in items {
+                look(item, above + 1, seen);
+            }
         }
         _ => {}
     }

@@ -153,7 +153,7 @@ impl Found {
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
-        (None, None) if !guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)) => {
+        (None, None) if !(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))) => {
             let (list, span) = (list_call(run)?, Span { start, count });
             let Window { items, total } =
                 pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;

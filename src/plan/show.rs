@@ -54,7 +54,9 @@ pub(super) async fn all(
     let wants = read::shown_by(run, projection);
     let Some(layout) = layout(run, projection) else {
         let resources = read::whole(run, objects, wants).await?;
-        resources.into_iter().for_each(|resource| page.push(&projected(run, projection, resource)));
+        for resource in resources {
+            page.push(&projected(run, projection, resource));
+        }
         return Ok(());
     };
     let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;

@@ -50,8 +50,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
     run.turn(TurnRequest { keys, share }).await?;
 
-    let seen = if sees { Some(read::fetch_with_parts(run, id).await?) } else { None };
-    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
+    let known = if sees { Some(read::fetch_with_parts(run, id).await?) } else { None };
+    members::permit(run, Some(&key), known.as_ref(), &change, &member_ops).await?;
     let written = match direct {
         Some((state, rows)) => {
             guard::allow_change(run, &key, None, &state, rows)?;
@@ -60,7 +60,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
             }
             Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
-        None => send_difference(run, id, seen, &ops, request).await?,
+        None => send_difference(run, id, known, &ops, request).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let latest = with_members(run, id, &key, written, change, &member_ops).await?;

@@ -169,8 +169,12 @@ fn most_one_letter_mistakes_are_refused() {
     assert!(tried >= 1000, "{tried} mutations are too few to say anything");
     let rate = refused * 100 / tried;
     println!("{refused} of {tried} refused: {rate} %");
-    // What slips is names that only the application knows; the example with the most calls is full of them.
-    assert!(rate >= 72, "{refused} of {tried} refused\n{table}");
+    // What slips is names that only the application knows; an example that says everything in bodies is full of them.
+    assert!(rate >= 70, "{refused} of {tried} refused\n{table}");
+    // What the program knows itself does not slip, however many such names there are beside it.
+    let known = [Kind::Key, Kind::Expression, Kind::Value].map(|kind| &tallies[&kind]);
+    let (tried, refused) = known.iter().fold((0, 0), |sum, one| (sum.0 + one.tried, sum.1 + one.refused));
+    assert!(refused * 100 / tried >= 95, "{refused} of {tried} refused\n{table}");
 }
 
 /// The folder of an example, or the file where it has none of its own.

@@ -186,7 +186,7 @@ async fn the_account_of_provisioning_is_left_alone() {
     let path = format!("/Users/{own}");
     for (method, body) in [("PATCH", Some(active("False"))), ("PUT", Some(person("other"))), ("DELETE", None)] {
         let (_, detail) = example.refused(403, method, &path, body).await;
-        assert!(detail.contains("provisioning"), "{method} {path}: {detail}");
+        assert!(detail.contains("a guard of the mapping"), "{method} {path}: {detail}");
     }
     assert_eq!(example.get(&path).await["userName"], OWN);
 }

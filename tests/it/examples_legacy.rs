@@ -333,3 +333,20 @@ async fn an_application_that_is_unwell_is_not_believed() {
     example.app.no_trouble();
     assert_eq!(example.get(&path).await["id"], id.as_str());
 }
+
+#[tokio::test]
+async fn the_account_that_makes_the_calls_is_shown_and_not_touched() {
+    let example = example().await;
+    let crew = example.make("/Groups", json!({"displayName": "Crew"})).await;
+    assert_eq!(example.get("/Users/1").await["userName"], "svc-scim");
+    example.app.take_calls();
+    for (method, path, body) in [
+        ("PATCH", "/Users/1".to_owned(), Some(patch(replace("active", false)))),
+        ("DELETE", "/Users/1".to_owned(), None),
+        ("PATCH", format!("/Groups/{crew}"), Some(add("1"))),
+    ] {
+        let (_, detail) = example.refused(403, method, &path, body).await;
+        assert!(detail.contains("looked after by hand"), "{detail}");
+    }
+    assert_eq!(example.app.take_calls(), Vec::<String>::new());
+}

@@ -122,11 +122,7 @@ fn resource(
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
-    let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
-    let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
-        own_envelope.total = own_envelope.total.take().or(total);
-        paging
-    });
+    let (own_envelope, own_paging) = shape(cx, &fields);
     let inherited = Inherited {
         path: path.as_deref(),
         envelope: own_envelope.over(&backend.envelope),
@@ -148,7 +144,6 @@ fn resource(
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
     let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -165,7 +160,7 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
         tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
         table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
@@ -180,7 +175,8 @@ fn resource(
     };
     mapping.index = Index::of(&mapping.rows);
     parts::give_rows(&mut mapping);
-    let draft = Draft { mapping, rows, inverse, lacked: Vec::new(), parts: part_places, place: entry.key.clone() };
+    let lacked = std::mem::take(&mut cx.lacked);
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
     Some(checked(cx, draft, &fields))
 }
 
@@ -215,21 +211,25 @@ fn checked(cx: &mut Context, mut draft: Draft, fields: &Fields<'_>) -> Draft {
         let message = format!("no call reads a `{}`", mapping.resource_type.name);
         cx.report.error_help("E040", &draft.place, message, help);
     }
-    draft.lacked = lacked(cx, mapping);
+    lacks::check(cx, mapping, &mut draft.lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        draft.lacked.clear();
+    }
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
     draft
 }
 
-fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
-    let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, mapping, &mut lacked);
-    if !cx.faulty_rows.is_empty() {
-        // One of them may read what seems to be read by nobody.
-        lacked.clear();
-    }
-    lacked
+/// `envelope` and `paging` of the resource itself.
+fn shape(cx: &mut Context, fields: &Fields<'_>) -> (EnvelopeParts, Option<Paging>) {
+    let mut own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
+    let paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
+        own.total = own.total.take().or(total);
+        paging
+    });
+    (own, paging)
 }
 
 /// `path` of the resource: what `{path}` stands for.
@@ -376,3 +376,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];

@@ -378,8 +378,8 @@ impl Writing<'_> {
 /// A text as JSON.
 fn text(out: &mut Vec<u8>, text: &str) {
     // Without an early end, so that many bytes are looked at together.
-    let has_escapes = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
-    if has_escapes {
+    let escapes = text.bytes().map(|byte| u8::from(byte < b' ' || matches!(byte, b'"' | b'\\')));
+    if escapes.fold(0, |any, escape| any | escape) != 0 {
         // Writing into memory cannot fail.
         serde_json::to_writer(out, text).unwrap_or_default();
         return;

@@ -20,6 +20,7 @@ use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, ScimError};
 
 use super::ScimRequest;
+use super::guard;
 use super::judge::{Standing, assess, reply_matches, says_absent};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
@@ -31,7 +32,7 @@ use super::update::after;
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
 pub(super) use guarded::permit;
-use known::Detail;
+use known::{Detail, Person};
 
 /// What operations on `members` ask for.
 ///
@@ -265,6 +266,9 @@ impl Target<'_> {
         }
         let deltas = can_send(self.members, &difference.add, &difference.remove);
         match &self.members.set {
+            Some(_) if deltas && prefer == Prefer::Set && self.names_strangers(&difference.add).await? => {
+                self.send_deltas(difference, current).await?;
+            }
             Some(set) if prefer == Prefer::Set || !deltas => self.send_set(set, current, wanted, difference).await?,
             _ if deltas => self.send_deltas(difference, current).await?,
             _ => {
@@ -273,6 +277,23 @@ impl Target<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether somebody who would join is not there, or is hidden. The call that adds members looks at them where the
+    /// application takes ids that are nobody's, and a whole list must be no way around that.
+    async fn names_strangers(&self, joining: &[String]) -> Result<bool, ScimError> {
+        let hides = || self.run.of_type(&self.members.of).is_some_and(|of| guard::hides_by_document(&of));
+        let add = self.members.add.as_ref();
+        let Some(add) = add.filter(|add| add.reads.scim || add.reads.object || hides()) else {
+            return Ok(false);
+        };
+        let person = |value: &String| {
+            let key = key_of(self.run, self.members, value)?;
+            Some(Person { value: value.clone(), key, object: None })
+        };
+        let people = joining.iter().filter_map(person).collect();
+        let (_, strangers) = known::read_people(self.run, self.members, add, people, true).await?;
+        Ok(!strangers.is_empty())
     }
 
     /// Replaces the whole list. Where the reply says that somebody is unknown but not who, and members can be added one
