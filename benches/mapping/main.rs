@@ -100,16 +100,17 @@ fn counted(name: &str, times: usize) -> Outcome<(u64, u64)> {
     Ok((sum.ok_or("a callgrind file without a sum")?.trim().parse()?, allocations(&text)?))
 }
 
-/// Calls to `malloc` and `realloc`: the allocator here is the system's.
+/// Calls for new or more memory. A function stands with its name where it is first met, and as its number from then
+/// on: `(12) main`, `(12)`.
 fn allocations(text: &str) -> Outcome<u64> {
     let (mut numbers, mut into_allocator, mut found) = (Vec::new(), false, 0);
     for line in text.lines() {
-        if let Some(name) = line.strip_prefix("cfn=") {
-            let (number, full) = name.split_once(' ').map_or((name, None), |(number, full)| (number, Some(full)));
-            if full.is_some_and(|full| matches!(full, "malloc" | "realloc" | "calloc")) {
+        if let Some(name) = line.strip_prefix("cfn=").or_else(|| line.strip_prefix("fn=")) {
+            let (number, full) = name.split_once(' ').map_or((name, ""), |(number, full)| (number, full));
+            if ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"].iter().any(|way| full.ends_with(way)) {
                 numbers.push(number);
             }
-            into_allocator = numbers.contains(&number);
+            into_allocator = line.starts_with('c') && numbers.contains(&number);
         } else if let Some(calls) = line.strip_prefix("calls=").filter(|_| into_allocator) {
             found += calls.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }

@@ -177,6 +177,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::config::fixture::people;
 
     #[derive(Parser)]
     struct Line {
@@ -184,25 +185,7 @@ mod tests {
         args: TestArgs,
     }
 
-    const CONFIG: &str = r#"version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind = "bearer"
-tokens = ["env:T"]
-[backend.app]
-url = "http://127.0.0.1:1"
-[[backend.app.error]]
-when = "status == 409"
-scim = { status = 409, type = "uniqueness" }
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-path = "/users"
-[resource.User.attrs]
-userName = "login"
-title = "job"
-"#;
+    const RULE: &str = "[[backend.app.error]]\nwhen = 'status == 409'\nscim = { status = 409, type = 'uniqueness' }\n";
 
     const CASES: &str = r#"# A comment that stays.
 [[case]]
@@ -218,7 +201,7 @@ answer  = { title = "CEO" }
     fn folder(cases: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.toml");
-        std::fs::write(&config, CONFIG).unwrap();
+        std::fs::write(&config, people(RULE)).unwrap();
         std::fs::write(folder.path().join("config.cases.toml"), cases).unwrap();
         (folder, config)
     }

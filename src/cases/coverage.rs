@@ -99,8 +99,7 @@ fn places(mapping: &Mapping) -> Vec<(&Origin, String)> {
     let mut places: Vec<(&Origin, String)> = Vec::new();
     let ops = &mapping.ops;
     let lists = ops.list.iter().map(|list| &list.call);
-    let flows = [&ops.create, &ops.update, &ops.replace, &ops.delete];
-    let calls = lists.chain(&ops.get).chain(flows.into_iter().flatten().flat_map(Flow::calls));
+    let calls = lists.chain(&ops.get).chain(ops.flows().flat_map(Flow::calls));
     places.extend(calls.map(|call| (&call.origin, made(name, call))));
     places.extend(mapping.writes.iter().map(|rule| (&rule.origin, format!("{name} write rule: never used"))));
     places.extend(mapping.guards.iter().map(|guard| (&guard.origin, format!("{name} guard: never matched"))));
@@ -113,7 +112,7 @@ fn places(mapping: &Mapping) -> Vec<(&Origin, String)> {
             MemberSource::List(list) => Some(&list.call),
             MemberSource::Native(_) => None,
         };
-        let calls = changes.chain(&members.set).chain(source);
+        let calls = changes.chain(members.set.iter().flat_map(Flow::calls)).chain(source);
         places.extend(calls.map(|call| (&call.origin, made(name, call))));
     }
     places

@@ -3,27 +3,11 @@
 use std::sync::Arc;
 
 use super::{CASES_MAX_BYTES, parse};
+use crate::config::fixture::people;
 use crate::config::{Snapshot, Source, compile, render};
 
-const CONFIG: &str = r#"version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind = "bearer"
-tokens = ["env:T"]
-[backend.app]
-url = "http://127.0.0.1:1"
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-path = "/users"
-[resource.User.attrs]
-userName = "login"
-title = "job"
-"#;
-
 fn snapshot() -> Arc<Snapshot> {
-    let source = Source { name: Arc::from("config.toml"), text: CONFIG.to_owned() };
+    let source = Source { name: Arc::from("config.toml"), text: people("") };
     Arc::new(compile(source).unwrap_or_else(|findings| panic!("{}", render(&findings))))
 }
 

@@ -16,6 +16,8 @@ use crate::config::{
     Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
 };
 use crate::mapping::{FilterCall, Mapping};
+use crate::plan;
+use crate::scim::discovery::Capabilities;
 
 use super::{ConfigArgs, Failure, online, read, say};
 
@@ -63,6 +65,9 @@ pub(super) struct CheckArgs {
     /// Say how long it took.
     #[arg(long)]
     timing: bool,
+    /// Fail if there are warnings, too.
+    #[arg(long)]
+    strict: bool,
     /// Try the reads against the application: nothing is written there.
     #[arg(long, conflicts_with = "json")]
     online: bool,
@@ -129,15 +134,23 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
         // Beside the findings, so that their form stays as it is.
         eprint(&format!("{} findings in {:.1} ms\n", findings.len(), took.as_secs_f64() * 1000.0));
     }
+    let warned = args.strict && !findings.is_empty();
     if args.json {
         let list: Vec<Value> = findings.iter().map(finding).collect();
         say(&format!("{}\n", serde_json::to_string_pretty(&json!({ "usable": usable, "findings": list }))?))?;
-        return if usable { Ok(()) } else { Err(cannot_be_used(path)) };
+        return match (usable, warned) {
+            (true, false) => Ok(()),
+            (true, true) => Err(has_warnings(path)),
+            (false, _) => Err(cannot_be_used(path)),
+        };
     }
     match (usable, findings.is_empty()) {
         (true, true) => say(&format!("{}: ok\n", path.display()))?,
         (true, false) => say(&format!("{}\n{}: ok, with warnings\n", render(&findings), path.display()))?,
         (false, _) => return unusable(path, &findings),
+    }
+    if warned {
+        return Err(has_warnings(path));
     }
     match snapshot.filter(|_| args.online) {
         Some(snapshot) => online::check(path, snapshot, args.variables.iter().cloned().collect()),
@@ -167,6 +180,10 @@ fn unusable(path: &Path, findings: &[Diagnostic]) -> Result<(), Failure> {
     Err(cannot_be_used(path))
 }
 
+fn has_warnings(path: &Path) -> Failure {
+    format!("{} has warnings", path.display()).into()
+}
+
 fn cannot_be_used(path: &Path) -> Failure {
     format!("{} cannot be used", path.display()).into()
 }
@@ -190,15 +207,34 @@ fn capabilities(snapshot: &Snapshot) -> String {
         for mapping in &route.mappings {
             capabilities_of(&mut text, mapping);
         }
+        let _ = writeln!(text, "  {}", announced(&plan::capabilities(snapshot, route)));
     }
     text
 }
 
+/// What `/ServiceProviderConfig` says of a base URL.
+fn announced(can: &Capabilities) -> String {
+    let limited = |name: &str, most: Option<u64>| match most {
+        Some(most) => format!("{name} (up to {most})"),
+        None => format!("no {name}"),
+    };
+    let plain = |name: &str, can: bool| if can { name.to_owned() } else { format!("no {name}") };
+    let words = [
+        plain("patch", can.patch),
+        limited("bulk", can.bulk.as_ref().map(|bulk| bulk.max_operations)),
+        limited("filter", can.filter.as_ref().map(|filter| filter.max_results)),
+        plain("changePassword", can.change_password),
+        plain("sort", can.sort),
+        plain("etag", can.etag),
+        plain("pages by index", can.pagination.index),
+        plain("pages by cursor", can.pagination.cursor),
+    ];
+    format!("announced: {}", words.join(", "))
+}
+
 fn capabilities_of(text: &mut String, mapping: &Mapping) {
     let ops = &mapping.ops;
-    let changes = ops.update.is_some() || ops.replace.is_some() || !mapping.writes.is_empty();
-    let members = mapping.members.as_ref();
-    let patches = changes || members.is_some_and(|members| members.add.is_some() || members.set.is_some());
+    let patches = plan::can_change(mapping);
     let can = [
         ("POST", ops.create.is_some()),
         ("GET", ops.get.is_some() || ops.list.is_some()),

@@ -22,6 +22,8 @@ mod codes;
 mod compile;
 mod diagnostic;
 mod errors;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod json_schema;
 mod layers;
 #[cfg(feature = "server")]

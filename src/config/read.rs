@@ -266,6 +266,17 @@ impl Report {
     }
 }
 
+/// What to do without a key that is not supported.
+fn instead(name: &str) -> Option<&'static str> {
+    match name {
+        "nested" => Some(
+            "members are of the one type that `of` names, and groups among them are refused with 400 `invalidValue`: delete the key, and let the identity provider send the people of inner groups",
+        ),
+        "unmapped" => Some("delete the key: attributes without a row are ignored and counted"),
+        _ => None,
+    }
+}
+
 /// Codes that say that something is not there.
 const MISSING: [&str; 5] = ["E006", "E007", "E023", "E025", "E040"];
 
@@ -289,7 +300,8 @@ impl<'n> Fields<'n> {
         for entry in &table.entries {
             let name = entry.name.as_str();
             if keys.later.contains(&name) {
-                report.error("E002", &entry.key, format!("`{name}` is not supported in this version"));
+                let message = format!("`{name}` is not supported in this version");
+                report.error_help("E002", &entry.key, message, instead(name).map(str::to_owned));
             } else if keys.get(name).is_none() {
                 let message = format!("unknown key `{name}` in {}", keys.what);
                 report.unknown("E001", &entry.key, message, name, keys.names());

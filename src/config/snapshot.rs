@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::auth::Authenticator;
 use crate::config::secret::SecretRef;
 use crate::expr::{Expr, Template};
+use crate::mapping::tables::Table;
 use crate::mapping::{Call, Mapping, NativePath, Origin, Slot};
 use crate::route::PathTemplate;
 use crate::scim::ScimType;
@@ -146,6 +147,8 @@ pub struct Backend {
     pub spacing: Option<Duration>,
     /// Repetition of calls.
     pub retry: Retry,
+    /// The header that carries the key of a call which is no repetition of another one.
+    pub idempotency: Option<Arc<str>>,
     /// The circuit breaker; `None` is none.
     pub breaker: Option<BreakerRule>,
     /// How `https` is verified.
@@ -158,6 +161,8 @@ pub struct Backend {
     pub expired_origin: Origin,
     /// Error rules in file order.
     pub errors: Vec<ErrorRule>,
+    /// Reference tables.
+    pub tables: Vec<Table>,
     /// Its place.
     pub origin: Origin,
 }

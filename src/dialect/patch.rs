@@ -268,8 +268,10 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
 }
 
 fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    let key = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
-    members.remove(&key)
+    members.remove(name).or_else(|| {
+        let key = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
+        members.remove(&key)
+    })
 }
 
 /// The operations that one assignment comes to: usually one, none if it says nothing.

@@ -113,9 +113,9 @@ fn step(
     let found: Vec<Option<NativeOutcome>> = calls
         .iter()
         .map(|call| {
-            let replied = reply(backend, call, replies);
-            page.call(call, &replied);
-            replied.outcome
+            let came_back = reply(backend, call, replies);
+            page.call(call, &came_back);
+            came_back.outcome
         })
         .collect();
     let missing: Vec<&NativeCall> =

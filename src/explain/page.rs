@@ -30,6 +30,7 @@ struct Shown {
     notes: usize,
     changes: usize,
     guards: usize,
+    tables: usize,
 }
 
 impl Page {
@@ -88,6 +89,10 @@ impl Page {
             self.entries.push(Entry::Change { what: self.mask.text(what) });
         }
         self.shown.changes = trace.changes.len();
+        for text in trace.tables.iter().skip(self.shown.tables) {
+            self.entries.push(Entry::Table { text: self.mask.text(text) });
+        }
+        self.shown.tables = trace.tables.len();
         for text in trace.guards.iter().skip(self.shown.guards) {
             self.entries.push(Entry::Guard { text: self.mask.text(text) });
         }

@@ -52,6 +52,7 @@ fn write_entry(text: &mut String, entry: &Entry, layout: Layout) {
         Entry::Repair { name, times } => margin(text, "repair", &format!("{name}   x{times}")),
         Entry::Ignored { name, reason } => margin(text, "ignored", &format!("{name}   ({reason})")),
         Entry::Change { what } => margin(text, "change", what),
+        Entry::Table { text: table } => margin(text, "table", table),
         Entry::Guard { text: guard } => margin(text, "guard", guard),
         Entry::Note { text: note } => margin(text, "note", note),
         Entry::Together { first, last, parallel } => {

@@ -69,6 +69,11 @@ pub enum Entry {
         /// Attributes, or members.
         what: String,
     },
+    /// A name and its key.
+    Table {
+        /// The row, the name, and the key.
+        text: String,
+    },
     /// A guard that hides or denies something.
     Guard {
         /// Its place, its condition, and what it does.

@@ -214,7 +214,7 @@ pub enum Name {
     Body,
     /// What the login call saved.
     Login,
-    /// A row of the tenant table.
+    /// Keys by reference table and name.
     Table,
     /// The tenant.
     Tenant,
@@ -328,6 +328,8 @@ pub struct Env<'a> {
     pub body: Option<&'a Value>,
     /// [`Name::Login`].
     pub login: Option<&'a Value>,
+    /// Names of reference tables by table and the text of a key; no expression reads them.
+    pub table_names: Option<&'a Value>,
     /// [`Name::Table`].
     pub table: Option<&'a Value>,
     /// [`Name::Tenant`].

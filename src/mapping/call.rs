@@ -14,6 +14,8 @@ pub struct Call {
     pub method: Arc<str>,
     /// Path segments, each a template whose placeholders are percent-encoded as a path segment.
     pub segments: Vec<Template>,
+    /// The path ends in a slash.
+    pub trailing_slash: bool,
     /// Query parameters in order. A parameter whose template is null is left out.
     pub query: Vec<(Arc<str>, Template)>,
     /// Headers in order. A header whose template is null is left out.
@@ -36,6 +38,8 @@ pub struct Call {
     pub origin: Origin,
     /// Where its parts came from, where the backend gave some.
     pub parts: Option<Arc<[Part]>>,
+    /// Names that it looks up in reference tables: table and name. Without them it cannot be made.
+    pub names: Vec<(String, String)>,
 }
 
 /// A part of a call to which the backend contributed.
@@ -225,8 +229,12 @@ pub enum Slot {
     MembersSet,
     /// `members.inverse`.
     Inverse,
+    /// `get` and `list` of a part.
+    Part,
     /// `login` of a backend's credential; no error rule is about it.
     Login,
+    /// A reference table of a backend.
+    Table,
 }
 
 impl Slot {
@@ -244,12 +252,14 @@ impl Slot {
             Self::MembersRemove => "members.remove",
             Self::MembersSet => "members.set",
             Self::Inverse => "members.inverse",
+            Self::Part => "part",
             Self::Login => "login",
+            Self::Table => "table",
         }
     }
 
     /// Every slot that an error rule may name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::List,
         Self::Get,
         Self::Create,
@@ -261,6 +271,7 @@ impl Slot {
         Self::MembersRemove,
         Self::MembersSet,
         Self::Inverse,
+        Self::Part,
     ];
 
     /// The slot of that name.
@@ -270,7 +281,7 @@ impl Slot {
 
     /// Whether a call in this slot only reads, whatever its method.
     pub fn reads(self) -> bool {
-        matches!(self, Self::List | Self::Get | Self::MembersList | Self::Inverse)
+        matches!(self, Self::List | Self::Get | Self::MembersList | Self::Inverse | Self::Part | Self::Table)
     }
 }
 

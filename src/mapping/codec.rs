@@ -87,6 +87,8 @@ pub enum Codec {
     },
     /// The first characters only.
     Truncate(usize),
+    /// A name, natively the key that a reference table has for it. Only rows have tables at hand.
+    Table(Arc<str>),
 }
 
 /// Native forms of a point in time.
@@ -182,6 +184,7 @@ impl Codec {
             Self::Unwrap(key) => text::field(key, value),
             Self::Segment { .. } => Err(CodecError::wanted("no value: this attribute is read only")),
             Self::Truncate(most) => Ok(Value::from(text::string(value)?.chars().take(*most).collect::<String>())),
+            Self::Table(_) => Err(CodecError::wanted("a value where its table is at hand")),
             // Both are about the value as a whole and have been dealt with.
             Self::Json | Self::Join(_) => Ok(value.clone()),
         }
@@ -192,6 +195,7 @@ impl Codec {
             Self::Lower | Self::Upper | Self::Trim | Self::Nfc | Self::Phone { .. } | Self::Truncate(_) => {
                 text::string(value).map(Value::from)
             }
+            Self::Table(_) => Err(CodecError::wanted("a value where its table is at hand")),
             Self::Regex(rewrite) => rewrite.decode(value),
             Self::Int => match value {
                 Value::Number(number) if !number.is_f64() => Ok(Value::from(number.to_string())),
@@ -248,7 +252,8 @@ impl Codec {
             | Self::Locale(_)
             | Self::Regex(_)
             | Self::Form(_)
-            | Self::Join(_) => Law::Partial,
+            | Self::Join(_)
+            | Self::Table(_) => Law::Partial,
         }
     }
 
@@ -282,6 +287,7 @@ impl Codec {
             Self::Wrap(_) | Self::Unwrap(_) => "wrap",
             Self::Segment { .. } => "segment",
             Self::Truncate(_) => "truncate",
+            Self::Table(_) => "table",
         }
     }
 }

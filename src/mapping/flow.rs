@@ -61,6 +61,14 @@ impl Flow {
         self.steps.first().filter(|_| self.has_own_call).map(|step| &step.call)
     }
 
+    /// The call, where it is one and depends on nothing.
+    pub fn single(&self) -> Option<&Call> {
+        match self.steps.as_slice() {
+            [step] if step.when.is_none() && step.each.is_none() => Some(&step.call),
+            _ => None,
+        }
+    }
+
     /// Every call but those that undo.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.steps.iter().map(|step| &step.call)
@@ -102,6 +110,19 @@ impl Call {
     /// Where the id of a new object is in the reply (`save = { id = .. }`).
     pub fn saved_id(&self) -> Option<&Extract> {
         self.save.iter().find(|(name, _)| &**name == "id").map(|(_, extract)| extract)
+    }
+
+    /// Names that its templates look up in reference tables, where they stand there as such.
+    pub fn looked_up(&self) -> Vec<(String, String)> {
+        let mut names = Vec::new();
+        self.each_template(&mut |template| {
+            for path in template.field_paths(Name::Table) {
+                if let [table, name, ..] = path.as_slice() {
+                    names.push((table.clone(), name.clone()));
+                }
+            }
+        });
+        names
     }
 
     /// Visits every template of the call.

@@ -10,6 +10,7 @@ use crate::expr::Env;
 use crate::scim::Resource;
 
 use super::row::{Row, Source};
+use super::tables;
 use super::{Codec, Mapping, NativePath};
 
 pub use text::{About, Version, Writer, Written};
@@ -48,7 +49,7 @@ fn value(
 ) -> Result<Option<Value>, String> {
     let value = match &row.source {
         Source::Native { path, codec } => match found.or_else(|| at(path, native)) {
-            Some(raw) => decode(codec, raw)?,
+            Some(raw) => decode_in(codec, raw, env)?,
             None => decode_absent(codec)?,
         },
         Source::Computed { read: Some(read), .. } => read.eval(env).map_err(|error| error.to_string())?.into_owned(),
@@ -73,6 +74,20 @@ pub fn decode(codecs: &[Codec], raw: &Value) -> Result<Value, String> {
     let mut value = Cow::Borrowed(raw);
     for codec in codecs.iter().rev() {
         value = Cow::Owned(codec.decode(&value).map_err(|error| error.to_string())?);
+    }
+    Ok(value.into_owned())
+}
+
+/// The same where reference tables are at hand.
+pub fn decode_in(codecs: &[Codec], raw: &Value, env: &Env<'_>) -> Result<Value, String> {
+    let mut value = Cow::Borrowed(raw);
+    for codec in codecs.iter().rev() {
+        value = Cow::Owned(match codec {
+            Codec::Table(table) => {
+                tables::name_of(env.table_names, table, &value).map_err(|wanted| format!("expected {wanted}"))?
+            }
+            codec => codec.decode(&value).map_err(|error| error.to_string())?,
+        });
     }
     Ok(value.into_owned())
 }

@@ -22,7 +22,7 @@ pub struct Members {
     /// Removes one member, or a batch.
     pub remove: Option<MemberCall>,
     /// Replaces the whole set.
-    pub set: Option<Call>,
+    pub set: Option<Flow>,
     /// How an unknown member shows, and what then.
     pub missing: Missing,
     /// Whether `remove members` without saying which may empty a group.
@@ -66,15 +66,23 @@ pub struct MemberCall {
     pub batch: Option<usize>,
     /// What it needs to know about the member.
     pub reads: MemberReads,
+    /// Reads the members' own objects, several at once.
+    pub lookup: Option<Box<MemberLookup>>,
+}
+
+/// `in`: reads the objects of several members at once.
+#[derive(Clone, Debug)]
+pub struct MemberLookup {
+    /// The call; it sees `batch`.
+    pub list: ListCall,
+    /// Members in one call.
+    pub batch: usize,
 }
 
 impl MemberCall {
     /// The call, where it is one and no more: such calls can be under way together.
     pub fn single(&self) -> Option<&Call> {
-        match self.flow.steps.as_slice() {
-            [step] if step.when.is_none() && step.each.is_none() => Some(&step.call),
-            _ => None,
-        }
+        self.flow.single()
     }
 }
 

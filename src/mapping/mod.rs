@@ -14,7 +14,9 @@ mod lacks;
 pub mod layout;
 pub mod members;
 pub mod native_path;
+pub mod part;
 pub mod row;
+pub mod tables;
 pub mod to_native;
 
 use std::fmt;
@@ -32,7 +34,7 @@ pub use flow::{Each, Flow, Step};
 pub use guard::Guard;
 pub use id::{IdKind, IdPart, IdRule};
 pub use lacks::{Lacks, Readers, fields_meet};
-pub use members::{Exclusive, Inverse, MemberCall, MemberReads, Members, Missing, MissingPolicy};
+pub use members::{Exclusive, Inverse, MemberCall, MemberLookup, MemberReads, Members, Missing, MissingPolicy};
 pub use native_path::NativePath;
 pub use row::{Access, Omit, Row, Source, Target};
 
@@ -80,12 +82,18 @@ pub struct Mapping {
     pub put_omitted: PutOmitted,
     /// A native object for which this holds is treated as absent.
     pub gone: Option<Expr>,
+    /// Reference tables of the backend that rows and calls use, by number.
+    pub tables: Vec<usize>,
+    /// Names that calls look up there: table and name.
+    pub table_names: Vec<(String, String)>,
     /// What must not be touched, or not be seen, in file order.
     pub guards: Vec<Guard>,
     /// Where the native version (for `ETag`) is, if the API has one.
     pub version: Option<Extract>,
     /// Native paths removed from a document before it is sent whole.
     pub strip: Vec<NativePath>,
+    /// Documents of their own beside the object's.
+    pub parts: Vec<part::Part>,
     /// What writes must have to themselves that depend on what was read: shared with the types of the same name.
     pub lock: Option<Arc<str>>,
     /// Which rows a document is about.
@@ -146,6 +154,28 @@ pub struct Operations {
     pub delete: Option<Flow>,
     /// What a deletion writes, where nothing is removed.
     pub deletion: Option<Deletion>,
+    /// Brings an object back that is gone.
+    pub revival: Option<Revival>,
+}
+
+/// How an object that is gone is brought back.
+#[derive(Clone, Debug)]
+pub enum Revival {
+    /// By a call.
+    Call(Flow),
+    /// By writing native fields.
+    Set(Vec<(NativePath, serde_json::Value)>),
+}
+
+impl Operations {
+    /// Every flow of calls that writes.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        let revival = match &self.revival {
+            Some(Revival::Call(flow)) => Some(flow),
+            Some(Revival::Set(_)) | None => None,
+        };
+        [&self.create, &self.update, &self.replace, &self.delete].into_iter().flatten().chain(revival)
+    }
 }
 
 /// A deletion that is a change.
@@ -243,6 +273,9 @@ impl Mapping {
 
     /// The rows of a set that have a value in a resource.
     pub fn with_value(&self, set: RowSet, resource: &crate::scim::Resource) -> RowSet {
+        if set == 0 {
+            return 0;
+        }
         let present = self.rows_in(set & self.index.present(resource));
         let with_value = present.filter(|(_, row)| row.target.read(resource, self.sole_on_attribute(row)).is_some());
         with_value.fold(0, |set, (index, _)| set | 1 << index)

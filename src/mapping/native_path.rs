@@ -120,6 +120,16 @@ impl NativePath {
         }
     }
 
+    /// Where the object is that has the field in which the path ends, unless that is the document itself.
+    pub fn parent(&self) -> Option<Self> {
+        match (&self.root, self.steps.split_last()) {
+            (Root::Document, Some((Step::Name(_), steps))) if !steps.is_empty() => {
+                Some(Self { root: Root::Document, steps: steps.to_vec(), whole: false })
+            }
+            _ => None,
+        }
+    }
+
     /// The name of the field that the path ends in.
     pub fn last_name(&self) -> Option<&str> {
         match (&self.root, self.steps.last()) {
@@ -211,6 +221,16 @@ impl NativePath {
 }
 
 impl NativePath {
+    /// The path inside the top-level field `name`, if it leads there.
+    pub fn below(&self, name: &str) -> Option<Self> {
+        match self.steps.split_first() {
+            Some((Step::Name(first), rest)) if **first == *name && self.root == Root::Document => {
+                Some(Self { root: Root::Document, steps: rest.to_vec(), whole: false })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a selection of fields, such as an expression makes, may read what is there: one leads to the other, or
     /// they are equal.
     pub fn meets_fields(&self, fields: &[String]) -> bool {

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use crate::expr::{Env, Template};
 use crate::scim::{Resource, ScimError};
 
+use super::part::{Part, PartSource};
 use super::row::{Access, Omit, Row, Source};
-use super::{Mapping, NativePath, RowSet};
+use super::{Codec, Mapping, NativePath, RowSet, tables};
 
 /// Which way the document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +45,50 @@ pub fn document(
         if has_nothing && base.is_none() {
             continue;
         }
-        write_row(mapping, row, state, base, purpose, &env, &mut document)?;
+        if let Some(path) = row.native_path() {
+            write_row(mapping, (row, path), state, base, purpose, &env, &mut document)?;
+        }
+    }
+    Ok(document)
+}
+
+/// The same for rows of one part: the document that its own call sends. What is merged into is that part in
+/// `env.native`.
+///
+/// # Errors
+/// As [`document`].
+pub fn part_document(
+    mapping: &Mapping,
+    part: &Part,
+    rows: RowSet,
+    state: &Resource,
+    env: &Env<'_>,
+) -> Result<Value, ScimError> {
+    let scim = Value::Object(state.0.clone());
+    let env = Env { scim: Some(&scim), ..*env };
+    let base = env.native.and_then(|native| native.get(&*part.name));
+    let mut document = match (&part.source, base) {
+        (PartSource::List(_), Some(list)) => list.clone(),
+        (PartSource::List(_), None) => Value::Array(Vec::new()),
+        (PartSource::Get(_), _) => Value::Object(Map::new()),
+    };
+    for (_, row) in mapping.rows_in(rows) {
+        if let Some(path) = part.path_of(row) {
+            write_row(mapping, (row, &path), state, base, Purpose::Update, &env, &mut document)?;
+        }
     }
     Ok(document)
 }
 
 fn write_row(
     mapping: &Mapping,
-    row: &Row,
+    (row, path): (&Row, &NativePath),
     state: &Resource,
     base: Option<&Value>,
     purpose: Purpose,
     env: &Env<'_>,
     document: &mut Value,
 ) -> Result<(), ScimError> {
-    let Some(path) = row.native_path() else { return Ok(()) };
     // Without a `write` there is no native form: rules and bodies name the attribute themselves.
     if matches!(row.source, Source::Computed { write: None, .. }) {
         return Ok(());
@@ -67,7 +97,7 @@ fn write_row(
         seed(document, field, base);
     }
     let sole = mapping.sole_on_attribute(row);
-    let value = row.target.read(state, sole).map(Cow::into_owned);
+    let value = row.target.read(state, sole);
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
         (None, Purpose::Create) => filled(row, env)?,
@@ -143,6 +173,24 @@ pub fn left_out<'m>(
     })
 }
 
+/// Gives rows of parts their defaults in a new resource: they follow the create, where nothing else would.
+///
+/// # Errors
+/// 500 when an expression of the mapping fails.
+pub fn fill_parts(mapping: &Mapping, state: &mut Resource, env: &Env<'_>) -> Result<(), ScimError> {
+    let rows = mapping.part_rows() & update_rows(mapping);
+    for (_, row) in mapping.rows_in(rows).filter(|(_, row)| row.default.is_some()) {
+        if row.target.read(state, mapping.sole_on_attribute(row)).is_some() {
+            continue;
+        }
+        let scim = Value::Object(state.0.clone());
+        if let Some(value) = default(row, &Env { scim: Some(&scim), ..*env })? {
+            row.target.write(state, value);
+        }
+    }
+    Ok(())
+}
+
 /// The native form of the default.
 fn filled(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {
     let Some(value) = default(row, env)? else { return Ok(None) };
@@ -173,9 +221,13 @@ pub fn encode(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimErro
         Source::Native { codec, .. } => {
             let mut native = Cow::Borrowed(value);
             for codec in codec {
-                let encoded = codec
-                    .encode(&native)
-                    .map_err(|error| ScimError::invalid_value(format!("{}: {error}", row.target)))?;
+                let encoded = match codec {
+                    Codec::Table(table) => {
+                        tables::key_of(env.table, table, &native).map_err(|wanted| format!("expected {wanted}"))
+                    }
+                    codec => codec.encode(&native).map_err(|error| error.to_string()),
+                };
+                let encoded = encoded.map_err(|error| ScimError::invalid_value(format!("{}: {error}", row.target)))?;
                 native = Cow::Owned(encoded);
             }
             Ok(native.into_owned())
@@ -191,14 +243,14 @@ fn mapping_error(row: &Row, what: &str) -> ScimError {
     ScimError::internal(format!("mapping error at {}: {what}", row.origin))
 }
 
-/// Rows a create sends.
+/// Rows a create sends; those of parts follow it.
 pub fn create_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_create)
+    writable(mapping, |row| row.on_create) & !mapping.part_rows()
 }
 
-/// Rows an update may send.
+/// Rows an update may send, each with the object or with its part.
 pub fn update_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_update && row.access != Access::Create)
+    writable(mapping, |row| row.on_update && row.access != Access::Create) & !mapping.unsent_part_rows()
 }
 
 fn writable(mapping: &Mapping, wanted: impl Fn(&Row) -> bool) -> RowSet {

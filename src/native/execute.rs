@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::client::{CallContext, Completed, NativeClient};
 use super::kept::Fetched;
+use crate::mapping::Slot;
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, ScimResponse, Step, TurnRequest};
 
 /// A plan, or in tests a script.
@@ -68,7 +69,9 @@ pub async fn execute(
             Step::Reply(response) => {
                 // Only the plan can tell whether a reply was any good.
                 if let Some(keeping) = context.keeping.filter(|_| response.status >= 400) {
-                    keeping.forget(&fetched);
+                    // A name that is in no table is no reason to read the tables for every request that has it.
+                    let blamed = fetched.iter().filter(|(_, slot)| *slot != Slot::Table || response.status >= 500);
+                    keeping.forget(&blamed.map(|(key, _)| *key).collect::<Vec<_>>());
                 }
                 return response;
             }
@@ -94,7 +97,8 @@ pub async fn execute(
             let Completed { duration, attempts, kept, .. } = *done;
             observer.native_call(CallRecord { call, outcome: &done.outcome, duration, attempts, kept });
         }
-        fetched.extend(completed.iter().filter_map(|(_, fetched)| *fetched));
+        let new = calls.iter().zip(&completed);
+        fetched.extend(new.filter_map(|(call, (_, fetched))| Some(((*fetched)?, call.slot))));
         outcomes = completed.into_iter().map(|(done, _)| done.outcome).collect();
     }
 }

@@ -41,3 +41,4 @@ pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
 pub use forward::{Forwarded, TRACE_PARENT, TRACE_STATE};
 pub use kept::{Keeping, KeptReplies, ShownBy};
 pub use resolver::{RESOLVE_TIMEOUT, UpstreamAddrs};
+pub use tls::TlsMaterial;

@@ -8,7 +8,8 @@
 //! | deadline of an attempt passed; reply too large | never: a slow backend must not get more to do |
 //! | any other reply | never: it is an answer |
 //!
-//! A call may be repeated if its slot reads, its method is idempotent (RFC 9110 9.2.2), or the mapping says so.
+//! A call may be repeated if its slot reads, its method is idempotent (RFC 9110 9.2.2), the mapping says so, or it
+//! carries a key for which the application carries it out once.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;

@@ -18,20 +18,42 @@ pub(super) struct Trust {
     pub(super) server_name: Option<ServerName<'static>>,
 }
 
+/// What `tls` of a backend names, decoded: for connections of whoever makes them.
+#[derive(Debug)]
+pub struct TlsMaterial {
+    /// Whom to trust; `None` is whom the system trusts.
+    pub roots: Option<Vec<CertificateDer<'static>>>,
+    /// The chain to show, and its private key.
+    pub client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+}
+
+impl TlsMaterial {
+    /// Decodes the PEM texts that the configuration names.
+    ///
+    /// # Errors
+    /// What is not in them, in words of the configuration; never a part of a key.
+    pub fn read(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<Self> {
+        let text = |index: usize| secrets.get(&index).ok_or_else(|| fault("`tls`: a file is not read"));
+        let roots = tls.ca.map(|index| certificates(text(index)?, "ca")).transpose()?;
+        let pair =
+            |(cert, key)| Ok::<_, io::Error>((certificates(text(cert)?, "client_cert")?, private_key(text(key)?)?));
+        Ok(Self { roots, client: tls.client.map(pair).transpose()? })
+    }
+}
+
 /// Reads what the configuration names; the system's root certificates where it names none.
 pub(super) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<Trust> {
-    let text = |index: usize| secrets.get(&index).ok_or_else(|| fault("`tls`: a file is not read"));
-    let roots = match tls.ca {
-        Some(index) => given_roots(text(index)?)?,
+    let material = TlsMaterial::read(tls, secrets)?;
+    let roots = match material.roots {
+        Some(certificates) => given_roots(certificates)?,
         None => system_roots()?,
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots);
-    let config = match tls.client {
-        Some((cert, key)) => {
-            let (chain, key) = (certificates(text(cert)?, "client_cert")?, private_key(text(key)?)?);
+    let config = match material.client {
+        Some((chain, key)) => {
             // The library's words may hold parts of the key.
             let fault = |_| fault("`client_cert` and `client_key` do not belong together");
             builder.with_client_auth_cert(chain, key).map_err(fault)?
@@ -43,10 +65,10 @@ pub(super) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<T
     Ok(Trust { config, server_name })
 }
 
-/// Whom the certificates of a PEM text vouch for.
-fn given_roots(pem: &Secret) -> io::Result<RootCertStore> {
+/// Whom these certificates vouch for.
+fn given_roots(certificates: Vec<CertificateDer<'static>>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem, "ca")? {
+    for certificate in certificates {
         roots.add(certificate).map_err(|_| fault("`ca` holds a certificate that cannot be used"))?;
     }
     Ok(roots)
@@ -64,7 +86,7 @@ fn system_roots() -> io::Result<RootCertStore> {
 }
 
 /// The certificates of a PEM text, at least one.
-pub(super) fn certificates(pem: &Secret, key: &str) -> io::Result<Vec<CertificateDer<'static>>> {
+fn certificates(pem: &Secret, key: &str) -> io::Result<Vec<CertificateDer<'static>>> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose().as_bytes()).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
@@ -73,7 +95,7 @@ pub(super) fn certificates(pem: &Secret, key: &str) -> io::Result<Vec<Certificat
 }
 
 /// The private key of a PEM text.
-pub(super) fn private_key(pem: &Secret) -> io::Result<PrivateKeyDer<'static>> {
+fn private_key(pem: &Secret) -> io::Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(pem.expose().as_bytes())
         .map_err(|_| fault("`client_key` holds no private key in PEM form"))
 }

@@ -130,14 +130,15 @@ fn secure_connector(trust: Trust, connect_timeout: Duration) -> HttpsConnector<H
 fn failure(error: &hyper_util::client::legacy::Error) -> NativeFailure {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)) => {
-                return NativeFailure::Untrusted;
-            }
-            _ => cause = error.source(),
+        if let Some(rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_)) = error.downcast_ref() {
+            return NativeFailure::Untrusted;
         }
+        // What an IO error is made of is not its source, and one may be made of another.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     if error.is_connect() { NativeFailure::Connect } else { NativeFailure::Interrupted }
 }

@@ -77,7 +77,7 @@ pub(super) fn version(resource: &Resource) -> Option<&str> {
 }
 
 /// 200 with a resource that was read; 304 when the client has it already.
-pub(super) fn found(run: &Run<'_>, shown: Shown, request: &ScimRequest) -> ScimResponse {
+pub(super) fn found(shown: Shown, request: &ScimRequest) -> ScimResponse {
     let unchanged = match (&request.if_none_match, &shown.version) {
         (Some(known), Some(current)) => names_version(known, current),
         _ => false,
@@ -86,13 +86,13 @@ pub(super) fn found(run: &Run<'_>, shown: Shown, request: &ScimRequest) -> ScimR
         let headers = shown.version.map(|tag| ("ETag", tag)).into_iter().collect();
         return ScimResponse { status: 304, headers, ..ScimResponse::default() };
     }
-    with_resource(run, 200, shown)
+    with_resource(200, shown)
 }
 
 /// A resource as the body, with its location and version.
-pub(super) fn with_resource(run: &Run<'_>, status: u16, shown: Shown) -> ScimResponse {
+pub(super) fn with_resource(status: u16, shown: Shown) -> ScimResponse {
     let mut headers = Vec::with_capacity(2);
-    headers.push((if status == 201 { "Location" } else { "Content-Location" }, run.location(&shown.id)));
+    headers.push((if status == 201 { "Location" } else { "Content-Location" }, shown.location));
     headers.extend(shown.version.map(|tag| ("ETag", tag)));
     ScimResponse { status, headers, body: Some(shown.body), report: Report::default() }
 }

@@ -195,6 +195,10 @@ pub struct Report {
     pub unmapped: Vec<String>,
     /// Names that no schema knows.
     pub unknown: Vec<String>,
+    /// Members who left another group by joining one.
+    pub moved_members: u64,
+    /// Attributes of which the application holds one of the values that were sent.
+    pub collapsed_attributes: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
     pub notes: Vec<String>,
     /// The error that the answer reports, if it does.

@@ -58,7 +58,9 @@ fn look(value: &Value, above: usize, seen: &mut Seen) {
         }
         Value::Array(items) => {
             seen.depth = seen.depth.max(above + 1);
-            items.iter().for_each(|item| look(item, above + 1, seen));
+            for item in items {
+                look(item, above + 1, seen);
+            }
         }
         _ => {}
     }
@@ -157,6 +159,11 @@ fn sendable_rows(run: &Run<'_>) -> RowSet {
     rules.fold(to_native::update_rows(run.mapping), |rows, rule| rows | rule.rows)
 }
 
+/// Whether two values of a row are one, to SCIM or to the application.
+pub(super) fn alike(run: &Run<'_>, row: &Row, a: Option<&Value>, b: Option<&Value>) -> bool {
+    equal(row, a, b) || same_natively(run, row, a, b)
+}
+
 /// Whether two values are one in the application: `Ann@x` and `ann@x`, where a codec folds case.
 fn same_natively(run: &Run<'_>, row: &Row, before: Option<&Value>, after: Option<&Value>) -> bool {
     let (Source::Native { codec, .. }, Some(before), Some(after)) = (&row.source, before, after) else { return false };
@@ -180,6 +187,7 @@ pub(super) fn note_collapsed(run: &Run<'_>, rows: RowSet, resource: &Resource) {
         let sent = resource.get(&attribute).and_then(Value::as_array).map_or(0, Vec::len);
         if sent > 1 {
             run.note(format!("{attribute}: the application holds one of {sent} values"));
+            run.native.report(|report| report.collapsed_attributes += 1);
         }
     }
 }
@@ -295,7 +303,27 @@ pub(super) fn replacement(run: &Run<'_>, old: &Resource, sent: Resource) -> Reso
     new
 }
 
+/// Rows to send so that an object is as if it had just been made: with a value or a default that differs, or with
+/// something left of what it was before.
+pub(super) fn differing_from_new(run: &Run<'_>, old: &Resource, new: &Resource) -> RowSet {
+    let differs = |row: &Row| {
+        let (is, wanted) = (value(run, row, old), value(run, row, new));
+        let fills = row.default.as_ref().is_some_and(|default| !default.generates());
+        match &wanted {
+            Some(_) => !equal(row, is.as_deref(), wanted.as_deref()),
+            None => fills || (is.is_some() && !stays_when_omitted(run, row)),
+        }
+    };
+    let rows = run.mapping.rows_in(to_native::update_rows(run.mapping)).filter(|(_, row)| differs(row));
+    rows.fold(0, |set, (index, _)| set | 1 << index)
+}
+
 fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
+    run.mapping.put_omitted == PutOmitted::Keep || stays_when_omitted(run, row)
+}
+
+/// Whether there is no other way for a row than to stay as it is.
+fn stays_when_omitted(run: &Run<'_>, row: &Row) -> bool {
     // Leaving `active` out is never a wish to switch somebody on or off.
     let is_active = &*row.target.path.attribute == "active";
     // An update that carries changed fields only cannot say that one is absent.
@@ -303,7 +331,7 @@ fn keeps_when_omitted(run: &Run<'_>, row: &Row) -> bool {
         && run.mapping.ops.update.is_some()
         && row.default.is_none()
         && row.native_path().is_some_and(|path| path.whole_field().is_none());
-    run.mapping.put_omitted == PutOmitted::Keep || row.omit == Omit::Keep || is_active || no_form
+    row.omit == Omit::Keep || is_active || no_form
 }
 
 #[cfg(test)]

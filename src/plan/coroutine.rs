@@ -6,14 +6,18 @@
 //! where a hand-written state machine would scatter it, and still lets a test or `explain` drive it with canned
 //! replies.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
 
@@ -24,6 +28,8 @@ struct Exchange {
     asked: Option<Asked>,
     answered: Option<Vec<NativeOutcome>>,
     calls_made: usize,
+    /// Keys given to calls.
+    keys: u64,
     /// Whether a turn was given and not given back.
     has_turn: bool,
     report: Report,
@@ -44,12 +50,14 @@ pub(super) enum Asked {
 #[derive(Clone, Debug)]
 pub(super) struct Native {
     exchange: Arc<Mutex<Exchange>>,
+    /// Reference tables, once they are read.
+    tables: Arc<Known>,
     calls_max: usize,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { exchange: Arc::default(), calls_max }
+        Self { exchange: Arc::default(), tables: Arc::default(), calls_max }
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -110,6 +118,29 @@ impl Native {
         let refusals = Answer { exchange: &self.exchange }.await;
         self.lock().has_turn &= refusals.is_empty();
         refusals.is_empty()
+    }
+
+    pub(super) fn tables(&self) -> &Known {
+        &self.tables
+    }
+
+    /// A key that no other call has: of this request, or of any other.
+    pub(super) fn next_key(&self, seed: Option<&[u8; 32]>) -> Option<String> {
+        let seed = seed?;
+        let number = {
+            let mut exchange = self.lock();
+            exchange.keys += 1;
+            exchange.keys
+        };
+        let digest = Sha256::new().chain_update(b"idempotency").chain_update(seed).chain_update(number.to_be_bytes());
+        let mut key = String::with_capacity(36);
+        for (index, byte) in digest.finalize().iter().take(16).enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                key.push('-');
+            }
+            let _ = write!(key, "{byte:02x}");
+        }
+        Some(key)
     }
 
     /// Changes the report of this request.

@@ -10,12 +10,14 @@ use crate::scim::query::parse_projection;
 use crate::scim::{Resource, ScimError};
 
 use super::call::ScimResponse;
+use super::exists::Found;
+use super::lost::{Lost, Settled, Wanted};
 use super::members::Group;
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, guard, members, show, update};
+use super::{ScimRequest, answer, change, exists, guard, lost, members, parts, revive, show, tables, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -39,17 +41,23 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
     let derived = derived_key(run, &resource)?;
+    tables::know_names(run, &resource).await?;
     guard::allow_create(run, derived.as_ref(), &resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
+    let mut with_parts = resource.clone();
+    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
     run.record_id(&made.id);
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
+    }
+    if made.fresh {
+        resource = with_parts;
     }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;
@@ -58,7 +66,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         Err(error) => Err(error),
     };
     match whole {
-        Ok(whole) => Ok(answer::with_resource(run, 201, whole)),
+        Ok(whole) => Ok(answer::with_resource(201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
 }
@@ -71,11 +79,13 @@ struct Made {
     object: Option<Object>,
     /// Whether this request made it; it is an existing one otherwise.
     fresh: bool,
+    /// Whether it was gone, and nothing of its former life is to stay.
+    revived: bool,
 }
 
 impl Made {
     fn existing(holder: Object) -> Self {
-        Self { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), fresh: false }
+        Self { id: holder.id.clone(), key: holder.key.clone(), object: Some(holder), fresh: false, revived: false }
     }
 }
 
@@ -86,19 +96,64 @@ async fn find_or_make<'f>(
     derived: Option<Value>,
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
-    if let Some(holder) = exists::held(run, derived.as_ref(), resource).await? {
-        return Ok(Made::existing(holder));
+    if let Some(found) = exists::held(run, derived.as_ref(), resource).await? {
+        return used(run, found, resource).await;
     }
-    if let Some(holder) = exists::adopted(run, resource).await? {
-        return Ok(Made::existing(holder));
+    if let Some(found) = exists::adopted(run, resource).await? {
+        return used(run, found, resource).await;
     }
-    match make(run, flow, resource, derived.clone(), progress).await {
+    match make_surely(run, flow, resource, derived.clone(), progress).await {
         // Somebody else was faster, outside this adapter: it ends as if the look had come later.
         Err(error) if error.status == 409 && progress.done.is_empty() => {
-            let holder = exists::held(run, derived.as_ref(), resource).await?;
-            holder.map(Made::existing).ok_or(error)
+            let found = match exists::held(run, derived.as_ref(), resource).await? {
+                Some(found) => found,
+                None => exists::gone(run, derived.as_ref()).await?.ok_or(error)?,
+            };
+            used(run, found, resource).await
         }
         made => made,
+    }
+}
+
+/// What is there already instead of a new object, brought back if it was gone.
+async fn used(run: &Run<'_>, found: Found, resource: &Resource) -> Result<Made, ScimError> {
+    match found {
+        Found::Live(holder) => Ok(Made::existing(holder)),
+        Found::Gone(gone) => {
+            let holder = revive::revive(run, &gone, resource).await?;
+            Ok(Made { revived: true, ..Made::existing(holder) })
+        }
+    }
+}
+
+/// Makes the object. Where the answer is lost, it is looked for before anything is sent again: once.
+async fn make_surely<'f>(
+    run: &Run<'_>,
+    flow: &'f Flow,
+    resource: &Resource,
+    derived: Option<Value>,
+    progress: &mut Progress<'f>,
+) -> Result<Made, ScimError> {
+    // Calls that may be repeated have been.
+    let mut may_repeat = flow.own_call().is_some_and(|call| !call.idempotent) && run.backend.idempotency.is_none();
+    loop {
+        let made = make(run, flow, resource, derived.clone(), progress).await;
+        let (error, lost) = match (made, progress.lost) {
+            (Err(error), Some(lost)) => (error, lost),
+            (made, _) => return made,
+        };
+        let wanted = Wanted { derived: derived.as_ref(), resource, is_one_call: flow.steps.len() == 1 };
+        match lost::settle(run, lost, &wanted, error).await {
+            Settled::Made(object) => {
+                let (id, key) = (object.id.clone(), object.key.clone());
+                return Ok(Made { id, key, object: Some(*object), fresh: true, revived: false });
+            }
+            Settled::Nothing(_) if may_repeat => {
+                run.note("the answer to the create was lost, and nothing was made: it is sent again");
+                may_repeat = false;
+            }
+            Settled::Nothing(error) | Settled::Failed(error) => return Err(error),
+        }
     }
 }
 
@@ -149,27 +204,30 @@ async fn make<'f>(
     let made = made.and_then(|outcome| Ok((outcome, key.ok_or_else(|| steps::unknown_id(run))?)));
     let (outcome, key) = match made {
         Ok(made) => made,
-        Err(error) => return Err(not_made(run, flow, derived, progress, error).await),
+        // Made, as far as is known, and yet nobody knows what: that is looked for.
+        Err(error) if progress.lost.is_some() || nameless(flow, derived.as_ref(), progress) => {
+            progress.lost = progress.lost.or(Some(Lost::Nameless));
+            return Err(error);
+        }
+        Err(error) => return Err(not_made(run, derived, progress, error).await),
     };
     let object = outcome.last.and_then(|(call, reply)| read::object_in(run, &call.envelope.item, reply));
     let id = run.id_of(&key).unwrap_or_default();
     // A later step may answer with something else.
     let object = object.filter(|object| object.id == id);
-    Ok(Made { id, key, object, fresh: true })
+    Ok(Made { id, key, object, fresh: true, revived: false })
+}
+
+/// Whether an object was made whose id is not known, and which cannot be taken back; the error says so itself.
+fn nameless(flow: &Flow, derived: Option<&Value>, progress: &Progress<'_>) -> bool {
+    let unknown = progress.key.is_none() && derived.is_none();
+    unknown && flow.has_own_call && !progress.done.is_empty() && !progress.is_undoable()
 }
 
 /// A create of several calls that ended on the way.
-async fn not_made(
-    run: &Run<'_>,
-    flow: &Flow,
-    derived: Option<Value>,
-    progress: &mut Progress<'_>,
-    error: ScimError,
-) -> ScimError {
+async fn not_made(run: &Run<'_>, derived: Option<Value>, progress: &mut Progress<'_>, error: ScimError) -> ScimError {
     let key = progress.key.clone().or(derived);
-    // The error says itself that an object was made whose id is not known.
-    let nameless = key.is_none() && flow.has_own_call && !progress.is_undoable();
-    if progress.done.is_empty() || nameless {
+    if progress.done.is_empty() {
         return error;
     }
     let done = progress.done.join(", ");
@@ -182,8 +240,8 @@ async fn not_made(
 /// the client is told either way.
 async fn take_back(run: &Run<'_>, made: &Made, mut progress: Progress<'_>, mut error: ScimError) -> ScimError {
     if !made.fresh {
-        error.detail =
-            format!("{} {} was there already, and is not complete: {}", run.type_name(), made.id, error.detail);
+        let how = if made.revived { "was revived" } else { "was there already" };
+        error.detail = format!("{} {} {how}, and is not complete: {}", run.type_name(), made.id, error.detail);
         return error;
     }
     let what = format!("{} {} was created, but not completed", run.type_name(), made.id);
@@ -259,7 +317,7 @@ async fn send_unsent(
     let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
     let pending = unsent_rows(run, flow, resource)
         | asked_off(run, resource)
-        | (rules & with_value(run, resource, !0) & to_native::update_rows(run.mapping));
+        | with_value(run, resource, rules & to_native::update_rows(run.mapping));
     if pending == 0 {
         return Ok(object);
     }
@@ -267,6 +325,7 @@ async fn send_unsent(
         Some(object) => object,
         None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id))?,
     };
+    let known = if pending & run.mapping.part_rows() == 0 { known } else { parts::with_all(run, known).await? };
     let old = read::base(run, &known);
     let differing = pending_rows(run, &old, resource, pending);
     if differing == 0 {
@@ -281,11 +340,15 @@ async fn add_members(
     made: &Made,
     object: Option<Object>,
 ) -> Result<Option<Object>, ScimError> {
-    if elements.is_empty() || run.mapping.members.is_none() {
+    if (elements.is_empty() && !made.revived) || run.mapping.members.is_none() {
         return Ok(object);
     }
     let group = Group { run, id: &made.id, key: &made.key, known: object.clone(), is_new: made.fresh };
-    let change = MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() };
+    let change = if made.revived {
+        MemberChange::Set(elements.to_vec())
+    } else {
+        MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() }
+    };
     members::apply(group, change, &[]).await?;
     Ok(object.filter(|_| members::outlasts_members(run)))
 }

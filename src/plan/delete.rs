@@ -33,14 +33,15 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
     run.turn_on(id, if needs_state { Work::Merge } else { Work::Blind }).await?;
     let mut before = None;
     if needs_state {
-        let object = read::fetch(run, id).await?;
+        let object = read::fetch_with_parts(run, id).await?;
         guard::allow(run, Verb::Delete, Some(&key), Facts { object: Some(&object), scim: None })?;
         let document = object.document.clone();
         let resource = read::one(run, object, &Projection::All).await?;
         answer::check_if_match(request, &resource)?;
         before = Some((document, Value::Object(resource.0)));
     } else {
-        let read = if guard::needs_object(run, Verb::Delete) { Some(read::fetch(run, id).await?) } else { None };
+        let read =
+            if guard::needs_object(run, Verb::Delete) { Some(read::fetch_with_parts(run, id).await?) } else { None };
         guard::allow(run, Verb::Delete, Some(&key), Facts { object: read.as_ref(), scim: None })?;
     }
     let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
@@ -61,14 +62,14 @@ async fn changed(
     deletion: &Deletion,
 ) -> Result<ScimResponse, ScimError> {
     run.turn_on(id, Work::Merge).await?;
-    let object = read::fetch(run, id).await?;
+    let object = read::fetch_with_parts(run, id).await?;
     guard::allow(run, Verb::Delete, Some(&object.key), Facts { object: Some(&object), scim: None })?;
     if request.if_match.is_some() {
         answer::check_if_match(request, &read::one(run, object.clone(), &Projection::All).await?)?;
     }
     let old = read::base(run, &object);
     let sent = match deletion {
-        Deletion::Set(fields) => update::send_fields(run, &object, &old, fields).await,
+        Deletion::Set(fields) => update::send_fields(run, &object, &old, fields, "the deletion").await,
         Deletion::Off { row } => {
             let mut new = old.clone();
             if let Some(row) = run.mapping.rows.get(*row) {

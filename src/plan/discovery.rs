@@ -1,8 +1,8 @@
 //! Discovery (RFC 7644 section 4): what this route can do, read off its compiled mapping.
 
 use crate::auth::AuthKind;
-use crate::config::Route;
-use crate::mapping::Mapping;
+use crate::config::{Route, Snapshot};
+use crate::mapping::{Mapping, Members};
 use crate::route::Endpoint;
 use crate::scim::discovery::{
     self, AuthenticationKind, AuthenticationScheme, BulkCapability, Capabilities, FilterCapability,
@@ -22,7 +22,9 @@ pub(super) fn answer(context: &Context, request: &ScimRequest) -> Result<ScimRes
     let types: Vec<&ResourceType> = route.mappings.iter().map(|mapping| &mapping.resource_type).collect();
     let base = &context.base_url;
     let body = match &request.endpoint {
-        Endpoint::ServiceProviderConfig => discovery::service_provider_config(&capabilities(context, route), base),
+        Endpoint::ServiceProviderConfig => {
+            discovery::service_provider_config(&capabilities(&context.snapshot, route), base)
+        }
         Endpoint::Schemas(None) => discovery::schemas(&types, base),
         Endpoint::Schemas(Some(urn)) => discovery::schema(&types, urn, base)?,
         Endpoint::ResourceTypes(None) => discovery::resource_types(&types, base),
@@ -39,9 +41,9 @@ fn asks_to_filter(query: &str) -> bool {
     })
 }
 
-/// Derived from what the plans of this route really do, so that it cannot promise more.
-fn capabilities(context: &Context, route: &Route) -> Capabilities {
-    let limits = &context.snapshot.limits;
+/// What a base URL can do, derived from what its plans really do, so that it cannot promise more.
+pub fn capabilities(snapshot: &Snapshot, route: &Route) -> Capabilities {
+    let limits = &snapshot.limits;
     let any = |test: fn(&Mapping) -> bool| route.mappings.iter().any(|mapping| test(mapping));
     let lists = any(|mapping| mapping.ops.list.is_some());
     Capabilities {
@@ -64,23 +66,26 @@ fn capabilities(context: &Context, route: &Route) -> Capabilities {
             max_page_size: Some(limits.page_max as u64),
             cursor_timeout_seconds: Some(cursor::LIFETIME_SECONDS),
         },
-        authentication_schemes: schemes(context, route),
+        authentication_schemes: schemes(snapshot, route),
     }
 }
 
-fn can_change(mapping: &Mapping) -> bool {
+/// Whether an object can be changed once it is there, which is what PATCH and PUT are for.
+pub fn can_change(mapping: &Mapping) -> bool {
+    let changes_members =
+        |members: &Members| members.add.is_some() || members.remove.is_some() || members.set.is_some();
     mapping.ops.update.is_some()
         || mapping.ops.replace.is_some()
         || !mapping.writes.is_empty()
-        || mapping.members.as_ref().is_some_and(|members| members.add.is_some() || members.set.is_some())
+        || mapping.members.as_ref().is_some_and(changes_members)
 }
 
 fn has_password(mapping: &Mapping) -> bool {
     mapping.rows.iter().any(|row| &*row.target.path.attribute == "password" && row.updatable() && row.on_update)
 }
 
-fn schemes(context: &Context, route: &Route) -> Vec<AuthenticationScheme> {
-    let authenticator = route.auth.and_then(|index| context.snapshot.authenticators.get(index));
+fn schemes(snapshot: &Snapshot, route: &Route) -> Vec<AuthenticationScheme> {
+    let authenticator = route.auth.and_then(|index| snapshot.authenticators.get(index));
     match authenticator.map(|authenticator| &authenticator.kind) {
         Some(AuthKind::Bearer { .. }) => vec![AuthenticationScheme {
             kind: AuthenticationKind::OAuthBearerToken,

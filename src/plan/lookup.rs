@@ -161,7 +161,7 @@ fn native_value(run: &Run<'_>, plan: &FilterPlan, op: CompareOp, comparison: &Co
         CompareOp::Eq => equal_value(run, row, codec, value),
         CompareOp::Ne => {
             let native = to_native::encode(row, value, &run.env()).ok()?;
-            let back = from_native::decode(codec, &native).ok()?;
+            let back = from_native::decode_in(codec, &native, &run.env()).ok()?;
             (back == *value).then_some(native)
         }
         CompareOp::Co | CompareOp::Sw | CompareOp::Ew => textual(codec, op, value),

@@ -21,15 +21,19 @@ mod guard;
 mod judge;
 mod login;
 mod lookup;
+mod lost;
 mod members;
 mod pages;
+mod parts;
 mod query;
 mod read;
 mod render;
+mod revive;
 mod run;
 mod search;
 mod show;
 mod steps;
+mod tables;
 mod trace;
 mod turn;
 mod update;
@@ -45,6 +49,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use discovery::{can_change, capabilities};
 pub use judge::{Demand, demand};
 pub use login::{LoginFault, login_call, login_token};
 
@@ -165,6 +170,9 @@ async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> R
     // HEAD is GET without a body; the edge leaves the body out.
     let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
     let run = |index: usize| Run::new(context, index, native);
+    if matches!(request.endpoint, Endpoint::Collection { .. } | Endpoint::Resource { .. } | Endpoint::Search { .. }) {
+        tables::load(&run(0)?).await?;
+    }
     // Boxed, because the largest flow would otherwise be the size of all.
     match (&request.endpoint, method) {
         (Endpoint::Collection { type_index }, "GET") => Box::pin(query::list(&run(*type_index)?, &request)).await,

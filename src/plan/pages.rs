@@ -20,7 +20,7 @@ use super::call::NativeReply;
 use super::judge::{Verdict, header};
 use super::run::Run;
 
-pub(super) use walk::{Most, all, kept, many};
+pub(super) use walk::{Most, Reading, all, kept, many};
 pub(super) use window::{Span, Window, window};
 
 /// What one native page said.
@@ -43,7 +43,7 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
         return Ok(Page { items: object.into_iter().collect(), ..empty() });
     }
     let total = total(envelope, &reply);
-    let marker = marker(&list.paging, &reply);
+    let marker = marker(run, &list.paging, &reply)?;
     let items = match envelope.items.take(reply.body) {
         Some(Value::Array(items)) => items,
         Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
@@ -81,12 +81,29 @@ fn total(envelope: &Envelope, reply: &NativeReply) -> Option<usize> {
     }
 }
 
-fn marker(paging: &Paging, reply: &NativeReply) -> Option<String> {
-    let (PagingStyle::Cursor { next, .. } | PagingStyle::Link { next }) = &paging.style else { return None };
-    match extract(next, &[], reply)? {
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// How to go on, if there is more.
+///
+/// # Errors
+/// 502 for something that is no marker: to take it for the end would make the rest of the list look absent.
+fn marker(run: &Run<'_>, paging: &Paging, reply: &NativeReply) -> Result<Option<String>, ScimError> {
+    let (next, is_link) = match &paging.style {
+        PagingStyle::Cursor { next, .. } => (next, false),
+        PagingStyle::Link { next } => (next, true),
+        PagingStyle::None | PagingStyle::Page { .. } | PagingStyle::Offset { .. } => return Ok(None),
+    };
+    let said = extract(next, &[], reply);
+    // A link may be an object that holds more than its address.
+    let address = said.as_ref().filter(|_| is_link).and_then(|said| said.get("href")).cloned();
+    match address.or(said) {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => {
+            let name = &run.backend.name;
+            let detail =
+                format!("{name} says how its list goes on in a form that is no marker; check `next` of its `paging`");
+            Err(ScimError::new(502, detail))
+        }
     }
 }
 

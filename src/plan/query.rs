@@ -53,7 +53,8 @@ async fn respond(run: &Run<'_>, query: &ListQuery) -> Result<ScimResponse, ScimE
     if let Some(filter) = &query.filter {
         run.record_filter_repairs(&filter.repairs);
     }
-    let asked = Asked::new(run, query, run.type_name())?;
+    let most = complete::page_max(run, read::shown_by(run, &query.projection));
+    let asked = Asked::new(run, query, run.type_name())?.at_most(most);
     let found = find(run, query, asked.start, asked.count).await?;
     let (taken, total) = (found.taken, found.total);
     let mut page = Listing::default();
@@ -91,6 +92,11 @@ impl Asked {
             by_cursor: matches!(query.page, Page::Cursor(_)),
             identity,
         })
+    }
+
+    /// The same page, but no larger than that.
+    pub(super) fn at_most(self, max: usize) -> Self {
+        Self { count: self.count.min(max), ..self }
     }
 
     /// The page as a document. `taken` counts the resources that it used up of the list.
@@ -147,7 +153,7 @@ impl Found {
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
     match (&query.filter, &query.sort) {
-        (None, None) if !guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)) => {
+        (None, None) if !(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))) => {
             let (list, span) = (list_call(run)?, Span { start, count });
             let Window { items, total } =
                 pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
+use crate::mapping::part::PartSet;
 use crate::mapping::{Call, Extract, FilterCall, Inverse, Lacks, ListCall, Members, NativePath, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
@@ -18,7 +19,7 @@ use super::call::{NativeReply, ScimResponse};
 use super::judge::Verdict;
 use super::render::Rows;
 use super::run::{Run, id_text, location, named_id};
-use super::{ScimRequest, answer, complete, guard, judge, pages, show};
+use super::{ScimRequest, answer, complete, guard, judge, pages, parts, show, tables};
 
 /// Path of `members`.
 pub(super) static MEMBERS: LazyLock<AttrPath> =
@@ -40,6 +41,8 @@ pub(super) struct Object {
     pub(super) version: Option<String>,
     /// What the list that showed it leaves out.
     pub(super) lacks: Option<Arc<Lacks>>,
+    /// Parts that the document holds.
+    pub(super) parts: PartSet,
 }
 
 /// `GET /Type/{id}` (RFC 7644 3.4.1).
@@ -48,7 +51,7 @@ pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Resul
     run.record_id(id);
     let object = fetch(run, id).await?;
     let shown = show::one(run, object, &projection).await?;
-    Ok(answer::found(run, shown, request))
+    Ok(answer::found(shown, request))
 }
 
 /// One object by SCIM id.
@@ -70,7 +73,19 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
     } else {
         by_list(run, key).await?
     };
+    let object = complete::decided(run, object).await?;
+    if let Some(object) = &object {
+        tables::know_keys(run, std::slice::from_ref(object)).await?;
+    }
     Ok(object)
+}
+
+/// One object by SCIM id with all of its parts, as a write has to know it.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn fetch_with_parts(run: &Run<'_>, id: &str) -> Result<Object, ScimError> {
+    parts::with_all(run, fetch(run, id).await?).await
 }
 
 /// What the reply to `get` says; `None` when the application says that there is no such object.
@@ -123,20 +138,24 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
 pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>) -> Option<Object> {
     let key = run.mapping.id.read(&document)?;
     let id = run.id_of(&key)?;
-    let undecided = lacks.is_some_and(|lacks| lacks.readers.hides);
+    let undecided = lacks.is_some_and(|lacks| lacks.readers.hides) || complete::parts_hide(run);
     if !undecided && !is_visible(run, &key, &document) {
         return None;
     }
     let version = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_none());
     let version = version.and_then(|extract| read(extract, &document)).as_ref().and_then(id_text);
-    Some(Object { id, key, document, version, lacks: lacks.cloned() })
+    Some(Object { id, key, document, version, lacks: lacks.cloned(), parts: 0 })
 }
 
 /// Whether an object is there and may be seen.
-fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+pub(super) fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+    (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
+}
+
+/// Whether an object is treated as absent.
+pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
-    let is_gone = run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false));
-    !is_gone && !guard::hides(run, key, Some(document))
+    run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
 }
 
 /// An object in a reply, with the version of its header.
@@ -206,7 +225,7 @@ pub(super) async fn assembled(
         if !groups.is_empty() {
             resource.set(&GROUPS, Some(Value::Array(groups)));
         }
-        answer::finish(run, &mut resource, &object, complete && object.lacks.is_none());
+        answer::finish(run, &mut resource, &object, complete && complete::holds_rows(run, &object));
         resource
     });
     Ok(resources.collect())
@@ -234,6 +253,7 @@ pub(super) async fn related(
     objects: &[Object],
     wants: impl Fn(&AttrPath) -> bool,
 ) -> Result<Related, ScimError> {
+    tables::know_keys(run, objects).await?;
     let mut related = Related { members: Vec::new(), groups: Vec::new(), complete: true };
     if let Some(members) = &run.mapping.members {
         related.complete = wants(&MEMBERS);
@@ -330,7 +350,10 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
     let mut seen = HashSet::new();
     let elements = items.iter().filter_map(|item| {
         let id = named_id(of.as_ref(), &read(&members.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &members.value, item, &id)) || !seen.insert(id.clone()) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &members.value, item, &id) || shows_gone(of, &members.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) || !seen.insert(id.clone()) {
             return None;
         }
         let mut element = Map::new();
@@ -345,6 +368,20 @@ pub(super) fn elements(run: &Run<'_>, members: &Members, items: &[Value]) -> Vec
         Some(Value::Object(element))
     });
     elements.collect()
+}
+
+/// Whether an item of a membership holds the document of an object that is gone: itself, or around the value that is
+/// the id. What is no document of the object says nothing about it.
+fn shows_gone(of: &Run<'_>, value: &NativePath, item: &Value, id: &str) -> bool {
+    if of.mapping.gone.is_none() {
+        return false;
+    }
+    let around = value.parent();
+    let around = around.as_ref().and_then(|parent| parent.get(item));
+    [Some(item), around].into_iter().flatten().any(|document| {
+        let key = of.mapping.id.read(document).filter(|key| of.id_of(key).as_deref() == Some(id));
+        key.is_some_and(|key| is_gone(of, &key, document))
+    })
 }
 
 /// The groups of each object, as SCIM elements.
@@ -371,7 +408,10 @@ pub(super) async fn groups_of(
     };
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
-        if of.as_ref().is_some_and(|of| guard::hides_item(of, &inverse.value, item, &id)) {
+        let hidden = |of: &Run<'_>| {
+            guard::hides_item(of, &inverse.value, item, &id) || shows_gone(of, &inverse.value.native, item, &id)
+        };
+        if of.as_ref().is_some_and(hidden) {
             return None;
         }
         let mut element = json!({ "type": "direct", "value": id });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::config::Backend;
@@ -13,6 +13,7 @@ use crate::scim::ScimError;
 
 use super::call::{NativeCall, Success};
 use super::run::Run;
+use super::tables;
 use super::veil::{self, Veiled};
 
 /// What the attribute table produced for a write.
@@ -39,8 +40,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One path segment, percent-encoded.
-pub(super) fn encode_segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+pub(super) fn segment(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, SEGMENT)
 }
 
 /// A query name or value, percent-encoded.
@@ -49,7 +50,24 @@ pub(super) fn encode_query(text: &str) -> String {
 }
 
 pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) -> Result<NativeCall, ScimError> {
-    of_backend(run.backend, &run.mapping.resource_type.name, call, env, rows)
+    let resource = if call.slot == Slot::Table { &*tables::RESOURCE } else { &run.mapping.resource_type.name };
+    for (table, name) in &call.names {
+        let found = env.table.and_then(|tables| tables.get(table)?.get(name)).is_some_and(|key| !key.is_null());
+        if !found {
+            return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
+        }
+    }
+    let mut request = of_backend(run.backend, resource, call, env, rows)?;
+    if let Some(name) = &run.backend.idempotency
+        && !request.idempotent
+        && !call.slot.reads()
+        && let Some(key) = run.native.next_key(run.context.seed.as_ref())
+    {
+        request.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+        request.headers.push((Arc::clone(name), key));
+        request.idempotent = true;
+    }
+    Ok(request)
 }
 
 /// The same without a request about a resource.
@@ -72,7 +90,7 @@ pub(super) fn of_backend(
         target.push('/');
         target.push_str(&text);
     }
-    if target.is_empty() {
+    if target.is_empty() || call.trailing_slash {
         target.push('/');
     }
     append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;
@@ -250,7 +268,7 @@ mod tests {
 
     #[test]
     fn segments_and_queries_are_encoded_for_their_place() {
-        assert_eq!(encode_segment("a/b c%@x"), "a%2Fb%20c%25@x");
+        assert_eq!(segment("a/b c%@x").to_string(), "a%2Fb%20c%25@x");
         assert_eq!(encode_query("a&b=c@x+y"), "a%26b%3Dc%40x%2By");
     }
 }

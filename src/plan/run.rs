@@ -26,6 +26,8 @@ pub(super) struct Run<'a> {
     pub(super) native: &'a Native,
     /// Replies that were kept do not serve: what is decided here must be true at this moment.
     pub(super) fresh: bool,
+    /// Objects that are gone are found as well.
+    pub(super) with_gone: bool,
     /// Guards are not asked: what they hide is there all the same.
     pub(super) sees_hidden: bool,
 }
@@ -37,7 +39,17 @@ impl<'a> Run<'a> {
         let route = snapshot.routes.get(context.route).ok_or_else(lost)?;
         let backend = snapshot.backends.get(route.backend).ok_or_else(lost)?;
         let mapping = route.mappings.get(type_index).ok_or_else(lost)?;
-        Ok(Self { context, snapshot, route, backend, mapping, native, fresh: false, sees_hidden: false })
+        Ok(Self {
+            context,
+            snapshot,
+            route,
+            backend,
+            mapping,
+            native,
+            fresh: false,
+            with_gone: false,
+            sees_hidden: false,
+        })
     }
 
     /// The same request seen from another resource type of the route.
@@ -52,7 +64,10 @@ impl<'a> Run<'a> {
 
     /// An environment with the route variables, the facts about the request, and nothing else.
     pub(super) fn env(&self) -> Env<'a> {
+        let tables = self.native.tables().entries();
         Env {
+            table: tables.map(|entries| &entries.keys),
+            table_names: tables.map(|entries| &entries.names),
             vars: &self.context.variables,
             req: Some(&self.context.request),
             seed: self.context.seed.as_ref(),
@@ -139,7 +154,12 @@ impl<'a> Run<'a> {
 
 /// `{base}{endpoint}/{id}` with the id as one percent-encoded segment.
 pub(super) fn location(base: &str, endpoint: &str, id: &str) -> String {
-    format!("{base}{endpoint}/{}", render::encode_segment(id))
+    let mut location = String::with_capacity(base.len() + endpoint.len() + id.len() + 16);
+    location.push_str(base);
+    location.push_str(endpoint);
+    location.push('/');
+    location.extend(render::segment(id));
+    location
 }
 
 /// The SCIM id that a native value names: of the given type, where the route serves it.

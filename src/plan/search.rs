@@ -14,7 +14,7 @@ use crate::scim::{AttrPath, Listing, ResourceType, ScimError};
 use super::call::ScimResponse;
 use super::query::{Asked, Found, find};
 use super::run::Run;
-use super::{answer, show};
+use super::{answer, complete, read, show};
 
 /// Answers a search over all types. `first` is the request seen from any of them.
 pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResponse, ScimError> {
@@ -26,7 +26,8 @@ pub(super) async fn everywhere(first: &Run<'_>, body: &Value) -> Result<ScimResp
     if let Some(filter) = &query.filter {
         first.record_filter_repairs(&filter.repairs);
     }
-    let asked = Asked::new(first, query, "*")?;
+    let bounds = parts.iter().map(Part::page_max);
+    let asked = Asked::new(first, query, "*")?.at_most(bounds.min().unwrap_or(usize::MAX));
     match query.sort.as_ref().map(|sort| sort.order) {
         None => in_turn(first, &parts, &asked).await,
         Some(order) => {
@@ -79,6 +80,10 @@ impl<'a> Part<'a> {
         let widened = widened(&run.mapping.resource_type, types);
         let query = ListQuery::from_search_request(body, &widened, &answer::query_limits(&run))?;
         Ok(Self { run, query })
+    }
+
+    fn page_max(&self) -> usize {
+        complete::page_max(&self.run, read::shown_by(&self.run, &self.query.projection))
     }
 
     async fn find(&self, start: usize, count: usize) -> Result<Found, ScimError> {

@@ -19,7 +19,7 @@ use super::{answer, complete};
 
 /// A resource on its way to the client.
 pub(super) struct Shown {
-    pub(super) id: String,
+    pub(super) location: String,
     pub(super) version: Option<String>,
     pub(super) body: Content,
 }
@@ -28,18 +28,20 @@ pub(super) struct Shown {
 pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Shown, ScimError> {
     let Some(layout) = layout(run, projection) else {
         let resource = read::one(run, object, projection).await?;
-        let id = resource.id().unwrap_or_default().to_owned();
+        let location = run.location(resource.id().unwrap_or_default());
         let version = answer::version(&resource).map(str::to_owned);
-        return Ok(Shown { id, version, body: Content::Tree(projected(run, projection, resource)) });
+        return Ok(Shown { location, version, body: Content::Tree(projected(run, projection, resource)) });
     };
     let wants = read::shown_by(run, projection);
     let id = object.id.clone();
     let object = complete::settled(run, vec![object], || complete::wanted(run, &wants)).await?.pop();
     let object = object.ok_or_else(|| run.not_found(&id))?;
     let related = read::related(run, std::slice::from_ref(&object), wants).await?;
-    let mut text = Vec::with_capacity(TEXT_BYTES);
-    let version = related.of_each().map(|of| write(run, layout, &mut Writer::default(), &object, of, &mut text)).next();
-    Ok(Shown { id: object.id, version: version.flatten(), body: Content::Text(text) })
+    let (location, mut text) = (run.location(&object.id), Vec::with_capacity(TEXT_BYTES));
+    let placed = Placed { object: &object, location: &location };
+    let mut writer = Writer::default();
+    let version = related.of_each().map(|of| write(run, layout, &mut writer, placed, of, &mut text)).next();
+    Ok(Shown { location, version: version.flatten(), body: Content::Text(text) })
 }
 
 /// Adds the resources of objects to a page.
@@ -52,14 +54,17 @@ pub(super) async fn all(
     let wants = read::shown_by(run, projection);
     let Some(layout) = layout(run, projection) else {
         let resources = read::whole(run, objects, wants).await?;
-        resources.into_iter().for_each(|resource| page.push(&projected(run, projection, resource)));
+        for resource in resources {
+            page.push(&projected(run, projection, resource));
+        }
         return Ok(());
     };
     let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;
     let related = read::related(run, &objects, wants).await?;
     let mut writer = Writer::default();
     for (object, of) in objects.into_iter().zip(related.of_each()) {
-        page.write(|text| drop(write(run, layout, &mut writer, &object, of, text)));
+        let placed = Placed { object: &object, location: &run.location(&object.id) };
+        page.write(|text| drop(write(run, layout, &mut writer, placed, of, text)));
     }
     Ok(())
 }
@@ -73,12 +78,19 @@ fn layout<'a>(run: &Run<'a>, projection: &Projection) -> Option<&'a Layout> {
     run.mapping.layout.as_ref().filter(|_| *projection == Projection::All)
 }
 
+/// An object and where its resource is.
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    object: &'a Object,
+    location: &'a str,
+}
+
 /// Writes one resource; answers with its version.
 fn write(
     run: &Run<'_>,
     layout: &Layout,
     writer: &mut Writer,
-    object: &Object,
+    Placed { object, location }: Placed<'_>,
     (members, groups): (Vec<Value>, Vec<Value>),
     text: &mut Vec<u8>,
 ) -> Option<String> {
@@ -86,14 +98,13 @@ fn write(
     let start = text.len();
     let env = Env { id: Some(&object.key), ..run.env() };
     let own = object.version.as_deref().map(answer::entity_tag);
-    let location = run.location(&object.id);
     let version = match &own {
         Some(own) => Version::Own(own),
         // One computed without everything would not change with what is missing.
         None if object.lacks.is_some() => Version::None,
         None => Version::Computed,
     };
-    let about = About { id: &object.id, location: &location, version, members: &members, groups: &groups };
+    let about = About { id: &object.id, location, version, members: &members, groups: &groups };
     let written = writer.write((run.mapping, layout), &object.document, &about, &env, text);
     note_faults(run, object, written.faults);
     run.native.trace(|trace| trace.read_rows(run.mapping, written.read));

@@ -10,6 +10,7 @@ use crate::mapping::{Body, Call, Each, Flow, Slot, Step};
 use crate::scim::ScimError;
 
 use super::call::NativeReply;
+use super::lost::Lost;
 use super::render::{self, Rows};
 use super::run::Run;
 use super::{judge, pages};
@@ -21,6 +22,8 @@ pub(super) struct Progress<'f> {
     pub(super) done: Vec<String>,
     /// On a create: the key of the new object, as soon as a reply says it.
     pub(super) key: Option<Value>,
+    /// On a create: that the answer to its own call says too little.
+    pub(super) lost: Option<Lost>,
     undo: Vec<Undo<'f>>,
 }
 
@@ -113,7 +116,12 @@ impl<'f> Walk<'_, 'f> {
         let env = self.env(&[]);
         let request = self.run.render(&step.call, &env, self.rows)?;
         render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
-        let reply = self.run.send(&step.call, request, &env).await?.into_result()?;
+        let outcome = self.run.native.together(vec![request], 1).await?.pop();
+        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        let creates = own && self.flow.slot == Slot::Create;
+        progress.lost = if creates { Lost::of(&outcome) } else { None };
+        let reply = judge::judge(self.run, &step.call, outcome, &env).into_result()?;
+        progress.lost = None;
         progress.did(step, self.label(step, own));
         // Before anything else can fail: what was made is there, whatever its reply looks like.
         let known = self.remember(step, own, &reply);

@@ -16,6 +16,8 @@ pub struct Trace {
     pub changes: Vec<String>,
     /// Guards that matched, one line each.
     pub guards: Vec<String>,
+    /// Names and keys that reference tables gave, one line each.
+    pub tables: Vec<String>,
     /// Rows by resource type.
     pub rows: BTreeMap<Arc<str>, RowsUsed>,
     /// Bodies that hold more than rows, each with the form in which it may be shown: values that no row is about are
@@ -43,6 +45,13 @@ impl Trace {
     pub(super) fn guard(&mut self, line: String) {
         if !self.guards.contains(&line) {
             self.guards.push(line);
+        }
+    }
+
+    /// Each line once, and not more than anybody reads.
+    pub(super) fn table(&mut self, line: String) {
+        if self.tables.len() < MEMBERS_SHOWN && !self.tables.contains(&line) {
+            self.tables.push(line);
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::scim::ScimError;
 
@@ -77,9 +77,10 @@ impl Run<'_> {
     /// variables share it, however their paths look.
     pub(super) fn turn_key(&self, parts: &[&str]) -> String {
         let known = self.snapshot.variables.iter().zip(&self.context.variables);
-        let variables: Vec<Value> =
-            known.filter_map(|(name, value)| value.as_ref().map(|value| json!([&**name, value]))).collect();
-        json!([&*self.backend.name, variables, parts]).to_string()
+        let variables: Vec<(&str, &Value)> =
+            known.filter_map(|(name, value)| value.as_ref().map(|value| (&**name, value))).collect();
+        // Writing texts and JSON values into memory cannot fail.
+        serde_json::to_string(&(&*self.backend.name, variables, parts)).unwrap_or_default()
     }
 
     /// Waits for the turn on one resource of this type.

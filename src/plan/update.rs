@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, guard, members, show};
+use super::{ScimRequest, answer, change, guard, members, parts, show, tables};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -36,6 +36,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let normalised = normalised?;
     let (ops, member_ops) = split(run, normalised.ops);
     run.record_ignored(Vec::new(), normalised.unknown);
+    tables::know_sent(run, &ops).await?;
     let change = members::wanted(run, &member_ops)?;
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
     let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
@@ -49,8 +50,8 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
     run.turn(TurnRequest { keys, share }).await?;
 
-    let seen = if sees { Some(read::fetch(run, id).await?) } else { None };
-    members::permit(run, Some(&key), seen.as_ref(), &change, &member_ops).await?;
+    let known = if sees { Some(read::fetch_with_parts(run, id).await?) } else { None };
+    members::permit(run, Some(&key), known.as_ref(), &change, &member_ops).await?;
     let written = match direct {
         Some((state, rows)) => {
             guard::allow_change(run, &key, None, &state, rows)?;
@@ -59,7 +60,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
             }
             Written { before: None, after: send(run, &key, &state, None, rows).await? }
         }
-        None => send_difference(run, id, seen, &ops, request).await?,
+        None => send_difference(run, id, known, &ops, request).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let latest = with_members(run, id, &key, written, change, &member_ops).await?;
@@ -107,6 +108,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     run.record_id(id);
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
+    tables::know_names(run, &normalised.resource).await?;
     let members_cleared = normalised.cleared.contains(&*MEMBERS);
     let mut sent = normalised.resource;
     let members = sent.get(&MEMBERS).and_then(Value::as_array).cloned();
@@ -114,7 +116,7 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     members::check(run, members.as_deref().unwrap_or_default())?;
 
     run.turn_on(id, Work::Merge).await?;
-    let object = read::fetch(run, id).await?;
+    let object = read::fetch_with_parts(run, id).await?;
     let old = read::base(run, &object);
     guard_version(run, &object, request).await?;
     change::check_active(run, &sent, Some(&old))?;
@@ -159,8 +161,8 @@ async fn send_difference(
     request: &ScimRequest,
 ) -> Result<Written, ScimError> {
     let object = match seen {
-        Some(object) => object,
-        None => read::fetch(run, id).await?,
+        Some(object) => parts::with_all(run, object).await?,
+        None => read::fetch_with_parts(run, id).await?,
     };
     guard_version(run, &object, request).await?;
     let old = read::base(run, &object);
@@ -217,8 +219,12 @@ fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> 
         run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
     let update = &run.mapping.ops.update;
     let update_ready = update.as_ref().is_none_or(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
+    let parts =
+        run.mapping.parts.iter().filter(|part| part.rows & touched != 0).filter_map(|part| part.update.as_ref());
+    let parts_ready = parts.into_iter().all(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
     let guards_ready = guard::scim_paths(run).all(|path| is_touched(run, &path, touched));
-    if !rules_ready || (touched != 0 && !(update_ready && guards_ready)) {
+    let update_ready = update_ready || touched & !run.mapping.own_call_rows() == 0;
+    if !rules_ready || (touched != 0 && !(update_ready && parts_ready && guards_ready)) {
         return None;
     }
     let read_only =
@@ -343,8 +349,17 @@ async fn in_order<'f>(
         latest = by_rule(run, rule, state, env, progress).await.map_err(|error| stopped(error, progress, start))?;
     }
     let update = progress.done.len();
-    if rest != 0 {
-        latest = ordinary(run, rest, state, env, progress).await.map_err(|error| stopped(error, progress, update))?;
+    let by_parts = run.mapping.own_call_rows();
+    if rest & !by_parts != 0 {
+        let sent = ordinary(run, rest & !by_parts, state, env, progress).await;
+        latest = sent.map_err(|error| stopped(error, progress, update))?;
+    }
+    for part in run.mapping.parts.iter().filter(|part| rest & by_parts & part.rows != 0) {
+        let start = progress.done.len();
+        let sent = parts::send(run, part, rest & part.rows, state, env, progress).await;
+        sent.map_err(|error| stopped(error, progress, start))?;
+        // What is shown of the object may have followed.
+        latest = None;
     }
     for rule in after {
         // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
@@ -408,7 +423,9 @@ async fn ordinary<'f>(
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
     let update = to_native::Purpose::Update;
-    let mut changed = to_native::document(run.mapping, rows, state, env.native, update, env)?;
+    // Rows of parts that have no call of their own are here by name alone.
+    let part_rows = run.mapping.part_rows();
+    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -418,7 +435,7 @@ async fn ordinary<'f>(
             )));
         }
         let mut all = if flow.sends_all_rows() {
-            let rows = present(run, to_native::update_rows(run.mapping), state) | rows;
+            let rows = (present(run, to_native::update_rows(run.mapping), state) | rows) & !part_rows;
             Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
         } else {
             None
@@ -434,10 +451,10 @@ async fn ordinary<'f>(
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
-    let mut whole = native.clone();
+    let mut whole = parts::own(run, native).into_owned();
     merge(&mut whole, &changed, 0);
     to_native::left_out(run.mapping, rows, state).for_each(|(_, path)| path.put(&mut whole, None));
-    if whole == *native {
+    if whole == *parts::own(run, native) {
         return Ok(None);
     }
     strip(run, &mut whole);
@@ -451,14 +468,15 @@ fn strip(run: &Run<'_>, document: &mut Value) {
     run.mapping.strip.iter().for_each(|path| path.strip(document));
 }
 
-/// Sends native fields with `update`, or the whole object with them.
+/// Sends native fields with `update`, or the whole object with them. `label` is what that is called in messages.
 pub(super) async fn send_fields(
     run: &Run<'_>,
     object: &Object,
     old: &Resource,
     fields: &[(NativePath, Value)],
+    label: &str,
 ) -> Result<(), ScimError> {
-    let native = &object.document;
+    let native = &*parts::own(run, &object.document);
     let scim = Value::Object(old.0.clone());
     let env = Env { id: Some(&object.key), scim: Some(&scim), old: Some(&scim), native: Some(native), ..run.env() };
     let fill = |document: &mut Value| fields.iter().for_each(|(path, value)| path.put(document, Some(value.clone())));
@@ -478,7 +496,7 @@ pub(super) async fn send_fields(
     let flow = match (&run.mapping.ops.update, &run.mapping.ops.replace) {
         (Some(flow), _) => {
             let update = to_native::Purpose::Update;
-            let rows = present(run, to_native::update_rows(run.mapping), old);
+            let rows = present(run, to_native::update_rows(run.mapping) & !run.mapping.part_rows(), old);
             whole = to_native::document(run.mapping, rows, old, Some(native), update, &env)?;
             fill(&mut whole);
             flow
@@ -493,8 +511,8 @@ pub(super) async fn send_fields(
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
     let veiled = veiled(run, mapped, &changed, &named);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
-    let done = sent(run, flow, "the deletion", &env, rows, &mut progress).await;
-    done.map(|_| ()).map_err(|error| after(error, &progress.done, "a retry repeats the deletion"))
+    let done = sent(run, flow, label, &env, rows, &mut progress).await;
+    done.map(|_| ()).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
 }
 
 /// Rows of a set that have a value.
@@ -564,5 +582,5 @@ async fn updated(
         None => read::fetch(run, id).await?,
     };
     let shown = show::one(run, object, projection).await?;
-    Ok(answer::with_resource(run, 200, shown))
+    Ok(answer::with_resource(200, shown))
 }

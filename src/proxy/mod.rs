@@ -22,4 +22,5 @@ pub mod head;
 pub mod listener;
 mod respond;
 pub mod service;
+pub mod trust;
 pub mod upstream;

@@ -11,6 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pingora::upstreams::peer::HttpPeer;
 
+use super::trust::UpstreamTls;
+
 /// How often names are resolved again.
 pub const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 
@@ -19,8 +21,8 @@ pub const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 pub struct UpstreamTarget {
     /// Name of the backend.
     pub name: Arc<str>,
-    /// TLS, verified against the system's roots.
-    pub tls: bool,
+    /// TLS, and how it is verified; `None` is plain HTTP.
+    pub tls: Option<UpstreamTls>,
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -90,7 +92,11 @@ impl Upstream {
 
     fn prepare(&self, address: SocketAddr) -> HttpPeer {
         let target = &self.target;
-        let mut peer = HttpPeer::new(address, target.tls, target.host.clone());
+        let host = target.host.trim_matches(['[', ']']);
+        let mut peer = match &target.tls {
+            Some(tls) => tls.peer(address, host),
+            None => HttpPeer::new(address, false, host.to_owned()),
+        };
         peer.group_key = target.generation;
         peer.options.connection_timeout = Some(target.connect_timeout);
         peer.options.total_connection_timeout = Some(target.connect_timeout);
@@ -129,7 +135,7 @@ mod tests {
     fn target(host: &str) -> UpstreamTarget {
         UpstreamTarget {
             name: "app".into(),
-            tls: false,
+            tls: None,
             host: host.to_owned(),
             port: 8080,
             connect_timeout: Duration::from_secs(5),

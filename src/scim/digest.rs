@@ -81,7 +81,9 @@ impl Digest {
     /// Texts at an earlier place.
     pub fn insert_texts(&mut self, mark: usize, texts: &[&str]) {
         let mut inserted = Self::default();
-        texts.iter().for_each(|text| inserted.text(text));
+        for text in texts {
+            inserted.text(text);
+        }
         if mark <= self.bytes.len() {
             self.bytes.splice(mark..mark, inserted.bytes);
         }
@@ -100,7 +102,9 @@ impl Digest {
             Value::String(text) => self.text(text),
             Value::Array(items) => {
                 let mark = self.begin_list();
-                items.iter().for_each(|item| self.value(item));
+                for item in items {
+                    self.value(item);
+                }
                 self.end(mark, items.len());
             }
             Value::Object(object) => self.object(object),

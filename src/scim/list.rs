@@ -123,7 +123,9 @@ mod tests {
     fn the_text_is_that_of_the_document() {
         for resources in [vec![], vec![json!({"id": "6"})], vec![json!({"id": "6"}), json!({"id": "7"})]] {
             let mut listing = Listing::default();
-            resources.iter().for_each(|resource| listing.push(resource));
+            for resource in &resources {
+                listing.push(resource);
+            }
             let page =
                 ListResponse { total_results: Some(12), start_index: Some(6), resources, ..ListResponse::default() };
             let text = String::from_utf8(page.clone().into_text(listing)).unwrap();

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use crate::adapter::{Adapter, Shared};
 use crate::config::reload::{LoadError, Loaded, Loader, fetch_text, read_text};
 use crate::config::secret::{Secret, SecretKind, SecretRef};
 use crate::config::{Backend, ResolvedSecrets, Server, Snapshot, Source, compile_with};
+use crate::native::TlsMaterial;
 use crate::proxy::edge::{Bounds, Live};
 use crate::proxy::forward::TrustedProxies;
+use crate::proxy::trust::UpstreamTls;
 use crate::proxy::upstream::{Upstream, UpstreamTarget};
 
 /// Loads one file again and again.
@@ -89,12 +92,12 @@ fn compile_files(path: &Path, text: String, extended: &mut Vec<PathBuf>) -> Resu
 ///
 /// [`LoadError::Invalid`]: secrets that cannot be what they should be, or trust roots that cannot be read.
 pub async fn prepare(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Live, LoadError> {
-    let upstream = match snapshot.server.passthrough.and_then(|index| snapshot.backends.get(index)) {
-        Some(backend) => Some(Upstream::start(upstream_target(&snapshot, backend)).await),
-        None => None,
-    };
     let adapter = Adapter::new(Arc::clone(&snapshot), secrets, shared)
         .map_err(|error| LoadError::Invalid(vec![error.to_string()]))?;
+    let upstream = match snapshot.server.passthrough.and_then(|index| snapshot.backends.get(index)) {
+        Some(backend) => Some(Upstream::start(upstream_target(&snapshot, backend, secrets)?).await),
+        None => None,
+    };
     let trusted = snapshot.server.trusted_proxies.iter().map(|range| (range.addr, range.prefix));
     Ok(Live {
         hash: snapshot.hash.clone(),
@@ -118,17 +121,31 @@ fn bounds(snapshot: &Snapshot) -> Bounds {
     }
 }
 
-fn upstream_target(snapshot: &Snapshot, backend: &Backend) -> UpstreamTarget {
-    UpstreamTarget {
+fn upstream_target(
+    snapshot: &Snapshot,
+    backend: &Backend,
+    secrets: &ResolvedSecrets,
+) -> Result<UpstreamTarget, LoadError> {
+    let invalid =
+        |reason: &dyn std::fmt::Display| LoadError::Invalid(vec![format!("backend {}: {reason}", backend.name)]);
+    let tls = if backend.url.tls {
+        let TlsMaterial { roots, client } =
+            TlsMaterial::read(&backend.tls, secrets).map_err(|error| invalid(&error))?;
+        let tls = UpstreamTls::new(backend.tls.server_name.clone(), roots, client);
+        Some(tls.map_err(|error| invalid(&error))?)
+    } else {
+        None
+    };
+    Ok(UpstreamTarget {
         name: backend.name.clone(),
-        tls: backend.url.tls,
+        tls,
         host: backend.url.host.clone(),
         port: backend.url.port,
         connect_timeout: snapshot.limits.upstream_connect_timeout,
         read_timeout: snapshot.limits.upstream_read_timeout,
         idle_timeout: UPSTREAM_IDLE,
-        generation: u64::from_str_radix(&snapshot.hash, 16).unwrap_or(0),
-    }
+        generation: LOADS.fetch_add(1, Ordering::Relaxed),
+    })
 }
 
 /// Keys of `[server]` that differ and cannot change while running.
@@ -205,6 +222,9 @@ fn hex(bytes: &[u8]) -> String {
 fn directory(config: &Path) -> &Path {
     config.parent().unwrap_or(Path::new(""))
 }
+
+/// Connections do not outlive what they were made with: a file of certificates may change while the text stays.
+static LOADS: AtomicU64 = AtomicU64::new(1);
 
 /// Below the five seconds after which common application servers close an idle connection.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(4);

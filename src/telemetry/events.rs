@@ -112,6 +112,8 @@ impl ScimPlanned<'_> {
             metrics.repairs.with_label_values(&[repair]).inc();
         }
         metrics.unmapped_attributes.inc_by(report.unmapped.len() as u64);
+        metrics.moved_members.inc_by(report.moved_members);
+        metrics.collapsed_attributes.inc_by(report.collapsed_attributes);
         metrics.unknown_attributes.inc_by(report.unknown.len() as u64);
         for note in &report.notes {
             tracing::debug!(request_id = self.request_id, "{note}");

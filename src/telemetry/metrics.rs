@@ -35,6 +35,10 @@ pub struct Metrics {
     pub repairs: IntCounterVec,
     /// Attributes of a schema that the mapping lacks.
     pub unmapped_attributes: IntCounter,
+    /// Members who left another group by joining one.
+    pub moved_members: IntCounter,
+    /// Attributes of which the application holds one of the values that were sent.
+    pub collapsed_attributes: IntCounter,
     /// Attributes that no schema knows.
     pub unknown_attributes: IntCounter,
     /// Requests refused for their credential.
@@ -62,6 +66,11 @@ pub struct Metrics {
     /// The configuration in force, by hash.
     pub config_info: IntGaugeVec,
 }
+
+const UNMAPPED: &str = "Attributes received that the mapping does not name.";
+const UNKNOWN: &str = "Attributes received that no schema knows.";
+const MOVED: &str = "Members who left another group by joining one, as it is allowed.";
+const COLLAPSED: &str = "Attributes of which the application holds one of the values received.";
 
 impl Metrics {
     /// Registers everything.
@@ -105,10 +114,10 @@ impl Metrics {
                 &CALLS,
             )?,
             repairs: make.counter_vec("repairs_total", "Habits of identity providers corrected.", &["repair"])?,
-            unmapped_attributes: make
-                .counter("unmapped_attributes_total", "Attributes received that the mapping does not name.")?,
-            unknown_attributes: make
-                .counter("unknown_attributes_total", "Attributes received that no schema knows.")?,
+            unmapped_attributes: make.counter("unmapped_attributes_total", UNMAPPED)?,
+            moved_members: make.counter("moved_members_total", MOVED)?,
+            collapsed_attributes: make.counter("collapsed_attributes_total", COLLAPSED)?,
+            unknown_attributes: make.counter("unknown_attributes_total", UNKNOWN)?,
             auth_failures: make.counter_vec("auth_failures_total", "Requests refused with 401.", &["reason"])?,
             route_rejections: make.counter_vec(
                 "route_rejections_total",

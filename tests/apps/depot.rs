@@ -67,6 +67,10 @@ impl Depot {
         json!([account["password_hash"], account["api_keys"], account["plan"], account["labels"]["shelf"]])
     }
 
+    pub(crate) fn profile(&self, name: &str) -> Value {
+        self.profiles.get(name).cloned().map_or(Value::Null, Value::Object)
+    }
+
     /// Ends every session.
     pub(crate) fn expire(&mut self) {
         self.tokens.clear();

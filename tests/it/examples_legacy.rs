@@ -162,10 +162,10 @@ async fn an_account_that_is_older_than_provisioning_is_adopted() {
 async fn a_reply_that_is_lost_makes_nobody_twice() {
     let example = example().await;
     example.app.trouble(|call| call.target.ends_with("/user/add").then_some(Trouble::LoseReply));
-    let answer = example.ask("POST", "/Users", Some(person("ann"))).await;
-    assert_eq!(answer.status, 503, "{}", answer.json());
+    // The adapter looks by `exists`, and finds whom the call has made.
+    let id = example.make("/Users", person("ann")).await;
+    assert_eq!(example.field(&id, "login"), "ann@acme.example");
     example.app.no_trouble();
-    example.make("/Users", person("ann")).await;
     assert_eq!(example.app.with(|app| app.people.len()), 2);
 }
 
@@ -332,4 +332,21 @@ async fn an_application_that_is_unwell_is_not_believed() {
     example.refused(502, "GET", "/Users?filter=userName%20eq%20%22ann%40acme.example%22", None).await;
     example.app.no_trouble();
     assert_eq!(example.get(&path).await["id"], id.as_str());
+}
+
+#[tokio::test]
+async fn the_account_that_makes_the_calls_is_shown_and_not_touched() {
+    let example = example().await;
+    let crew = example.make("/Groups", json!({"displayName": "Crew"})).await;
+    assert_eq!(example.get("/Users/1").await["userName"], "svc-scim");
+    example.app.take_calls();
+    for (method, path, body) in [
+        ("PATCH", "/Users/1".to_owned(), Some(patch(replace("active", false)))),
+        ("DELETE", "/Users/1".to_owned(), None),
+        ("PATCH", format!("/Groups/{crew}"), Some(add("1"))),
+    ] {
+        let (_, detail) = example.refused(403, method, &path, body).await;
+        assert!(detail.contains("looked after by hand"), "{detail}");
+    }
+    assert_eq!(example.app.take_calls(), Vec::<String>::new());
 }

@@ -97,6 +97,7 @@ async fn who_waits_for_a_confirmation_is_off_and_stays_so() {
     let rita = example.app.with(|app| app.seed("rita", 2)).to_string();
     let path = format!("/Users/{rita}");
     assert_eq!(example.get(&path).await["active"], false);
+    example.patch(&path, active(false)).await;
     let whole = example.get(&path).await;
     example.expect(200, "PUT", &path, Some(whole)).await;
     assert_eq!(example.app.with(|app| app.status(&rita)), 2);
@@ -137,7 +138,8 @@ async fn a_key_that_does_not_do_is_not_the_providers_fault() {
 async fn a_create_whose_answer_is_lost_makes_nobody_twice() {
     let example = example().await;
     example.app.trouble(|call| (call.method == "POST").then_some(Trouble::LoseReply));
-    assert_eq!(example.ask("POST", "/Users", Some(person("ann"))).await.status, 503);
+    // The adapter looks by the login, and finds whom the call has made.
+    example.make("/Users", person("ann")).await;
     example.app.no_trouble();
     let (kind, detail) = example.refused(409, "POST", "/Users", Some(person("ann"))).await;
     assert_eq!(kind, "uniqueness");
@@ -209,4 +211,22 @@ async fn a_group_with_somebody_who_is_not_there_is_not_made() {
     assert_eq!(kind, "invalidValue");
     assert!(detail.contains("4711") && detail.contains("taken back"), "{detail}");
     assert!(example.app.with(|app| app.groups.is_empty()));
+}
+
+#[tokio::test]
+async fn administrators_are_shown_and_not_touched() {
+    let example = example().await;
+    let crew = example.make("/Groups", json!({"displayName": "Crew"})).await;
+    assert_eq!(example.get("/Users/1").await["userType"], "Administrator");
+    let whole = person("admin");
+    for (method, path, body) in [
+        ("PATCH", "/Users/1".to_owned(), Some(patch(active(false)))),
+        ("PUT", "/Users/4".to_owned(), Some(whole)),
+        ("DELETE", "/Users/4".to_owned(), None),
+        ("PATCH", format!("/Groups/{crew}"), Some(add("1"))),
+    ] {
+        let (_, detail) = example.refused(403, method, &path, body).await;
+        assert!(detail.contains("administrators of Redmine are looked after in Redmine"), "{detail}");
+    }
+    assert_eq!(example.app.take_writes().len(), 1, "the group");
 }

@@ -289,3 +289,77 @@ async fn an_application_that_is_away_is_503_and_nothing_is_written_blind() {
     example.app.no_trouble();
     example.expect(200, "PATCH", &path, Some(active("False"))).await;
 }
+
+/// Somebody with a profile.
+fn with_mail(login: &str, mail: &str) -> Value {
+    let mut person = person(login);
+    person["name"] = json!({"givenName": login, "familyName": "Berg"});
+    person["emails"] = json!([{"type": "work", "value": mail, "primary": true}]);
+    person
+}
+
+#[tokio::test]
+async fn names_and_addresses_are_in_a_document_of_their_own() {
+    let example = example().await;
+    let ann = example.make("/Users", with_mail("ann", ANN)).await;
+    assert_eq!(example.app.with(|app| app.profile(ANN)), json!({"given": "ann", "family": "Berg", "mail": ANN}));
+    example.app.with(|app| app.enrich(ANN));
+    let path = format!("/Users/{ann}");
+    example.app.take_calls();
+    let rename = json!([{"op": "Replace", "path": "name.familyName", "value": "Nord"}]);
+    let user = example.patch(&path, rename).await;
+    assert_eq!((&user["name"]["givenName"], &user["name"]["familyName"]), (&json!("ann"), &json!("Nord")));
+    assert_eq!(user["phoneNumbers"][0]["value"], "+47 22 00 00 01");
+    let writes = example.app.take_writes();
+    assert_eq!(writes, [format!("PATCH /api/accounts/{}/profile {{\"family\":\"Nord\"}} -> 200", encoded(ANN))]);
+    // What is not asked for is not read.
+    for (query, calls) in [("attributes=userName", 1), ("attributes=title", 2), ("excludedAttributes=phoneNumbers", 2)]
+    {
+        example.app.take_calls();
+        example.get(&format!("{path}?{query}")).await;
+        let made = example.app.take_calls();
+        assert_eq!(made.len(), calls, "{query}: {made:?}");
+    }
+}
+
+fn encoded(name: &str) -> String {
+    name.replace('@', "%40")
+}
+
+#[tokio::test]
+async fn a_list_is_completed_by_the_documents_beside_its_items() {
+    let example = example().await;
+    for login in ["ann", "ben", "cleo"] {
+        example.make("/Users", with_mail(login, &format!("{login}@acme.example"))).await;
+    }
+    example.app.take_calls();
+    let page = example.get("/Users?attributes=emails").await;
+    let mails: Vec<&Value> =
+        page["Resources"].as_array().unwrap().iter().map(|user| &user["emails"][0]["value"]).collect();
+    assert_eq!(mails, [ANN, BEN, "cleo@acme.example"]);
+    assert_eq!(example.app.take_calls().len(), 4);
+    let found = example.get("/Users?filter=emails.value%20eq%20%22ben%40acme.example%22").await;
+    assert_eq!((&found["totalResults"], &found["Resources"][0]["userName"]), (&json!(1), &json!(BEN)));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_leaves_nobody_half_made() {
+    let example = example().await;
+    example.make("/Users", with_mail("ann", ANN)).await;
+    let (kind, detail) = example.refused(409, "POST", "/Users", Some(with_mail("ben", ANN))).await;
+    assert_eq!(kind, "uniqueness");
+    assert!(detail.contains("somebody else"), "{detail}");
+    assert_eq!(example.ask("GET", &format!("/Users/{BEN}"), None).await.status, 404);
+    example.make("/Users", with_mail("ben", BEN)).await;
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_is_no_document_without_values() {
+    let example = example().await;
+    let ann = example.make("/Users", with_mail("ann", ANN)).await;
+    example.app.trouble(|call| call.target.ends_with("/profile").then(|| Trouble::Instead(Reply::empty(503))));
+    let path = format!("/Users/{ann}");
+    example.refused(503, "GET", &path, None).await;
+    example.refused(503, "GET", "/Users", None).await;
+    example.expect(200, "GET", &format!("{path}?attributes=userName"), None).await;
+}

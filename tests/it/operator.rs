@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::process::Command;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
@@ -58,6 +59,44 @@ fn check_finds_nothing_in_the_shipped_configuration() {
     let (output, said) = output("check", CONFIG);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.trim_end().ends_with("config.toml: ok"), "{said}");
+}
+
+/// A command of the binary in a folder with a file; its exit code, and what it says.
+fn command(words: &[&str], text: &str) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.toml"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scimshim"));
+    let output = command.args(words).current_dir(folder.path()).env_remove("SCIMSHIM_LOG").output().unwrap();
+    let left = std::fs::read_to_string(folder.path().join("config.toml")).unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), left)
+}
+
+#[test]
+fn commands_about_a_configuration() {
+    let reference = command(&["config", "reference"], "");
+    assert_eq!((reference.0, reference.1.as_str()), (Some(0), include_str!("../../docs/reference.md")));
+    let schema = command(&["config", "schema"], "");
+    assert_eq!((schema.0, schema.1.as_str()), (Some(0), include_str!("../../docs/config.schema.json")));
+
+    // There is one version so far: nothing changes, and other versions are refused.
+    let printed = command(&["config", "migrate", "-c", "config.toml"], CONFIG);
+    assert_eq!((printed.0, printed.1.as_str()), (Some(0), CONFIG));
+    let written = command(&["config", "migrate", "--write", "-c", "config.toml"], CONFIG);
+    assert_eq!((written.0, written.1.as_str(), written.2.as_str()), (Some(0), "config.toml: nothing to do\n", CONFIG));
+    let (code, said, _) = command(&["config", "migrate", "-c", "config.toml"], "version = 7");
+    assert!(code == Some(1) && said.contains("no migration leads from version 7"), "{said}");
+
+    let (code, said, _) = command(&["config", "show", "--capabilities", "-c", "config.toml"], CONFIG);
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "  User at /Users: POST, GET, list, PUT, PATCH, DELETE\n",
+        "    filter userName eq: query  (config.toml:",
+        "  announced: patch, bulk (up to 100), filter (up to 100), changePassword, sort, etag, pages by index, pages by cursor\n",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let (code, said, _) = command(&["config", "show", "-c", "config.toml"], CONFIG);
+    assert!(code == Some(0) && said.contains("[resource.User.attrs]"), "{said}");
 }
 
 const TOKEN: &str = "token-nobody-may-read";

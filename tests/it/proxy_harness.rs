@@ -77,7 +77,7 @@ pub(crate) async fn live(bounds: Bounds, trusted: TrustedProxies, upstream: Opti
 fn target(address: SocketAddr) -> UpstreamTarget {
     UpstreamTarget {
         name: "app".into(),
-        tls: false,
+        tls: None,
         host: address.ip().to_string(),
         port: address.port(),
         connect_timeout: Duration::from_secs(5),

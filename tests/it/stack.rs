@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use scimshim::demo::sidecar::Setup;
 pub(crate) use scimshim::demo::sidecar::Sidecar;
+use scimshim::demo::sidecar::{Setup, SidecarError};
 
 /// The token of the provisioning client.
 pub(crate) const SCIM_TOKEN: &str = "scim-token-for-tests";
@@ -17,6 +17,15 @@ pub(crate) async fn sidecar(text: &str) -> Sidecar {
 
 /// The same in front of another application than the configuration says.
 pub(crate) async fn sidecar_at(text: &str, upstream: Option<String>) -> Sidecar {
+    start(text, upstream).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A configuration that may be refused.
+pub(crate) async fn try_sidecar(text: &str) -> Result<Sidecar, SidecarError> {
+    start(text, None).await
+}
+
+async fn start(text: &str, upstream: Option<String>) -> Result<Sidecar, SidecarError> {
     let setup = Setup {
         file: "config.toml".into(),
         text: text.to_owned(),
@@ -24,5 +33,5 @@ pub(crate) async fn sidecar_at(text: &str, upstream: Option<String>) -> Sidecar 
         upstream,
         variables: vec![("SCIM_TOKEN", SCIM_TOKEN.to_owned()), ("ACME_KEY", APP_KEY.to_owned())],
     };
-    Sidecar::start(setup).await.unwrap_or_else(|error| panic!("{error}"))
+    Sidecar::start(setup).await
 }

@@ -25,6 +25,7 @@ const SHELL: &[&str] = &[
     "explain/cli",
     "main",
     "native",
+    "online",
     "proxy",
     "server",
     "telemetry",

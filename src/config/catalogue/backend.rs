@@ -1,5 +1,6 @@
 //! Backends: where native calls go, with which credential, how replies look and what refusals mean.
 
+use super::resource::{CALL, EXTRACTED};
 use super::{Keys, Kind, key};
 
 pub(crate) static BACKEND: Keys = Keys {
@@ -18,16 +19,33 @@ pub(crate) static BACKEND: Keys = Keys {
         key("queue", Kind::Int(0, 100_000), "Native calls that may wait for their turn.").default("1000"),
         key("rate", Kind::Either(&[Kind::Int(1, 100_000), Kind::Text]), "Native calls that may begin per second, or a text such as `\"300/m\"`; without it no limit."),
         key("retry", Kind::Table(&RETRY), "When calls that may be repeated are."),
+        key("idempotency", Kind::Word, "A header for which the application carries out equal keys once, such as `\"Idempotency-Key\"`: every call that could not be repeated gets a key, and may be."),
         key("breaker", Kind::Either(&[Kind::Words(&["off"]), Kind::Table(&BREAKER)]), "When an application that keeps failing is left alone."),
         key("tls", Kind::Table(&TLS), "How `https` is verified."),
         key("format", Kind::Words(&["json", "form"]), "How bodies are encoded.").default("\"json\""),
         key("envelope", Kind::Table(&ENVELOPE), "Where things are in a reply."),
         key("paging", Kind::Table(&PAGING), "How lists are paged.").default("{ style = \"none\" }"),
         key("ok", Kind::Expression, "What success is, over `status`, `headers` and `body`; without it any 2xx."),
+        key("table", Kind::Map("table", &Kind::Table(&TABLE)), "Reference tables: what people call something, and what the application calls it."),
         key("error", Kind::List(&Kind::Table(&ERROR_RULE)), "Replies that are no success, one `[[backend.<name>.error]]` each, tried in order before the built-in table."),
     ],
     shared: &[],
-    later: &["idempotency", "openapi", "verify", "table"],
+    later: &["openapi", "verify"],
+};
+
+pub(crate) static TABLE: Keys = Keys {
+    title: "`[backend.<name>.table.<table>]`",
+    what: "a reference table",
+    about: "A list of the application that gives names to keys: `codec = { table = \"<table>\" }` in a row, `{table.<table>['<name>']}` in a call.",
+    own: &[
+        key("key", EXTRACTED, "What the application uses.").required(),
+        key("name", EXTRACTED, "What people use.").default("\"name\""),
+        key("cache", Kind::Duration, "How long what was read serves; a name or key that is missing has it read again, at most every 5 s.").default("\"60s\""),
+        key("max", Kind::Int(1, 100_000), "Entries at the most.").default("1000"),
+        key("paging", Kind::Table(&PAGING), "Replaces the backend's."),
+    ],
+    shared: CALL,
+    later: &[],
 };
 
 pub(crate) static CREDENTIAL: Keys = Keys {
@@ -199,7 +217,7 @@ pub(crate) static PAGING: Keys = Keys {
         key("first", Kind::Int(0, 1), "The number of the first page (1) or object (0)."),
         key("max", Kind::Int(1, 100_000), "The largest page the application serves.").default("100"),
         key("total", Kind::Path, "As in `envelope`."),
-        key("end", Kind::Words(&["empty", "short"]), "With `page` and `offset`: what the last page looks like where nobody says the total; `short` trusts the application to fill its pages.").default("\"empty\""),
+        key("end", Kind::Words(&["empty", "short"]), "With `page` and `offset`: what the last page looks like where nobody says the total; `short` trusts the application to keep to the size it is asked for, up to `max`, so that a list is also entered in its middle without a look at its first page.").default("\"empty\""),
     ],
     shared: &[],
     later: &[],

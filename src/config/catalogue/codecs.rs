@@ -71,10 +71,11 @@ pub(crate) static CODECS: &[CodecEntry] = &[
     codec("locale", Argument::Required(Kind::Word), "partial", "A language tag with this separator instead of `-`."),
     codec("join", Argument::Required(Kind::Word), "partial", "Several values as one text with this separator."),
     codec("wrap", Argument::Required(Kind::Word), "iso", "`x` as `{ key: x }`; of a complex attribute only that sub-attribute, plain."),
+    codec("table", Argument::Required(Kind::Name("backend.<name>.table")), "partial", "A name as the key that a reference table has for it."),
     codec("truncate", Argument::Required(Kind::Int(1, 65_536)), "lossy", "Text cut after so many characters."),
     CodecEntry { beside: ZONE, ..codec("datetime", Argument::Required(Kind::TimeFormat), "canon", "A time as `rfc3339`, `epoch`, `epoch_ms` or in a format with `%`; `zone` beside it for a format without an offset.") },
     codec("bool", Argument::Required(Kind::List(&Kind::Literal)), "iso", "`true` and `false` as these two values."),
 ];
 
 /// Codecs of the language that this version does not support.
-pub(crate) static LATER_CODECS: &[&str] = &["table"];
+pub(crate) static LATER_CODECS: &[&str] = &[];

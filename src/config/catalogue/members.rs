@@ -48,6 +48,7 @@ pub(crate) static CHANGE: Keys = Keys {
     about: "A call that changes membership.",
     own: &[
         key("batch", Kind::Int(1, 10_000), "Members in one call, as `{batch}`; without it one member a call."),
+        key("in", Kind::Either(&[Kind::Call, Kind::Table(&MEMBERS_IN)]), "Reads the objects of several members at once, as `{batch}`, where the call needs them; without it one by one."),
         STEPS,
         WHEN,
         FOR,
@@ -56,16 +57,28 @@ pub(crate) static CHANGE: Keys = Keys {
         EACH_PARALLEL,
     ],
     shared: CALL,
-    later: &["in"],
+    later: &[],
+};
+
+pub(crate) static MEMBERS_IN: Keys = Keys {
+    title: "`in` of a member call",
+    what: "`in`",
+    about: "The call that reads the objects of several members; its envelope starts from the backend's.",
+    own: &[
+        key("batch", Kind::Int(1, 1000), "Members in one call.").default("100"),
+        key("paging", Kind::Table(&PAGING), "Replaces the backend's."),
+    ],
+    shared: CALL,
+    later: &[],
 };
 
 pub(crate) static SET: Keys = Keys {
     title: "`members.set`",
     what: "`members.set`",
     about: "A call that replaces the whole membership.",
-    own: &[],
+    own: &[STEPS, WHEN, FOR, AS, EACH_MAX, EACH_PARALLEL],
     shared: CALL,
-    later: &["steps"],
+    later: &[],
 };
 
 pub(crate) static MISSING: Keys = Keys {

@@ -27,11 +27,12 @@ pub(crate) static RESOURCE: Keys = Keys {
         key("deactivate", Kind::Words(&["tombstone"]), "The old spelling of `off`."),
         key("strip", Kind::List(&Kind::Path), "Native fields removed from an object, or from a list in it, before it is sent back whole.").default("[]"),
         key("whole", Kind::List(&Kind::Path), "Objects in an object that an update replaces: read, changed and sent as a whole.").default("[]"),
+        key("part", Kind::Map("part", &Kind::Table(&PART)), "Documents of their own beside the object: `native.<name>`, and rows below `<name>`."),
         key("lock", Kind::Word, "A name: writes that read first, and changes of members, wait for one another among all types with this name, per backend and route variables."),
         key("version", EXTRACTED, "Where the native version is, for `ETag` and `If-Match`."),
     ],
     shared: &[],
-    later: &["unmapped", "part"],
+    later: &["unmapped"],
 };
 
 /// A path, or a table with codecs; reading only.
@@ -43,7 +44,7 @@ pub(crate) static EXISTS: Keys = Keys {
     what: "`exists`",
     about: "A look before every create, whether the object is there already.",
     own: &[
-        key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it.").required(),
+        key("match", Kind::Word, "The attribute that says that two are the same; a filter plan or a scan must find it. It is also how a create is looked for whose answer was lost.").required(),
         key("policy", Kind::Words(&["conflict", "adopt"]), "409, or bring the existing object to the state that is asked for; adopting takes `userName` or `externalId`.").default("\"conflict\""),
     ],
     shared: &[],
@@ -165,6 +166,7 @@ pub(crate) static OPERATIONS: Keys = Keys {
         key("replace", operation!(WRITE_CALL), "An object sent back whole; read, changed and sent where there is no `update`."),
         key("update", operation!(WRITE_CALL), "What changed of an object."),
         key("delete", Kind::Either(&[Kind::Call, Kind::Words(&["reject", "off"]), Kind::Table(&DELETE_CALL)]), "An object removed; `\"off\"` writes `active: false` instead, the way a change of `active` is sent."),
+        key("revive", Kind::Either(&[Kind::Call, Kind::Table(&REVIVE_CALL)]), "Brings back what is `gone` when the same is created again, and then to the state that is asked for."),
     ],
     shared: &[],
     later: &[],
@@ -179,6 +181,30 @@ pub(crate) static LIST_CALL: Keys = Keys {
         LACKS,
         LACKS_PARALLEL,
     ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static PART: Keys = Keys {
+    title: "`[resource.<Type>.part]`",
+    what: "a part",
+    about: "A document of its own, read where something of it is needed, and written behind the object.",
+    own: &[
+        key("get", Kind::Either(&[Kind::Call, Kind::Table(&READ_CALL)]), "The call that reads it, as one object; the whole reply, unless its `envelope` says `item`."),
+        key("list", Kind::Either(&[Kind::Call, Kind::Table(&PART_LIST)]), "The call that reads it, as a list with all its pages."),
+        key("update", Kind::Either(&[Kind::Call, Kind::Table(&WRITE_CALL)]), "Sends what changed of it, after the object's own calls; without it rules or bodies send its rows."),
+        key("parallel", Kind::Int(1, 64), "Parts under way together.").default("4"),
+        key("max", Kind::Int(1, 10_000), "Resources of a page at the most, where the part is read for each of them.").default("200"),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static PART_LIST: Keys = Keys {
+    title: "`list` of a part",
+    what: "the list of a part",
+    about: "The call that lists what belongs to one object; its envelope starts from the backend's.",
+    own: &[key("paging", Kind::Table(&PAGING), "Replaces the backend's.")],
     shared: CALL,
     later: &[],
 };
@@ -235,6 +261,23 @@ pub(crate) static DELETE_CALL: Keys = Keys {
         EACH_MAX,
         EACH_PARALLEL,
         UNDO_KEY,
+        key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
+    ],
+    shared: CALL,
+    later: &[],
+};
+
+pub(crate) static REVIVE_CALL: Keys = Keys {
+    title: "`ops.revive`",
+    what: "`ops.revive`",
+    about: "The call that brings a gone object back, and what follows it.",
+    own: &[
+        STEPS,
+        WHEN,
+        FOR,
+        AS,
+        EACH_MAX,
+        EACH_PARALLEL,
         key("set", Kind::Map("native path", &Kind::Literal), "Instead of a call: native fields that `update` sends, or `replace` with the rest of the object."),
     ],
     shared: CALL,

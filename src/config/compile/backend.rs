@@ -14,11 +14,12 @@ use crate::scim::ResourceType;
 
 use super::calls::{EnvelopeParts, envelope, headers, paging};
 use super::context::Context;
-use super::credential::credential;
+use super::credential::{credential, header_name};
 use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
 use super::guard;
 use super::slots::{REPLY, REQUEST, SlotScope};
+use super::tables;
 
 /// What calls inherit from their backend.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub(super) struct BackendParts {
     pub(super) envelope: EnvelopeParts,
     pub(super) paging: Option<Paging>,
     pub(super) ok: Option<Expr>,
+    /// Names of its reference tables.
+    pub(super) tables: Vec<String>,
     /// `call`, `query` and `body`.
     pub(super) defaults: CallDefaults,
     /// Route variables that its headers, and what else all calls have in common, read; and where.
@@ -56,12 +59,14 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         queue: 1000,
         spacing: None,
         retry: RETRIES,
+        idempotency: None,
         breaker: Some(BREAKS),
         tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
         expired_origin: cx.origin(&entry.key),
         errors: Vec::new(),
+        tables: Vec::new(),
         origin: cx.origin(&entry.key),
     };
     let mut inherited = BackendParts::default();
@@ -102,6 +107,11 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         inherited.paging = Some(paging);
         inherited.envelope.total = inherited.envelope.total.take().or(total);
     }
+    backend.tables = fields.get("table").map_or(Vec::new(), |node| tables::tables(cx, node, &inherited));
+    inherited.used_variables.extend(cx.take_used());
+    // Faulty ones too, so that to use them is no further mistake: their numbers are of no use then.
+    let named = fields.get("table").and_then(Node::as_table).map_or(&[][..], |table| &table.entries);
+    inherited.tables = named.iter().map(|entry| entry.name.clone()).collect();
     (backend, inherited)
 }
 
@@ -119,6 +129,7 @@ fn load(cx: &mut Context, fields: &Fields<'_>, backend: &mut Backend) {
     backend.queue = queue.and_then(|number| usize::try_from(number).ok()).unwrap_or(backend.queue);
     backend.spacing = fields.get("rate").and_then(|node| rate(cx, node));
     backend.retry = fields.get("retry").map_or(RETRIES, |node| retry(cx, node));
+    backend.idempotency = fields.get("idempotency").and_then(|node| header_name(cx, node)).map(Arc::from);
     backend.breaker = fields.get("breaker").map_or(Some(BREAKS), |node| breaker(cx, node));
     if let Some(entry) = fields.entry("tls") {
         backend.tls = tls(cx, entry, backend.url.tls);

@@ -40,6 +40,7 @@ pub(super) fn call(
     if node.as_text().is_some() {
         let mut call = request_line(cx, node, spec).map(|line| plain_call(cx, node, line, spec))?;
         spec.defaults.lay_under(cx, &mut call, node, node, None)?;
+        look_up(cx, &mut call);
         return Some(call);
     }
     let fields = Fields::of(&mut cx.report, node, keys)?;
@@ -98,7 +99,14 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     if let Some(body) = body {
         defaults::over(call, body?);
     }
+    look_up(cx, call);
     Some(())
+}
+
+/// Notes which names of reference tables a call needs.
+fn look_up(cx: &mut Context, call: &mut Call) {
+    call.names = call.looked_up();
+    cx.used_names.extend(call.names.iter().cloned());
 }
 
 fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>) -> Call {
@@ -106,6 +114,7 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
     Call {
         method: line.method,
         segments: line.segments,
+        trailing_slash: line.trailing_slash,
         query: line.query,
         headers: Vec::new(),
         body: spec.body.clone(),
@@ -117,6 +126,7 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         slot: spec.slot,
         origin: cx.origin(&node.place),
         parts: None,
+        names: Vec::new(),
     }
 }
 
@@ -139,12 +149,13 @@ pub(super) fn line_of(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> b
 pub(super) struct RequestLine {
     pub(super) method: Arc<str>,
     pub(super) segments: Vec<Template>,
+    pub(super) trailing_slash: bool,
     pub(super) query: Vec<(Arc<str>, Template)>,
 }
 
 impl Default for RequestLine {
     fn default() -> Self {
-        Self { method: Arc::from(""), segments: Vec::new(), query: Vec::new() }
+        Self { method: Arc::from(""), segments: Vec::new(), trailing_slash: false, query: Vec::new() }
     }
 }
 
@@ -168,10 +179,12 @@ fn request_line(cx: &mut Context, node: &Node, spec: &CallSpec<'_>) -> Option<Re
     let literal =
         |at: &usize, c: char| text.get(*at..).is_some_and(|rest| rest.starts_with(c)) && mask.get(*at) == Some(&false);
     let end = (start..text.len()).find(|at| literal(at, '?')).unwrap_or(text.len());
+    cx.names_in(node, start..end);
     let segments = segments(cx, node, start..end, spec);
+    let ends_in_slash = text.get(start..end).is_some_and(|path| path.len() > 1 && path.ends_with('/'));
     let query =
         if end < text.len() { query_part(cx, node, end + 1..text.len(), &spec.scope) } else { Some(Vec::new()) };
-    Some(RequestLine { method: Arc::from(method), segments: segments?, query: query? })
+    Some(RequestLine { method: Arc::from(method), segments: segments?, trailing_slash: ends_in_slash, query: query? })
 }
 
 /// A path as one template per segment. Everything is compiled, so that all mistakes are found.
@@ -202,7 +215,7 @@ pub(super) fn segments(
         fine = false;
     }
     let rest = match rest {
-        // One slash at the end is the same path.
+        // One slash at the end is no segment.
         [init @ .., last] if last.is_empty() => init,
         rest => rest,
     };
@@ -242,6 +255,7 @@ pub(super) fn query_part(
             fine = false;
             continue;
         }
+        cx.names_in(node, piece.start..piece.start + equals);
         let value = (piece.start + equals + 1).min(piece.end)..piece.end;
         match cx.url_part(node, value, scope) {
             Some(template) => set(&mut query, Arc::from(name), template),

@@ -9,6 +9,7 @@ use crate::config::read::Fields;
 use crate::config::tree::{Data, Entry, Node};
 use crate::mapping::Codec;
 use crate::mapping::codec::{DateTimeFormat, Rewrite, RewriteError, TimeFormat, ValueMap};
+use crate::pattern::note_compilation;
 use crate::scim::AttributeType;
 
 use super::context::Context;
@@ -25,6 +26,7 @@ pub(super) fn codecs(cx: &mut Context, node: &Node, kind: Option<AttributeType>)
 }
 
 fn codec(cx: &mut Context, node: &Node, kind: Option<AttributeType>) -> Option<Codec> {
+    note_compilation();
     match &node.data {
         Data::Text(name) => plain(cx, node, name, kind),
         Data::Table(table) => match table.entries.as_slice() {
@@ -85,6 +87,15 @@ fn with_argument(cx: &mut Context, entry: &Entry, kind: Option<AttributeType>) -
         "phone" => phone(cx, value),
         "regex" => rewrite(cx, value),
         "bool" => boolean(cx, value),
+        "table" if kind.is_none() => {
+            let message = "`table` belongs to rows: elsewhere no table is at hand";
+            cx.report.error("E047", &entry.key, message);
+            None
+        }
+        "table" => {
+            let name = cx.report.word(value)?;
+            cx.table(name, &value.place).map(|_| Codec::Table(Arc::from(name)))
+        }
         name => {
             unknown(cx, &entry.key, name);
             None

@@ -1,6 +1,7 @@
 //! What every part of the compiler works with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::config::read::Report;
@@ -12,6 +13,7 @@ use crate::pattern::{Pattern, Shared};
 
 use super::id::KeyTypes;
 use super::lacks::LackedPath;
+use super::near::Names;
 
 /// Findings and the lists that the snapshot numbers.
 #[derive(Debug)]
@@ -36,6 +38,11 @@ pub(crate) struct Context {
     pub(super) scim_types: BTreeMap<String, Type>,
     /// Composite keys of the backend at hand.
     pub(super) key_types: KeyTypes,
+    /// Reference tables of the backend at hand, and those that were used since the last look.
+    pub(super) tables: Vec<String>,
+    pub(super) used_tables: BTreeSet<usize>,
+    /// Names that calls look up in them.
+    pub(super) used_names: BTreeSet<(String, String)>,
     /// Whether the template at hand may generate a password: it goes into a new object.
     pub(super) may_generate: bool,
     /// Steps before the one at hand, which it may refer to.
@@ -46,6 +53,8 @@ pub(crate) struct Context {
     pub(super) lacked: Vec<LackedPath>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
+    /// Names of the application.
+    pub(super) names: Names,
 }
 
 /// A step as later ones see it.
@@ -71,11 +80,15 @@ impl Context {
             faulty_rows: Vec::new(),
             scim_types: BTreeMap::new(),
             key_types: KeyTypes::default(),
+            tables: Vec::new(),
+            used_tables: BTreeSet::new(),
+            used_names: BTreeSet::new(),
             may_generate: false,
             known_steps: Vec::new(),
             later_steps: Vec::new(),
             lacked: Vec::new(),
             regexes: Shared::default(),
+            names: Names::default(),
         }
     }
 
@@ -89,6 +102,20 @@ impl Context {
             let rest = key.strip_prefix(attribute);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
+    }
+
+    /// The number of a reference table, which is noted as used.
+    pub(super) fn table(&mut self, name: &str, place: &Place) -> Option<usize> {
+        let found = self.tables.iter().position(|table| table == name);
+        match found {
+            Some(index) => drop(self.used_tables.insert(index)),
+            None => {
+                let names = self.tables.clone();
+                let message = format!("this backend has no table `{name}`");
+                self.report.unknown("E047", place, message, name, names.iter().map(String::as_str));
+            }
+        }
+        found
     }
 
     pub(super) fn take_used(&mut self) -> Vec<(usize, Place)> {
@@ -146,13 +173,21 @@ impl Context {
     pub(super) fn native_path(&mut self, node: &Node) -> Option<NativePath> {
         let text = self.report.text(node)?;
         match NativePath::parse(text) {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                self.names_in(node, 0..text.len());
+                Some(path)
+            }
             Err(error) => {
                 let place = self.report.part(node, error.span);
                 self.report.error("E030", &place, format!("not a native path: {}", error.message));
                 None
             }
         }
+    }
+
+    /// Remembers the names of the application in a part of a text.
+    pub(super) fn names_in(&mut self, node: &Node, range: Range<usize>) {
+        self.names.in_text(&self.report, node, range);
     }
 
     /// A native path that must be writable.

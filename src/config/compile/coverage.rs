@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::config::tree::Place;
 use crate::expr::{Env, Expr, Name};
+use crate::mapping::part::Part;
 use crate::mapping::{
     Access, Body, BodyNode, Call, Flow, IdRule, Mapping, Phase, Row, RowSet, Source, Target, WriteRule,
 };
@@ -70,11 +71,34 @@ fn one_way(cx: &mut Context, draft: &RowDraft, claimed: bool) {
 }
 
 fn updates_send(mapping: &Mapping, row: &Row) -> bool {
-    [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten().any(|flow| sends(flow, mapping, row))
+    let own = [&mapping.ops.update, &mapping.ops.replace].into_iter().flatten();
+    match part_of(mapping, row) {
+        None => own.into_iter().any(|flow| sends(flow, mapping, row)),
+        // The object's own calls send a row of a part only by name.
+        Some(part) => {
+            part.update.as_ref().is_some_and(|flow| sends(flow, mapping, row))
+                || own.into_iter().any(|flow| names(flow, mapping, row))
+        }
+    }
+}
+
+fn part_of<'m>(mapping: &'m Mapping, row: &Row) -> Option<&'m Part> {
+    let path = row.native_path()?;
+    mapping.parts.iter().find(|part| part.holds(path))
+}
+
+/// Whether a call of a flow names the attribute of a row.
+pub(super) fn names(flow: &Flow, mapping: &Mapping, row: &Row) -> bool {
+    mentions(&flow.paths(Name::Scim), mapping, &row.target)
 }
 
 fn create_sends(create: &Flow, mapping: &Mapping, row: &Row) -> bool {
     let by_key = create.uses(Name::Id) && derives_from(&mapping.id, mapping, &row.target);
+    if let Some(part) = part_of(mapping, row) {
+        // What a part takes follows the create.
+        let followed = row.on_update && row.updatable() && part.update.is_some() && updates_send(mapping, row);
+        return followed || by_key || names(create, mapping, row);
+    }
     sends(create, mapping, row) || by_key || (create.then.contains(&Phase::Update) && updates_send(mapping, row))
 }
 

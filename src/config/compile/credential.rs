@@ -9,10 +9,12 @@ use crate::config::snapshot::{BaseUrl, ClientAuth, ClientCredentials, OutboundAu
 use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
-use crate::mapping::{Body, BodyNode, Call, FilterCall, Mapping, Slot};
+use crate::mapping::{Body, BodyNode, Call, FilterCall, Flow, Mapping, Slot};
 
 use super::backend::parse_url;
 use super::calls::{CallSpec, EnvelopeParts, call, is_header_name};
+use crate::mapping::tables::Table;
+
 use super::context::Context;
 use super::defaults::CallDefaults;
 use super::slots::{NO_NAMES, REPLY, SlotScope};
@@ -133,7 +135,7 @@ fn bearer() -> SendAs {
     SendAs { place: TokenPlace::Header("Authorization".to_owned()), prefix: "Bearer ".to_owned() }
 }
 
-fn header_name(cx: &mut Context, node: &Node) -> Option<String> {
+pub(super) fn header_name(cx: &mut Context, node: &Node) -> Option<String> {
     let name = cx.report.word(node)?;
     if !is_header_name(name) {
         cx.report.error("E004", &node.place, format!("`{name}` cannot be a header of a native call"));
@@ -327,8 +329,10 @@ fn session_value(cx: &mut Context, fields: &Fields<'_>, node: &Node, saved: Opti
 }
 
 /// A token in the body needs calls that have one.
-pub(super) fn check_bodies(cx: &mut Context, place: &Place, mappings: &[Arc<Mapping>]) {
-    let mut without: Vec<String> = Vec::new();
+pub(super) fn check_bodies(cx: &mut Context, place: &Place, mappings: &[Arc<Mapping>], tables: &[Table]) {
+    let of_tables = tables.iter().filter(|table| has_no_body(&table.list.call));
+    let mut without: Vec<String> =
+        of_tables.map(|table| format!("table `{}` (line {})", table.name, table.origin.line)).collect();
     for mapping in mappings {
         for call in calls(mapping).into_iter().filter(|call| has_no_body(call)) {
             without.push(format!(
@@ -359,8 +363,7 @@ fn has_no_body(call: &Call) -> bool {
 /// Every call of a mapping.
 fn calls(mapping: &Mapping) -> Vec<&Call> {
     let ops = &mapping.ops;
-    let flows = [&ops.create, &ops.update, &ops.replace, &ops.delete].into_iter().flatten();
-    let flows = flows.chain(mapping.writes.iter().map(|rule| &rule.flow));
+    let flows = ops.flows().chain(mapping.writes.iter().map(|rule| &rule.flow));
     let written = flows.flat_map(|flow| &flow.steps).flat_map(|step| std::iter::once(&step.call).chain(&step.undo));
     let plans = mapping.filters.iter().filter_map(|plan| match &plan.how {
         FilterCall::List(list) => Some(&list.call),
@@ -376,8 +379,10 @@ fn calls(mapping: &Mapping) -> Vec<&Call> {
             MemberSource::List(list) => Some(&list.call),
             MemberSource::Native(_) => None,
         };
-        let single = [&members.add, &members.remove].into_iter().flatten().flat_map(|member| member.flow.calls());
-        listed.into_iter().chain(single).chain(&members.set)
+        let changes = || [&members.add, &members.remove].into_iter().flatten();
+        let looked_up = changes().filter_map(|change| change.lookup.as_ref()).map(|lookup| &lookup.list.call);
+        let single = changes().flat_map(|change| change.flow.calls()).chain(looked_up);
+        listed.into_iter().chain(single).chain(members.set.iter().flat_map(Flow::calls))
     });
     list.chain(&ops.get).chain(written).chain(plans).chain(members).chain(inverse).collect()
 }

@@ -83,11 +83,10 @@ fn check_when(cx: &mut Context, node: &Node, when: &Expr, deny: Denied, id: &IdR
 pub(super) fn check(cx: &mut Context, mappings: &[(&Mapping, &Place, Option<&Inverse>)], resources: Option<&Node>) {
     for (mapping, place, _) in mappings {
         let name = &*mapping.resource_type.name;
-        let node = |index: usize| deny_node(resources, name, index);
         let grouped =
             mappings.iter().find(|(other, ..)| other.members.as_ref().is_some_and(|members| *members.of == *name));
-        for (index, guard) in mapping.guards.iter().enumerate() {
-            let at = node(index).map_or_else(|| (*place).clone(), |node| node.place.clone());
+        for guard in &mapping.guards {
+            let at = deny_node(cx, resources, name, guard).map_or_else(|| (*place).clone(), |node| node.place.clone());
             if guard.deny.names(Verb::Members) && mapping.members.is_none() {
                 cx.report.error("E082", &at, format!("a `{name}` has no members here"));
             }
@@ -124,10 +123,11 @@ fn shows(value: &Extract, mapping: &Mapping) -> bool {
     value.codec.is_empty() && value.native.before(&mapping.id.native).is_some()
 }
 
-fn deny_node<'n>(resources: Option<&'n Node>, name: &str, index: usize) -> Option<&'n Node> {
+fn deny_node<'n>(cx: &Context, resources: Option<&'n Node>, name: &str, guard: &Guard) -> Option<&'n Node> {
     let resource = &resources?.as_table()?.get(name)?.value;
     let Data::List(items) = &resource.as_table()?.get("guard")?.value.data else { return None };
-    Some(&items.get(index)?.as_table()?.get("deny")?.value)
+    let item = items.iter().find(|item| cx.origin(&item.place) == guard.origin)?;
+    Some(&item.as_table()?.get("deny")?.value)
 }
 
 /// The account that the adapter uses is one that nobody should switch off by accident.

@@ -6,17 +6,18 @@ use crate::config::tree::{Node, Place};
 use crate::expr::{Expr, Name, Scope, Template};
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::{
-    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberReads, Members, Missing, MissingPolicy,
-    NativePath, Paging, Slot, fields_meet,
+    Body, Call, Exclusive, Extract, Flow, Inverse, ListCall, MemberCall, MemberLookup, MemberReads, Members, Missing,
+    MissingPolicy, NativePath, Paging, Slot, fields_meet,
 };
 use crate::scim::{AttrPath, ResourceType};
 
 use super::calls::{CallSpec, call, call_table, extract, paging, unpaged};
 use super::context::Context;
+use super::coverage;
 use super::flow::{FlowSpec, flow};
 use super::lacks;
 use super::resource::Inherited;
-use super::slots::{BATCH, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
+use super::slots::{BATCH, BATCH_ONLY, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
 use super::target::split_error;
 
 pub(super) fn members(
@@ -40,7 +41,12 @@ pub(super) fn members(
     let remove = change(cx, fields.get("remove"), Slot::MembersRemove, of, &base, member_type);
     let set = fields.get("set").and_then(|node| {
         let spec = CallSpec { body: Body::None, ..base.spec(Slot::MembersSet, of, BATCH) };
-        call(cx, node, &catalogue::SET, &spec, None)
+        let set = flow(cx, node, &catalogue::SET, &FlowSpec { call: spec, names: BATCH, fallback: None })?;
+        if !set.uses(Name::Batch) {
+            let message = "the call does not say who the members are: `{batch}` is used nowhere";
+            cx.report.error("E050", &node.place, message);
+        }
+        Some(set)
     });
     let missing = fields.get("missing").map_or(Some(nothing_missing()), |node| missing(cx, node, member_type));
     let diff = [("always", true), ("needed", false)];
@@ -53,7 +59,10 @@ pub(super) fn members(
     let inverse = fields.get("inverse").and_then(|node| inverse(cx, node, of, member_type, &base, parallel));
     check_ways(cx, &fields, missing.as_ref());
     if let Some(add) = add.as_ref().filter(|add| add.single().is_none()) {
-        check_one_reply(cx, &fields, add);
+        check_one_reply(cx, &fields, "add", &add.flow);
+    }
+    if let (None, Some(set)) = (&add, set.as_ref().filter(|set| set.single().is_none())) {
+        check_one_reply(cx, &fields, "set", set);
     }
     let (source, value, display) = source?;
     if let (Some(remove), MemberSource::List(list)) = (&remove, &source) {
@@ -110,13 +119,15 @@ fn check_ways(cx: &mut Context, fields: &Fields<'_>, missing: Option<&Missing>) 
 }
 
 /// `missing.when` is about the reply of `add`, so there has to be one.
-fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, add: &MemberCall) {
+fn check_one_reply(cx: &mut Context, fields: &Fields<'_>, slot: &str, flow: &Flow) {
     let when = fields.get("missing").and_then(Node::as_table).and_then(|table| table.get("when"));
     if let Some(when) = when {
-        let message = "`when` looks at the reply of one call, and `add` makes it depend on conditions or makes several";
+        let message = format!(
+            "`when` looks at the reply of one call, and `{slot}` makes it depend on conditions or makes several"
+        );
         let help = format!(
-            "leave `when` out: what the error rules make 404 is a missing member (`add` in line {})",
-            add.flow.origin.line
+            "leave `when` out: what the error rules make 404 is a missing member (`{slot}` in line {})",
+            flow.origin.line
         );
         cx.report.error_help("E125", &when.key, message, help);
     }
@@ -213,7 +224,35 @@ fn change(
     let reads = |field: &str| whole || paths.iter().any(|path| path.first().is_some_and(|first| first == field));
     let row = slot == Slot::MembersRemove && (reads("native") || reads("display"));
     let reads = MemberReads { row, scim: reads("scim"), object: reads("object") };
-    Some(MemberCall { flow, batch, reads })
+    let lookup = node.as_table().and_then(|table| table.get("in"));
+    let lookup = lookup.and_then(|entry| {
+        if !reads.scim && !reads.object {
+            let message =
+                "`in` reads the objects of members, and the call needs neither `member.scim` nor `member.object`";
+            cx.report.error("E004", &entry.key, message);
+        }
+        self::lookup(cx, &entry.value, member_type.unwrap_or(of), inherited)
+    });
+    Some(MemberCall { flow, batch, reads, lookup: lookup.map(Box::new) })
+}
+
+/// `in`: several objects by one call.
+fn lookup(cx: &mut Context, node: &Node, of: &ResourceType, inherited: &Inherited<'_>) -> Option<MemberLookup> {
+    let spec = CallSpec { body: Body::None, ..inherited.spec(Slot::List, of, BATCH_ONLY) };
+    let fields = node.as_table().and_then(|_| Fields::of(&mut cx.report, node, &catalogue::MEMBERS_IN));
+    let mut list = match &fields {
+        Some(fields) => call_table(cx, node, fields, &spec, None),
+        None => call(cx, node, &catalogue::MEMBERS_IN, &spec, None),
+    };
+    let own = |key: &str| fields.as_ref().and_then(|fields| fields.get(key));
+    let paging = list_paging(cx, own("paging"), list.as_mut(), inherited);
+    let batch = own("batch").and_then(|node| cx.report.integer(node, 1..=1000)).unwrap_or(100);
+    let call = list?;
+    if !coverage::call_uses(&call, Name::Batch) {
+        cx.report.error("E050", &node.place, "the call does not say whom it is about: `{batch}` is used nowhere");
+    }
+    let batch = usize::try_from(batch).unwrap_or(100);
+    Some(MemberLookup { list: ListCall { call, paging, lacks: None }, batch })
 }
 
 /// A removal sees the membership as it was listed, and completing a whole group for one member would be out of

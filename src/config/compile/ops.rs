@@ -3,7 +3,7 @@
 use crate::config::catalogue;
 use crate::config::read::Fields;
 use crate::config::tree::{Data, Node, Table};
-use crate::mapping::{Body, Call, Flow, IdRule, ListCall, Operations, Paging, Slot};
+use crate::mapping::{Body, Call, Flow, IdRule, ListCall, Operations, Paging, Revival, Slot};
 use crate::scim::ResourceType;
 
 use super::calls::{CallSpec, call, paging, unpaged};
@@ -12,7 +12,7 @@ use super::deletion;
 use super::flow::{FlowSpec, OWN_CALL, flow};
 use super::lacks;
 use super::resource::Inherited;
-use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, WRITE_CALL};
+use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, REVIVAL, WRITE_CALL};
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -32,6 +32,7 @@ pub(super) fn operations(
         update: slots.node(Slot::Update).and_then(|node| slots.write(cx, node, Slot::Update)),
         replace: slots.node(Slot::Replace).and_then(|node| slots.write(cx, node, Slot::Replace)),
         deletion: None,
+        revival: slots.revive(cx).map(Revival::Call),
         delete: slots.node(Slot::Delete).and_then(|node| slots.write(cx, node, Slot::Delete)),
     }
 }
@@ -108,6 +109,15 @@ impl<'s> Slots<'s> {
         let flow = flow(cx, node, keys, &FlowSpec { call, names: after, fallback: self.fallback(slot) });
         cx.call_missing |= flow.is_none();
         flow
+    }
+}
+
+impl Slots<'_> {
+    /// The call that brings a gone object back; fields that are set instead are no call.
+    fn revive(&self, cx: &mut Context) -> Option<Flow> {
+        let node = self.own.as_ref()?.get("revive").filter(|node| !deletion::sets_fields(node))?;
+        let call = CallSpec { body: Body::None, ..self.inherited.spec(Slot::Update, self.of, REVIVAL) };
+        flow(cx, node, &catalogue::REVIVE_CALL, &FlowSpec { call, names: REVIVAL, fallback: None })
     }
 }
 

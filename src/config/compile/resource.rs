@@ -9,7 +9,7 @@ use crate::expr::{Expr, Name, Template};
 use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
-use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
+use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
@@ -22,7 +22,9 @@ use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
 use super::slots::{NO_NAMES, READ, SlotScope};
-use super::{announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, probe, store, writes};
+use super::{
+    announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
+};
 
 /// What the calls of a resource inherit.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ struct Draft {
     rows: Vec<RowDraft>,
     inverse: Option<Inverse>,
     lacked: Vec<LackedPath>,
+    parts: Vec<Place>,
     place: Place,
 }
 
@@ -73,12 +76,15 @@ pub(super) fn mappings(
     }
     check_variables(cx, None, &routes.iter().collect::<Vec<_>>(), backend.used_variables.clone());
     cx.key_types = id::composites(resources, defaults, types);
+    cx.tables.clone_from(&backend.tables);
     let mut drafts = Vec::new();
     for of in types {
         let serving: Vec<&RouteParts> = routes.iter().filter(|route| route.serves(&of.name)).collect();
         let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&of.name));
         let Some(entry) = entry.filter(|_| routes.is_empty() || !serving.is_empty()) else { continue };
         cx.take_used();
+        cx.used_tables.clear();
+        cx.used_names.clear();
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
         check_variables(cx, Some(&of.name), &serving, used);
@@ -97,6 +103,9 @@ pub(super) fn mappings(
     give_inverses(cx, &mut drafts);
     for draft in &mut drafts {
         lacks::resolve(cx, &mut draft.mapping, &draft.lacked);
+        let entry = resources.and_then(Node::as_table).and_then(|table| table.get(&draft.mapping.resource_type.name));
+        let filter = entry.and_then(|entry| entry.value.as_table()).and_then(|table| table.get("filter"));
+        parts::resolve(cx, &mut draft.mapping, &draft.parts, filter.map(|entry| &entry.value));
     }
     drafts.into_iter().map(|draft| Arc::new(finish(draft))).collect()
 }
@@ -113,11 +122,7 @@ fn resource(
     cx.call_missing = cx.preset_missing;
     // A faulty path was reported; the calls below it are checked all the same.
     let path = fields.get("path").map(|node| path(cx, node, of).unwrap_or_default());
-    let mut own_envelope = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
-    let own_paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
-        own_envelope.total = own_envelope.total.take().or(total);
-        paging
-    });
+    let (own_envelope, own_paging) = shape(cx, &fields);
     let inherited = Inherited {
         path: path.as_deref(),
         envelope: own_envelope.over(&backend.envelope),
@@ -131,23 +136,14 @@ fn resource(
     store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
-    let changes_sent = ops.update.is_some() || ops.replace.is_none();
-    if fields.get("attrs").is_none() {
-        cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
-    }
-    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
-    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
-    let mut rows = rows(cx, fields.get("attrs"), of, omit);
-    if let Some(node) = fields.get("whole") {
-        whole(cx, node, &mut rows, changes_sent);
-    }
+    let rows = attribute_table(cx, entry, &fields, of, &ops);
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let put = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -164,34 +160,76 @@ fn resource(
         exists,
         put_omitted: fields
             .get("put_omitted")
-            .and_then(|node| cx.report.choice(node, &put))
+            .and_then(|node| cx.report.choice(node, &PUT_OMITTED))
             .unwrap_or(PutOmitted::Clear),
+        tables: std::mem::take(&mut cx.used_tables).into_iter().collect(),
+        table_names: std::mem::take(&mut cx.used_names).into_iter().collect(),
         guards,
         gone: fields.get("gone").and_then(|node| cx.condition(node, &read_scope)),
         version: fields.get("version").and_then(|node| extract(cx, node)),
         strip: fields.get("strip").map_or(Vec::new(), |node| strip(cx, node)),
+        parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
-    let delete = fields.get("ops").and_then(Node::as_table).and_then(|table| table.get("delete"));
-    mapping.ops.deletion = deletion::deletion(cx, delete.map(|entry| &entry.value), &mapping, &rows);
+    parts::give_rows(&mut mapping);
+    let lacked = std::mem::take(&mut cx.lacked);
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
+    Some(checked(cx, draft, &fields))
+}
+
+/// The rows, each with what the resource says for all of them.
+fn attribute_table(
+    cx: &mut Context,
+    entry: &Entry,
+    fields: &Fields<'_>,
+    of: &ResourceType,
+    ops: &Operations,
+) -> Vec<RowDraft> {
+    let changes_sent = ops.update.is_some() || ops.replace.is_none();
+    if fields.get("attrs").is_none() {
+        cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
+    }
+    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
+    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
+    let mut rows = rows(cx, fields.get("attrs"), of, omit);
+    if let Some(node) = fields.get("whole") {
+        whole(cx, node, &mut rows, changes_sent);
+    }
+    rows
+}
+
+/// Whether everything in a mapping fits together.
+fn checked(cx: &mut Context, mut draft: Draft, fields: &Fields<'_>) -> Draft {
+    let mapping = &mut draft.mapping;
+    parts::check(cx, mapping, &draft.parts, fields);
+    deletion::complete(cx, fields.get("ops"), mapping, &draft.rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
-        cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
+        let message = format!("no call reads a `{}`", mapping.resource_type.name);
+        cx.report.error_help("E040", &draft.place, message, help);
     }
-    let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, &mapping, &mut lacked);
+    lacks::check(cx, mapping, &mut draft.lacked);
     if !cx.faulty_rows.is_empty() {
         // One of them may read what seems to be read by nobody.
-        lacked.clear();
+        draft.lacked.clear();
     }
-    let draft = Draft { mapping, rows, inverse, lacked, place: entry.key.clone() };
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
-    Some(draft)
+    draft
+}
+
+/// `envelope` and `paging` of the resource itself.
+fn shape(cx: &mut Context, fields: &Fields<'_>) -> (EnvelopeParts, Option<Paging>) {
+    let mut own = fields.get("envelope").map_or_else(EnvelopeParts::default, |node| envelope(cx, node));
+    let paging = fields.get("paging").and_then(|node| paging(cx, node)).map(|(paging, total)| {
+        own.total = own.total.take().or(total);
+        paging
+    });
+    (own, paging)
 }
 
 /// `path` of the resource: what `{path}` stands for.
@@ -338,3 +376,5 @@ fn finish(draft: Draft) -> Mapping {
     mapping.layout = Layout::of(&mapping);
     mapping
 }
+
+const PUT_OMITTED: [(&str, PutOmitted); 2] = [("clear", PutOmitted::Clear), ("keep", PutOmitted::Keep)];

@@ -44,11 +44,14 @@ pub(super) const WRITE_CALL: &[(&str, Name)] = &[
     ("changed", Name::Changed),
     ("req", Name::Req),
 ];
+pub(super) const REVIVAL: &[(&str, Name)] =
+    &[("id", Name::Id), ("scim", Name::Scim), ("native", Name::Native), ("mapped", Name::Mapped), ("req", Name::Req)];
 pub(super) const REMOVAL: &[(&str, Name)] =
     &[("id", Name::Id), ("old", Name::Old), ("native", Name::Native), ("req", Name::Req)];
 pub(super) const MEMBER: &[(&str, Name)] = &[("id", Name::Id), ("member", Name::Member), ("req", Name::Req)];
 pub(super) const MEMBER_ONLY: &[(&str, Name)] = &[("member", Name::Member)];
 pub(super) const BATCH: &[(&str, Name)] = &[("id", Name::Id), ("batch", Name::Batch), ("req", Name::Req)];
+pub(super) const BATCH_ONLY: &[(&str, Name)] = &[("batch", Name::Batch), ("req", Name::Req)];
 pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
 pub(super) const NO_NAMES: &[(&str, Name)] = &[];
 
@@ -63,6 +66,11 @@ impl<'t> SlotScope<'t> {
         for (index, name) in variables.iter().enumerate() {
             scope.insert(name, Name::Var(u16::try_from(index).unwrap_or(u16::MAX)));
             scope.set_type(name, Type::String);
+        }
+        // Calls that are about a resource may look names up; what judges a reply, or makes a key, may not.
+        let looks_up = self.resource_type.is_some() && self.names.iter().any(|(_, name)| *name == Name::Req);
+        if looks_up && !cx.tables.is_empty() {
+            scope.insert("table", Name::Table);
         }
         // Inserted last: a route variable cannot take the place of a name of the language.
         for (text, name) in self.names {
@@ -279,10 +287,23 @@ impl Context {
                 fine = false;
             }
         }
+        for path in compiled.paths(Name::Table) {
+            fine &= self.check_table(&path, node, part);
+        }
         for path in compiled.paths(Name::Steps) {
             fine &= self.check_step(&path, node, part);
         }
         fine
+    }
+
+    /// Checks what stands behind `table.`: one of the backend's, and a name in it.
+    fn check_table(&mut self, path: &[String], node: &Node, part: &Range<usize>) -> bool {
+        let Some(name) = path.first() else {
+            self.report.error("E047", &node.place, "name one of the tables, and a name in it: `table.site['Oslo']`");
+            return false;
+        };
+        let place = self.find_in(node, part, name);
+        self.table(name, &place).is_some()
     }
 
     /// Checks what stands behind `steps.`: an earlier step, and something that it saves.

@@ -74,7 +74,8 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
             parts.routes.iter().filter(|route| route.backend == Some(index)).cloned().collect();
         let mappings = resource::mappings(cx, resources, defaults, &parts.types, backend, &serving);
         if let Some(place) = &backend.token_in_body {
-            credential::check_bodies(cx, place, &mappings);
+            let tables = parts.backends.get(index).map_or(&[][..], |(backend, _)| &backend.tables);
+            credential::check_bodies(cx, place, &mappings, tables);
         }
         if !cx.report.has_errors() {
             backend.defaults.check_used(cx);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::PRESETS;
+use crate::config::fixture::AROUND;
 use crate::config::{Source, compile, render};
 use crate::explain::{Layout, Replies, Request, explain};
 
@@ -26,21 +27,9 @@ struct Step {
     replies: String,
 }
 
-/// What every configuration has besides.
-const COMMON: &str = "\
-[auth.idp]
-kind = 'bearer'
-tokens = ['env:SCIM_TOKEN']
-[backend.app]
-url = 'http://127.0.0.1:3000/api'
-[[route]]
-path = '/scim/v2'
-auth = 'idp'
-";
-
 fn transcript(path: &Path) -> String {
     let case: Case = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let text = format!("version = 1\n{}\n{COMMON}", case.config);
+    let text = format!("version = 1\n{}\n{AROUND}", case.config);
     let snapshot = compile(Source { name: Arc::from("config.toml"), text });
     let snapshot = Arc::new(snapshot.unwrap_or_else(|findings| panic!("{}\n{}", path.display(), render(&findings))));
     assert_eq!(render(&snapshot.warnings), "", "{}", path.display());

@@ -211,6 +211,18 @@ fn lawful() -> impl Strategy<Value = Codec> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
+    #[test]
+    fn times_are_read_as_the_calendar_has_them(
+        date in "[01-9][0-9]{3}-[01][0-9]-[0-3][0-9]",
+        time in "[0-2][0-9]:[0-6][0-9]:[0-6][0-9]",
+        rest in "(\\.[0-9]{1,10})?(Z|z|[+-]01:00)?"
+    ) {
+        let text = format!("{date}T{time}{rest}");
+        let read = Codec::DateTime(DateTimeFormat::Rfc3339).decode(&json!(text));
+        let expected = text.parse::<jiff::Timestamp>().map(|time| json!(time.to_string()));
+        prop_assert_eq!(read.ok(), expected.ok());
+    }
+
     /// `decode(encode(s)) = s` for every codec of class iso or partial: `PutGet`. A table folds case on the way.
     #[test]
     fn what_is_written_is_read_back(codec in lawful(), text in "\\PC{0,12}|-?[0-9]{1,4}(\\.[0-9])?|[a-z]{2}-[A-Z]{2}|Employee") {

@@ -79,6 +79,7 @@ pub(super) fn to_native_time(format: &DateTimeFormat, value: &Value) -> Result<V
 
 pub(super) fn from_native_time(format: &DateTimeFormat, value: &Value) -> Result<Value, CodecError> {
     let time = match format {
+        DateTimeFormat::Rfc3339 if value.as_str().is_some_and(is_canonical) => return Ok(value.clone()),
         DateTimeFormat::Rfc3339 => timestamp(value)?,
         DateTimeFormat::Epoch => from_number(value, Timestamp::from_second)?,
         DateTimeFormat::EpochMillis => from_number(value, Timestamp::from_millisecond)?,
@@ -86,6 +87,33 @@ pub(super) fn from_native_time(format: &DateTimeFormat, value: &Value) -> Result
     };
     Ok(Value::from(time.to_string()))
 }
+
+/// Whether a text is a point in time just as it would be written: `2026-03-04T05:06:07.5Z`, on a day that every month
+/// has. Others are parsed.
+fn is_canonical(text: &str) -> bool {
+    let (head, tail) = text.as_bytes().split_at(text.len().min(CANONICAL.len()));
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    let shaped = head.len() == CANONICAL.len() && head.iter().zip(CANONICAL).all(fits);
+    let within = |place, least, most| text.get(place).is_some_and(|digits| (least..=most).contains(&digits));
+    let fraction = match tail {
+        [b'Z'] => true,
+        [b'.', digits @ .., last, b'Z'] => {
+            digits.len() < 9 && digits.iter().all(u8::is_ascii_digit) && matches!(last, b'1'..=b'9')
+        }
+        _ => false,
+    };
+    shaped
+        && fraction
+        && within(0..4, "1000", "9998")
+        && within(5..7, "01", "12")
+        && within(8..10, "01", "28")
+        && within(11..13, "00", "23")
+        && within(14..16, "00", "59")
+        && within(17..19, "00", "59")
+}
+
+/// Up to the second; a 0 is any digit.
+const CANONICAL: &[u8] = b"0000-00-00T00:00:00";
 
 fn timestamp(value: &Value) -> Result<Timestamp, CodecError> {
     string(value)?.parse().map_err(|_| CodecError::wanted("a date and time with an offset (RFC 3339)"))

@@ -6,8 +6,12 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
 use super::{CodecError, Law};
+use crate::pattern::note_compilation;
 
 /// A text form of points in time.
+///
+/// The library has no compiled form of a format: it walks the text, which was checked here, once for every value. Zones
+/// are looked up here and never again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeFormat {
     format: Box<str>,
@@ -22,6 +26,7 @@ impl TimeFormat {
     ///
     /// What is wrong: an unknown directive or zone, or a format that does not say the date.
     pub fn compile(format: &str, zone: Option<&str>) -> Result<Self, String> {
+        note_compilation();
         let zone = zone.map_or(Ok(TimeZone::UTC), time_zone)?;
         let mut found = Self { format: format.into(), zone, law: Law::Lossy };
         let mut law = Law::Canon;

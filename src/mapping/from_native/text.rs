@@ -377,7 +377,9 @@ impl Writing<'_> {
 
 /// A text as JSON.
 fn text(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+    // Without an early end, so that many bytes are looked at together.
+    let escapes = text.bytes().map(|byte| u8::from(byte < b' ' || matches!(byte, b'"' | b'\\')));
+    if escapes.fold(0, |any, escape| any | escape) != 0 {
         // Writing into memory cannot fail.
         serde_json::to_writer(out, text).unwrap_or_default();
         return;

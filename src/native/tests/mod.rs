@@ -39,11 +39,13 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         queue: 100,
         spacing: None,
         retry: Retry { attempts: 3, delay: Duration::from_millis(100) },
+        idempotency: None,
         breaker: None,
         tls: BackendTls::default(),
         format: Format::Json,
         expired: None,
         expired_origin: origin(),
+        tables: Vec::new(),
         errors: Vec::new(),
         origin: origin(),
     }

@@ -266,7 +266,7 @@ impl<'a> Target<'a> {
     }
 
     /// A group that is not there explains every failure.
-    async fn look_for_group(&self) -> Result<(), ScimError> {
+    pub(super) async fn look_for_group(&self) -> Result<(), ScimError> {
         if self.seen || self.looked.swap(true, Ordering::Relaxed) {
             return Ok(());
         }

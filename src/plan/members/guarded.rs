@@ -39,7 +39,7 @@ pub(in crate::plan) async fn permit(
     };
     if let (true, None, Some(key)) = (needs_group, known, key) {
         let id = run.id_of(key).unwrap_or_default();
-        read = Some(read::fetch(run, &id).await?);
+        read = Some(read::fetch_with_parts(run, &id).await?);
     }
     let group = known.or(read.as_ref());
     let difference = difference(run, members, group, change, ops).await?;

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::mapping::Members;
+use crate::expr::Env;
 use crate::mapping::members::{Exclusive, MemberCall};
+use crate::mapping::{MemberLookup, Members, Readers};
 use crate::scim::ScimError;
 
 use super::change::{Current, value_of};
-use crate::plan::complete;
-use crate::plan::guard;
 use crate::plan::read::{self, Object};
 use crate::plan::run::{Run, named_id};
+use crate::plan::{complete, guard, pages, parts, query};
 
 /// How much of the members has to be known.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,13 @@ pub(super) async fn current(
     object: &Object,
     detail: Detail,
 ) -> Result<Current, ScimError> {
+    let wanted = || Readers { members: true, ..Readers::default() };
+    let group = if run.mapping.parts.is_empty() {
+        Vec::new()
+    } else {
+        complete::settled(run, vec![object.clone()], wanted).await?
+    };
+    let object = group.first().unwrap_or(object);
     let mut lists = read::member_items(run, members, std::slice::from_ref(object)).await?;
     if detail == Detail::Elements {
         lists = complete::member_items(run, members, lists).await?;
@@ -80,9 +87,34 @@ pub(super) async fn read_people(
     let of = run.of_type(&members.of).filter(|of| needed || guard::hides_by_document(of));
     let Some(of) = of else { return Ok((people, Vec::new())) };
     let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
-    let objects = complete::by_keys(&of, &keys, members.parallel).await?;
+    let objects = match &call.lookup {
+        Some(lookup) => together(&of, lookup, &people).await?,
+        None if call.reads.scim || call.reads.object => {
+            complete::by_keys_with_parts(&of, &keys, members.parallel).await?
+        }
+        None => complete::by_keys(&of, &keys, members.parallel).await?,
+    };
     let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
     Ok(read.partition(|person| person.object.is_some()))
+}
+
+/// The documents of several people by one call for each batch; `None` for who is not there.
+async fn together(of: &Run<'_>, lookup: &MemberLookup, people: &[Person]) -> Result<Vec<Option<Object>>, ScimError> {
+    let mut found: HashMap<String, Object> = HashMap::new();
+    for people in people.chunks(lookup.batch.max(1)) {
+        let batch = people.iter().map(|person| person.key.clone()).collect();
+        let env = Env { batch: Some(&batch), ..of.env() };
+        // One that ignores what it was asked for may answer with everybody, and no more than a page of them is read.
+        let max = people.len().max(lookup.list.paging.max as usize);
+        let items = pages::all(of, &lookup.list, &env, max).await?;
+        let objects = query::objects(of, &lookup.list, items);
+        let everything = || Readers { rows: !0, members: true, groups: true, hides: true };
+        let objects = complete::settled(of, objects, everything).await?;
+        let objects = parts::fetched(of, objects, of.mapping.all_parts()).await?;
+        found.extend(objects.into_iter().map(|object| (object.id.clone(), object)));
+    }
+    let object = |person: &Person| found.get(&of.id_of(&person.key)?).cloned();
+    Ok(people.iter().map(object).collect())
 }
 
 /// `member`, as calls see it.
@@ -122,6 +154,7 @@ pub(super) async fn leave_others(
     let Some(of) = run.of_type(&members.of) else { return Ok((people, Vec::new())) };
     let Some(inverse) = &of.mapping.inverse else { return Ok((people, Vec::new())) };
     let objects: Vec<Object> = people.iter().filter_map(|person| person.object.clone()).collect();
+    let objects = complete::settled(&of, objects, || Readers { groups: true, ..Readers::default() }).await?;
     let groups = read::groups_of(&of.seeing_all(), inverse, &objects).await?;
     let hidden = |other: &String| run.native_id(other).is_none();
     let mut others: HashMap<&str, Vec<String>> = HashMap::new();
@@ -147,6 +180,7 @@ pub(super) async fn leave_others(
             ))),
             (Some(named), Exclusive::Move) => {
                 run.note(format!("{} leaves {named} by joining {}/{group} (exclusive)", person.value, run.type_name()));
+                run.native.report(|report| report.moved_members += 1);
                 joining.push(person);
             }
             (None, _) => joining.push(person),

@@ -15,21 +15,24 @@ use serde_json::{Value, json};
 
 use crate::expr::Env;
 use crate::mapping::members::MemberSource;
-use crate::mapping::{Call, Members, MissingPolicy};
+use crate::mapping::{Flow, Members, MissingPolicy};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::{PatchOp, ScimError};
 
 use super::ScimRequest;
-use super::judge::{Standing, assess, reply_matches};
+use super::guard;
+use super::judge::{Standing, assess, reply_matches, says_absent};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
+use super::steps::{self, Progress};
 use super::turn::Share;
+use super::update::after;
 
 use change::{Current, Difference, value_of, values};
 use deliver::Target;
 pub(super) use guarded::permit;
-use known::Detail;
+use known::{Detail, Person};
 
 /// What operations on `members` ask for.
 ///
@@ -263,6 +266,9 @@ impl Target<'_> {
         }
         let deltas = can_send(self.members, &difference.add, &difference.remove);
         match &self.members.set {
+            Some(_) if deltas && prefer == Prefer::Set && self.names_strangers(&difference.add).await? => {
+                self.send_deltas(difference, current).await?;
+            }
             Some(set) if prefer == Prefer::Set || !deltas => self.send_set(set, current, wanted, difference).await?,
             _ if deltas => self.send_deltas(difference, current).await?,
             _ => {
@@ -273,11 +279,28 @@ impl Target<'_> {
         Ok(true)
     }
 
+    /// Whether somebody who would join is not there, or is hidden. The call that adds members looks at them where the
+    /// application takes ids that are nobody's, and a whole list must be no way around that.
+    async fn names_strangers(&self, joining: &[String]) -> Result<bool, ScimError> {
+        let hides = || self.run.of_type(&self.members.of).is_some_and(|of| guard::hides_by_document(&of));
+        let add = self.members.add.as_ref();
+        let Some(add) = add.filter(|add| add.reads.scim || add.reads.object || hides()) else {
+            return Ok(false);
+        };
+        let person = |value: &String| {
+            let key = key_of(self.run, self.members, value)?;
+            Some(Person { value: value.clone(), key, object: None })
+        };
+        let people = joining.iter().filter_map(person).collect();
+        let (_, strangers) = known::read_people(self.run, self.members, add, people, true).await?;
+        Ok(!strangers.is_empty())
+    }
+
     /// Replaces the whole list. Where the reply says that somebody is unknown but not who, and members can be added one
     /// by one, that tells who it is.
     async fn send_set(
         &self,
-        set: &Call,
+        set: &Flow,
         current: &Current,
         wanted: &[String],
         difference: Difference,
@@ -295,6 +318,7 @@ impl Target<'_> {
         self.run.native.trace(|trace| trace.members(&difference.add, &difference.remove));
         let batch = Value::Array(keys);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };
+        let Some(set) = set.single() else { return self.set_by_steps(set, &env).await };
         let request = self.run.render(set, &env, Rows::default())?;
         let outcome = self.run.native.together(vec![request], 1).await?.pop();
         let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
@@ -312,6 +336,22 @@ impl Target<'_> {
         match assess(self.run, set, &outcome, &env) {
             Standing::Ok | Standing::Accepted => Ok(()),
             Standing::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl Target<'_> {
+    /// Several calls that together replace the list, or one that depends on a condition.
+    async fn set_by_steps(&self, set: &Flow, env: &Env<'_>) -> Result<(), ScimError> {
+        let mut progress = Progress::default();
+        let done = steps::carry_out(self.run, set, "the call", env, Rows::default(), &mut progress).await;
+        match done {
+            Ok(_) => Ok(()),
+            Err(error) if says_absent(&error) && progress.done.is_empty() => {
+                self.look_for_group().await?;
+                Err(error)
+            }
+            Err(error) => Err(after(error, &progress.done, "a retry sends the list again")),
         }
     }
 }

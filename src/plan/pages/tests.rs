@@ -177,7 +177,7 @@ proptest! {
                 drive(snapshot, &mut marks, ("GET", &target, &Value::Null), &mut |call| app.answer(call));
             seen.extend(ids(&response));
             match response.body.as_ref().and_then(|body| body.tree()["nextCursor"].as_str().map(str::to_owned)) {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => cursor = next,
                 None => break,
             }
         }

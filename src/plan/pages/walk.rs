@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::expr::Env;
 use crate::mapping::ListCall;
-use crate::plan::judge::judge;
+use crate::plan::call::{NativeCall, NativeOutcome};
+use crate::plan::judge::{Verdict, judge};
 use crate::scim::ScimError;
 
 use super::pager::{Pager, largest};
@@ -76,6 +77,42 @@ async fn together(
     Ok(walks.into_iter().map(|walk| walk.result).collect())
 }
 
+/// A list that is read to its end beside other calls.
+pub(in crate::plan) struct Reading<'l, 'e> {
+    list: &'l ListCall,
+    walk: Walk<'e>,
+    most: Most,
+}
+
+impl<'l, 'e> Reading<'l, 'e> {
+    pub(in crate::plan) fn new(list: &'l ListCall, env: Env<'e>, most: Most) -> Self {
+        Self { list, walk: Walk::new(list, env, None), most }
+    }
+
+    /// The call for its next page.
+    pub(in crate::plan) fn request(&self, run: &Run<'_>) -> Result<NativeCall, ScimError> {
+        self.walk.pager.request(run, self.list, &self.walk.env)
+    }
+
+    /// Takes the outcome of that call; answers with the items at the end of the list. Success by `also_ok` alone says
+    /// that there is nothing more.
+    pub(in crate::plan) fn take(
+        &mut self,
+        run: &Run<'_>,
+        outcome: NativeOutcome,
+    ) -> Result<Option<Vec<Value>>, ScimError> {
+        match judge(run, &self.list.call, outcome, &self.walk.env) {
+            Verdict::Accepted(_) => self.walk.pager.ended = true,
+            verdict => {
+                let page = page(run, self.list, verdict)?;
+                self.walk.take(run, self.list, page, self.most)?;
+            }
+        }
+        let end = self.walk.pager.ended.then(|| std::mem::replace(&mut self.walk.result, Ok(Vec::new())));
+        end.transpose()
+    }
+}
+
 /// One list being read to its end.
 struct Walk<'e> {
     env: Env<'e>,
@@ -107,6 +144,7 @@ impl<'e> Walk<'e> {
 pub(in crate::plan) enum Most {
     Objects(usize),
     Members(usize),
+    Parts(usize),
 }
 
 impl Most {
@@ -114,7 +152,7 @@ impl Most {
     /// 400 `tooMany` when that many are too many.
     pub(in crate::plan) fn check(self, run: &Run<'_>, items: usize) -> Result<(), ScimError> {
         let name = run.type_name();
-        let (Self::Objects(max) | Self::Members(max)) = self;
+        let (Self::Objects(max) | Self::Members(max) | Self::Parts(max)) = self;
         if items <= max {
             return Ok(());
         }
@@ -124,6 +162,9 @@ impl Most {
             ),
             Self::Members(max) => format!(
                 "answering this needs more than {max} members of one {name} to be read; exclude members, or raise limits.members_max or members.max"
+            ),
+            Self::Parts(max) => format!(
+                "a list that belongs to one {name} has more than {max} items; raise limits.members_max, or leave out what is read from it"
             ),
         }))
     }
