@@ -65,6 +65,9 @@ pub(super) struct CheckArgs {
     /// Say how long it took.
     #[arg(long)]
     timing: bool,
+    /// Fail if there are warnings, too.
+    #[arg(long)]
+    strict: bool,
     /// Try the reads against the application: nothing is written there.
     #[arg(long, conflicts_with = "json")]
     online: bool,
@@ -131,15 +134,23 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
         // Beside the findings, so that their form stays as it is.
         eprint(&format!("{} findings in {:.1} ms\n", findings.len(), took.as_secs_f64() * 1000.0));
     }
+    let warned = args.strict && !findings.is_empty();
     if args.json {
         let list: Vec<Value> = findings.iter().map(finding).collect();
         say(&format!("{}\n", serde_json::to_string_pretty(&json!({ "usable": usable, "findings": list }))?))?;
-        return if usable { Ok(()) } else { Err(cannot_be_used(path)) };
+        return match (usable, warned) {
+            (true, false) => Ok(()),
+            (true, true) => Err(has_warnings(path)),
+            (false, _) => Err(cannot_be_used(path)),
+        };
     }
     match (usable, findings.is_empty()) {
         (true, true) => say(&format!("{}: ok\n", path.display()))?,
         (true, false) => say(&format!("{}\n{}: ok, with warnings\n", render(&findings), path.display()))?,
         (false, _) => return unusable(path, &findings),
+    }
+    if warned {
+        return Err(has_warnings(path));
     }
     match snapshot.filter(|_| args.online) {
         Some(snapshot) => online::check(path, snapshot, args.variables.iter().cloned().collect()),
@@ -167,6 +178,10 @@ fn finding(finding: &Diagnostic) -> Value {
 fn unusable(path: &Path, findings: &[Diagnostic]) -> Result<(), Failure> {
     say(&render(findings))?;
     Err(cannot_be_used(path))
+}
+
+fn has_warnings(path: &Path) -> Failure {
+    format!("{} has warnings", path.display()).into()
 }
 
 fn cannot_be_used(path: &Path) -> Failure {

@@ -105,6 +105,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W081", "member lists may show what a guard hides"),
     ("W082", "the adapter's own account is not guarded"),
     ("W083", "hiding makes lists short"),
+    ("W095", "a name of the application is spelt in two ways"),
     ("W120", "membership can be changed in one direction only"),
     ("W140", "a prefix runs into the token"),
     ("W141", "an outage counts as success"),

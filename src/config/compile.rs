@@ -29,6 +29,7 @@ mod lacks;
 mod laws;
 mod lint;
 mod members;
+mod near;
 mod ops;
 mod overlap;
 mod parts;
@@ -83,6 +84,7 @@ pub fn compile_with(source: Source, fetch: Fetch<'_>) -> Result<Snapshot, Vec<Di
     let hash = hash(&cx);
     let parts = top::parts(&mut cx, &root);
     let snapshot = top::assemble(&mut cx, parts, hash);
+    near::check(&mut cx);
     match snapshot {
         Some(snapshot) if !cx.report.has_errors() => Ok(Snapshot { warnings: cx.report.finish(), ..snapshot }),
         _ => Err(cx.report.finish()),

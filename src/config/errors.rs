@@ -121,6 +121,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W081", "Decide by `id` or route variables, or let the call of the list return the objects themselves."),
     ("W082", "Add a guard, or accept the warning if the account is none of the users."),
     ("W083", "Add `'*' = { scan = .. }` to `filter`, or let the list call leave out what is hidden."),
+    ("W095", "Correct the name; if the application has both, accept the warning in `[lint]`."),
     ("W120", "Add the other direction, or `set`, so that membership can be both given and taken."),
     ("W140", "End the prefix with a space, unless the application wants it without."),
     ("W141", "Name the statuses that are a success, such as `status == 200`."),

@@ -109,7 +109,9 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     }
     backend.tables = fields.get("table").map_or(Vec::new(), |node| tables::tables(cx, node, &inherited));
     inherited.used_variables.extend(cx.take_used());
-    inherited.tables = backend.tables.iter().map(|table| table.name.to_string()).collect();
+    // Faulty ones too, so that to use them is no further mistake: their numbers are of no use then.
+    let named = fields.get("table").and_then(Node::as_table).map_or(&[][..], |table| &table.entries);
+    inherited.tables = named.iter().map(|entry| entry.name.clone()).collect();
     (backend, inherited)
 }
 

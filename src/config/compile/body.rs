@@ -88,6 +88,7 @@ fn object(cx: &mut Context, table: &Table, scope: &SlotScope<'_>, slot: Slot, sp
             fine &= spread.is_some();
             continue;
         }
+        cx.names.add(&entry.name, entry.key.clone());
         match build(cx, &entry.value, scope, slot, spreads) {
             Some(node) => fields.push((Arc::from(entry.name.as_str()), node)),
             None => fine = false,

@@ -179,6 +179,7 @@ fn request_line(cx: &mut Context, node: &Node, spec: &CallSpec<'_>) -> Option<Re
     let literal =
         |at: &usize, c: char| text.get(*at..).is_some_and(|rest| rest.starts_with(c)) && mask.get(*at) == Some(&false);
     let end = (start..text.len()).find(|at| literal(at, '?')).unwrap_or(text.len());
+    cx.names_in(node, start..end);
     let segments = segments(cx, node, start..end, spec);
     let ends_in_slash = text.get(start..end).is_some_and(|path| path.len() > 1 && path.ends_with('/'));
     let query =
@@ -254,6 +255,7 @@ pub(super) fn query_part(
             fine = false;
             continue;
         }
+        cx.names_in(node, piece.start..piece.start + equals);
         let value = (piece.start + equals + 1).min(piece.end)..piece.end;
         match cx.url_part(node, value, scope) {
             Some(template) => set(&mut query, Arc::from(name), template),

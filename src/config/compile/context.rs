@@ -1,6 +1,7 @@
 //! What every part of the compiler works with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::config::read::Report;
@@ -12,6 +13,7 @@ use crate::pattern::{Pattern, Shared};
 
 use super::id::KeyTypes;
 use super::lacks::LackedPath;
+use super::near::Names;
 
 /// Findings and the lists that the snapshot numbers.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Context {
     pub(super) lacked: Vec<LackedPath>,
     /// Regular expressions, each compiled once.
     pub(super) regexes: Shared,
+    /// Names of the application.
+    pub(super) names: Names,
 }
 
 /// A step as later ones see it.
@@ -84,6 +88,7 @@ impl Context {
             later_steps: Vec::new(),
             lacked: Vec::new(),
             regexes: Shared::default(),
+            names: Names::default(),
         }
     }
 
@@ -168,13 +173,21 @@ impl Context {
     pub(super) fn native_path(&mut self, node: &Node) -> Option<NativePath> {
         let text = self.report.text(node)?;
         match NativePath::parse(text) {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                self.names_in(node, 0..text.len());
+                Some(path)
+            }
             Err(error) => {
                 let place = self.report.part(node, error.span);
                 self.report.error("E030", &place, format!("not a native path: {}", error.message));
                 None
             }
         }
+    }
+
+    /// Remembers the names of the application in a part of a text.
+    pub(super) fn names_in(&mut self, node: &Node, range: Range<usize>) {
+        self.names.in_text(&self.report, node, range);
     }
 
     /// A native path that must be writable.

@@ -9,7 +9,7 @@ use crate::expr::{Expr, Name, Template};
 use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
-use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Paging, PutOmitted, Slot};
+use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
 use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
@@ -136,16 +136,7 @@ fn resource(
     store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
-    let changes_sent = ops.update.is_some() || ops.replace.is_none();
-    if fields.get("attrs").is_none() {
-        cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
-    }
-    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
-    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
-    let mut rows = rows(cx, fields.get("attrs"), of, omit);
-    if let Some(node) = fields.get("whole") {
-        whole(cx, node, &mut rows, changes_sent);
-    }
+    let rows = attribute_table(cx, entry, &fields, of, &ops);
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
@@ -184,28 +175,51 @@ fn resource(
     };
     mapping.index = Index::of(&mapping.rows);
     parts::give_rows(&mut mapping);
-    parts::check(cx, &mapping, &part_places, &fields);
-    deletion::complete(cx, fields.get("ops"), &mut mapping, &rows);
+    let lacked = std::mem::take(&mut cx.lacked);
+    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
+    Some(checked(cx, draft, &fields))
+}
+
+/// The rows, each with what the resource says for all of them.
+fn attribute_table(
+    cx: &mut Context,
+    entry: &Entry,
+    fields: &Fields<'_>,
+    of: &ResourceType,
+    ops: &Operations,
+) -> Vec<RowDraft> {
+    let changes_sent = ops.update.is_some() || ops.replace.is_none();
+    if fields.get("attrs").is_none() {
+        cx.report.error("E006", &entry.key, "`attrs` is missing: the attribute table");
+    }
+    let omit = fields.get("omit").and_then(|node| cx.report.choice(node, &OMIT));
+    let omit = omit.unwrap_or(if changes_sent { Omit::Null } else { Omit::Absent });
+    let mut rows = rows(cx, fields.get("attrs"), of, omit);
+    if let Some(node) = fields.get("whole") {
+        whole(cx, node, &mut rows, changes_sent);
+    }
+    rows
+}
+
+/// Whether everything in a mapping fits together.
+fn checked(cx: &mut Context, mut draft: Draft, fields: &Fields<'_>) -> Draft {
+    let mapping = &mut draft.mapping;
+    parts::check(cx, mapping, &draft.parts, fields);
+    deletion::complete(cx, fields.get("ops"), mapping, &draft.rows);
     if mapping.ops.list.is_none() && mapping.ops.get.is_none() && !cx.call_missing {
         let help = "give it a `path` and `extends = [\"preset:rest@1\"]`, or `ops`".to_owned();
-        cx.report.error_help("E040", &entry.key, format!("no call reads a `{}`", of.name), help);
+        let message = format!("no call reads a `{}`", mapping.resource_type.name);
+        cx.report.error_help("E040", &draft.place, message, help);
     }
-    let lacked = lacked(cx, &mapping);
-    let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
+    lacks::check(cx, mapping, &mut draft.lacked);
+    if !cx.faulty_rows.is_empty() {
+        // One of them may read what seems to be read by nobody.
+        draft.lacked.clear();
+    }
     let said = laws::check(cx, &draft.rows) | overlap::check(cx, &draft.rows);
     coverage::check(cx, &draft.mapping, &draft.rows, &draft.place);
     probe::check(cx, &draft.mapping, &draft.rows, said);
-    Some(draft)
-}
-
-fn lacked(cx: &mut Context, mapping: &Mapping) -> Vec<LackedPath> {
-    let mut lacked = std::mem::take(&mut cx.lacked);
-    lacks::check(cx, mapping, &mut lacked);
-    if !cx.faulty_rows.is_empty() {
-        // One of them may read what seems to be read by nobody.
-        lacked.clear();
-    }
-    lacked
+    draft
 }
 
 /// `envelope` and `paging` of the resource itself.
