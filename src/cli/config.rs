@@ -56,6 +56,7 @@ pub(super) struct MigrateArgs {
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -153,7 +154,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
         return Err(has_warnings(path));
     }
     match snapshot.filter(|_| args.online) {
-        Some(snapshot) => online::check(path, snapshot, args.variables.iter().cloned().collect()),
+        Some(snapshot) => online::check(path, snapshot, &args.variables.iter().cloned().collect()),
         None => Ok(()),
     }
 }

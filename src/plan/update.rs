@@ -441,7 +441,9 @@ async fn ordinary<'f>(
             None
         };
         strip(run, &mut changed);
-        all.iter_mut().for_each(|all| strip(run, all));
+        if let Some(all) = &mut all {
+            strip(run, all);
+        }
         let all = all.as_ref().unwrap_or(&changed);
         let veiled = veiled(run, all, &changed, &[]);
         let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };

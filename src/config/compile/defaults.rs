@@ -199,8 +199,8 @@ mod tests {
 
     fn shown(call: &Call) -> String {
         let query = call.query.iter().map(|(name, value)| format!("{name}={}", value.source()));
-        let target = call.segments.iter().map(|segment| format!("/{}", segment.source())).collect::<String>();
-        format!("{} {target}?{} {}", call.method, query.collect::<Vec<_>>().join("&"), body(&call.body))
+        let target: Vec<&str> = call.segments.iter().map(Template::source).collect();
+        format!("{} /{}?{} {}", call.method, target.join("/"), query.collect::<Vec<_>>().join("&"), body(&call.body))
     }
 
     fn body(body: &Body) -> String {
