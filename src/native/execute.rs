@@ -105,13 +105,12 @@ pub async fn execute(
 
 /// One call, from memory where it may be. A write ends the time of what is kept.
 async fn carry_out(call: &NativeCall, client: &NativeClient, context: &CallContext<'_>) -> (Completed, Fetched) {
-    let fetch = client.call(call, context);
-    match (context.keeping, call.keep) {
-        (Some(keeping), Some(time)) if call.slot.reads() => keeping.read(call, time, context.deadline, fetch).await,
-        (Some(keeping), _) if !call.slot.reads() => {
-            let _writing = keeping.writing(&call.resource);
-            (fetch.await, None)
-        }
-        _ => (fetch.await, None),
+    let reads = call.slot.reads();
+    if let (Some(keeping), Some(time), true) = (context.keeping, call.keep, reads) {
+        // Boxed, so that a call that is not kept does not make room for it.
+        let fetch = client.call(call, context);
+        return Box::pin(keeping.read(call, time, context.deadline, fetch)).await;
     }
+    let _writing = context.keeping.filter(|_| !reads).map(|keeping| keeping.writing(&call.resource));
+    (client.call(call, context).await, None)
 }

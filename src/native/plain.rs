@@ -47,7 +47,7 @@ impl Plain {
         let mut connection = match self.take() {
             Some(connection) => connection,
             None => {
-                let connected = timeout_at(until, self.connect(authority)).await;
+                let connected = timeout_at(until, Box::pin(self.connect(authority))).await;
                 Box::new(connected.map_err(|late| broken(NativeFailure::Timeout, late))??)
             }
         };

@@ -82,7 +82,7 @@ impl Transport {
     ) -> Result<NativeReply, NativeFailure> {
         match &self.wire {
             Wire::Secure(client) => {
-                let exchanged = timeout_at(until, self.exchange_securely(client, request)).await;
+                let exchanged = timeout_at(until, Box::pin(self.exchange_securely(client, request))).await;
                 exchanged.unwrap_or(Err(NativeFailure::Timeout))
             }
             Wire::Plain(plain) => plain.exchange(request, until).await.map_err(|broken| {

@@ -123,12 +123,14 @@ impl Upstream {
             Credential::Fixed(token) => return Ok(Carried::Fixed(Arc::clone(token))),
             Credential::Session { login, secrets, sessions } => {
                 let session = sessions.of(key(login, context.variables));
-                let fetch = async { self.note_login(self.log_in(login, secrets, context).await) };
+                // Boxed, as it hardly ever happens and would make room in every call.
+                let fetch = async { self.note_login(Box::pin(self.log_in(login, secrets, context)).await) };
                 session.token(refused, deadline, fetch).await
             }
             Credential::OAuth2 { client, secret, line, sessions } => {
                 let session = sessions.of(SessionKey::new());
-                let fetch = async { self.note_login(self.access_token(client, secret, line, deadline).await) };
+                let fetch =
+                    async { self.note_login(Box::pin(self.access_token(client, secret, line, deadline)).await) };
                 session.token(refused, deadline, fetch).await
             }
         };

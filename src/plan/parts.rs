@@ -13,7 +13,6 @@ use crate::mapping::{Call, RowSet, to_native};
 use crate::scim::{Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
-use super::change;
 use super::judge::{self, Verdict, judge};
 use super::pages::{Most, Reading};
 use super::read::Object;
@@ -21,6 +20,7 @@ use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
 use super::veil::{Veiled, veiled};
+use super::{change, tables};
 
 /// The objects with these parts, in order. An object of which a part is 404 is going, and left out.
 ///
@@ -75,7 +75,9 @@ pub(super) async fn with_all(run: &Run<'_>, object: Object) -> Result<Object, Sc
         return Ok(object);
     }
     let id = object.id.clone();
-    fetched(run, vec![object], run.mapping.all_parts()).await?.pop().ok_or_else(|| run.not_found(&id))
+    let object = fetched(run, vec![object], run.mapping.all_parts()).await?.pop().ok_or_else(|| run.not_found(&id))?;
+    tables::know_keys(run, std::slice::from_ref(&object)).await?;
+    Ok(object)
 }
 
 /// A part of one object.

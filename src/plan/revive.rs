@@ -15,7 +15,7 @@ use super::read::{self, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{change, exists, update};
+use super::{change, exists, parts, update};
 
 /// Revives an object and brings it to the state that the request asks for.
 ///
@@ -56,6 +56,7 @@ async fn bring_back(run: &Run<'_>, gone: &Object, resource: &Resource) -> Result
 async fn complete(run: &Run<'_>, gone: &Object, resource: &Resource) -> Result<Object, ScimError> {
     let still_gone = || ScimError::new(502, format!("{} still shows it as deleted", run.backend.name));
     let object = read::find_by_key(run, &gone.key).await?.ok_or_else(still_gone)?;
+    let object = parts::with_all(run, object).await?;
     let old = read::base(run, &object);
     let rows = change::differing_from_new(run, &old, resource);
     match update::send(run, &object.key, resource, Some((&object, &old)), rows).await? {

@@ -240,7 +240,8 @@ impl Connections {
         let mut session = session(connection, bounds);
         // A head that was inspected is not refused, so that otherwise this is a client that went away.
         let read = matches!(session.read_request().await, Ok(true));
-        if !read || !exchange::serve(&mut session, incoming, &self.metrics).await {
+        // Boxed, as few requests come this way.
+        if !read || !Box::pin(exchange::serve(&mut session, incoming, &self.metrics)).await {
             session.shutdown().await;
             return None;
         }

@@ -12,7 +12,7 @@ use crate::scim::ScimError;
 use super::change::{Current, value_of};
 use crate::plan::read::{self, Object};
 use crate::plan::run::{Run, named_id};
-use crate::plan::{complete, guard, pages, query};
+use crate::plan::{complete, guard, pages, parts, query};
 
 /// How much of the members has to be known.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,9 @@ async fn together(of: &Run<'_>, lookup: &MemberLookup, people: &[Person]) -> Res
         let max = people.len().max(lookup.list.paging.max as usize);
         let items = pages::all(of, &lookup.list, &env, max).await?;
         let objects = query::objects(of, &lookup.list, items);
+        let everything = || Readers { rows: !0, members: true, groups: true, hides: true };
+        let objects = complete::settled(of, objects, everything).await?;
+        let objects = parts::fetched(of, objects, of.mapping.all_parts()).await?;
         found.extend(objects.into_iter().map(|object| (object.id.clone(), object)));
     }
     let object = |person: &Person| found.get(&of.id_of(&person.key)?).cloned();
