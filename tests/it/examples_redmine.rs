@@ -62,7 +62,8 @@ async fn a_list_is_completed_where_it_has_to_say_who_is_locked_and_only_there() 
     let page = example.get("/Users").await;
     let active = |id: u64| {
         let all = page["Resources"].as_array().unwrap();
-        all.iter().find(|user| user["id"] == id.to_string()).unwrap()["active"].clone()
+        let id = json!(id.to_string());
+        all.iter().find(|user| user["id"] == id).unwrap()["active"].clone()
     };
     assert_eq!(ids.map(active), [json!(false), json!(true), json!(false)]);
     assert_eq!(example.app.take_calls().len(), 1 + 5);

@@ -260,9 +260,9 @@ async fn a_put_whose_reply_is_lost_is_repeated_and_does_no_harm() {
     example.app.with(|app| app.enrich(ANN));
     let mut lost = false;
     example.app.trouble(move |call| {
-        let lose = call.method == "PUT" && !lost;
-        lost |= lose;
-        lose.then_some(Trouble::LoseReply)
+        let first = call.method == "PUT" && !lost;
+        lost |= first;
+        first.then_some(Trouble::LoseReply)
     });
     example.expect(200, "PATCH", &format!("/Users/{ann}"), Some(active("False"))).await;
     assert_eq!(example.app.with(|app| app.accounts[ANN]["locked"].clone()), json!(true));

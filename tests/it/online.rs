@@ -14,7 +14,7 @@ use crate::examples_bench::config;
 async fn tried(text: &str, app: impl App, variables: &[(&str, &str)]) -> (Report, Vec<String>) {
     let app = Served::start(app).await;
     let text = text
-        .replace("http://127.0.0.1:3000", &app.url())
+        .replace("http://127.0.0.1:3000", app.url())
         .replace("env:APP_KEY", &format!("plain:{KEY}"))
         .replace("env:SCIM_TOKEN", "plain:0123456789abcdef0123456789abcdef");
     let source = Source { name: Arc::from("config.toml"), text };

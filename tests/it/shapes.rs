@@ -84,7 +84,7 @@ fn every_mistake_is_found_and_nothing_else() {
     let mut mistakes = 0;
     for block in blocks(PAGE) {
         let Some(code) = block.kind.strip_prefix("wrong ") else { continue };
-        let found = load(file(&base, &block)).map(|loaded| loaded.warnings).unwrap_or_else(|found| found);
+        let found = load(file(&base, &block)).map_or_else(|found| found, |loaded| loaded.warnings);
         let codes: BTreeSet<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
         assert_eq!(codes, BTreeSet::from([code]), "docs/shapes.md:{}\n{}", block.line, render(&found));
         mistakes += 1;

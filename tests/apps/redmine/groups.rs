@@ -56,7 +56,7 @@ impl Redmine {
         let sent = document(call, "group")?;
         let (mut name, mut members) = self.groups.get(&id).cloned().unwrap_or_default();
         if let Some(sent) = sent.get("name") {
-            name = sent.as_str().unwrap_or_default().to_owned();
+            sent.as_str().unwrap_or_default().clone_into(&mut name);
         }
         let mut wrong = Vec::new();
         if name.trim().is_empty() {

@@ -27,10 +27,11 @@ impl Redmine {
         let wanted = call.param("status").unwrap_or("1");
         let part = call.param("name").unwrap_or_default().to_lowercase();
         let group = call.param("group_id").and_then(|text| text.parse().ok());
+        let number: Option<u64> = wanted.parse().ok();
         let found = self.users.values().filter(|user| {
             let text = |name: &str| user[name].as_str().unwrap_or_default();
             let texts = [text("login"), text("mail"), &format!("{} {}", text("firstname"), text("lastname"))];
-            (wanted.is_empty() || user["status"].to_string() == wanted)
+            (wanted.is_empty() || user["status"].as_u64() == number)
                 && texts.iter().any(|text| text.to_lowercase().contains(&part))
                 && group.is_none_or(|group: u64| self.groups[&group].1.contains(&user["id"].as_u64().unwrap()))
         });
