@@ -232,10 +232,10 @@ fn carry_out<A: App>(state: &mut State<A>, call: &Call) -> (Option<http::Respons
     let sent = String::from_utf8_lossy(&call.body);
     let gap = if sent.is_empty() { "" } else { " " };
     state.calls.push(format!("{} {}{gap}{sent} -> {status}", call.method, call.target));
-    (reply.map(response), late)
+    (reply.as_ref().map(response), late)
 }
 
-fn response(reply: Reply) -> http::Response<Full<Bytes>> {
+fn response(reply: &Reply) -> http::Response<Full<Bytes>> {
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(*name, value);

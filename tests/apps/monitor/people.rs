@@ -11,7 +11,9 @@ impl Monitor {
         let (id, _) = self.person(login);
         let contact = json!({"contactid": format!("c{}", self.next_id()), "kind": 2, "to": [number], "severity": 48});
         let contacts = self.people.get_mut(&id).unwrap()["contacts"].as_array_mut().unwrap();
-        contacts.iter_mut().for_each(|contact| contact["severity"] = json!(7));
+        for contact in contacts.iter_mut() {
+            contact["severity"] = json!(7);
+        }
         contacts.push(contact);
     }
 
