@@ -80,8 +80,8 @@ impl Row {
         let cost = |wanted: Subject, part: fn(Cost) -> f64| {
             summary.costs.iter().find(|(of, _)| *of == wanted).map_or(f64::NAN, |(_, cost)| part(*cost))
         };
-        let (instructions, allocations): (fn(Cost) -> f64, fn(Cost) -> f64) =
-            (|cost| cost.instructions, |cost| cost.allocations);
+        let instructions: fn(Cost) -> f64 = |cost| cost.instructions;
+        let allocations: fn(Cost) -> f64 = |cost| cost.allocations;
         let bare = subject.yardstick();
         let calls = summary.syscalls.iter().find(|(of, _)| *of == subject).map(|(_, calls)| calls.values().sum());
         Self {

@@ -199,7 +199,7 @@ mod tests {
 
     fn shown(call: &Call) -> String {
         let query = call.query.iter().map(|(name, value)| format!("{name}={}", value.source()));
-        let target: Vec<&str> = call.segments.iter().map(Template::source).collect();
+        let target: Vec<&str> = call.segments.iter().map(crate::expr::Template::source).collect();
         format!("{} /{}?{} {}", call.method, target.join("/"), query.collect::<Vec<_>>().join("&"), body(&call.body))
     }
 
