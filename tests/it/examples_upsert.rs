@@ -251,19 +251,17 @@ async fn a_login_that_fails_is_not_the_providers_fault() {
 #[tokio::test]
 async fn a_put_whose_reply_is_lost_is_repeated_and_does_no_harm() {
     let example = example().await;
-    let mut lost = 0;
-    example.app.trouble(move |call| {
-        lost += usize::from(call.method == "PUT");
-        (call.method == "PUT" && lost == 1).then_some(Trouble::LoseReply)
-    });
+    let lose_the_first = || {
+        let mut puts = 0;
+        example.app.trouble(move |call| {
+            puts += usize::from(call.method == "PUT");
+            (call.method == "PUT" && puts == 1).then_some(Trouble::LoseReply)
+        });
+    };
+    lose_the_first();
     let ann = example.make("/Users", person("ann")).await;
     example.app.with(|app| app.enrich(ANN));
-    let mut lost = false;
-    example.app.trouble(move |call| {
-        let first = call.method == "PUT" && !lost;
-        lost |= first;
-        first.then_some(Trouble::LoseReply)
-    });
+    lose_the_first();
     example.expect(200, "PATCH", &format!("/Users/{ann}"), Some(active("False"))).await;
     assert_eq!(example.app.with(|app| app.accounts[ANN]["locked"].clone()), json!(true));
 }
