@@ -92,7 +92,8 @@ impl Counted {
     /// What was counted since the last time.
     fn dump(&mut self) -> Outcome<String> {
         let id = self.process.id().to_string();
-        let control = Command::new("callgrind_control").args(["-d", &id]).stdout(Stdio::null()).status()?;
+        let control =
+            Command::new("callgrind_control").args(["-d", &id]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         if !control.success() {
             return Err("callgrind_control cannot reach the process".into());
         }

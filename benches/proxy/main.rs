@@ -104,7 +104,7 @@ fn options(args: &[String]) -> Outcome<Options> {
     let mut options = Options {
         binary: PathBuf::from(env!("CARGO_BIN_EXE_scimshim")),
         out: PathBuf::from("target/bench"),
-        rounds: 11,
+        rounds: 21,
         requests: 1_000,
         connections: 16,
         count: true,

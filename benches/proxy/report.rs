@@ -54,6 +54,9 @@ pub(crate) fn write_json(summary: &Summary, folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
+/// One number of a cost.
+type Part = fn(Cost) -> f64;
+
 /// What is not known is not a number.
 struct Row {
     requests_per_second: f64,
@@ -77,11 +80,10 @@ impl Row {
             let ratios = cpu_of(subject).into_iter().zip(cpu_of(other)).map(|(this, other)| this / other);
             median(ratios.collect())
         };
-        let cost = |wanted: Subject, part: fn(Cost) -> f64| {
+        let cost = |wanted: Subject, part: Part| {
             summary.costs.iter().find(|(of, _)| *of == wanted).map_or(f64::NAN, |(_, cost)| part(*cost))
         };
-        let instructions: fn(Cost) -> f64 = |cost| cost.instructions;
-        let allocations: fn(Cost) -> f64 = |cost| cost.allocations;
+        let (instructions, allocations): (Part, Part) = (|cost| cost.instructions, |cost| cost.allocations);
         let bare = subject.yardstick();
         let calls = summary.syscalls.iter().find(|(of, _)| *of == subject).map(|(_, calls)| calls.values().sum());
         Self {
