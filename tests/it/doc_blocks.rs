@@ -48,7 +48,9 @@ fn join(base: &mut Table, more: Table, depth: usize) {
         let has_heading = depth < 2 || (depth == 2 && HEADINGS.contains(&name.as_str()));
         match (base.get_mut(&name), value) {
             (Some(Value::Table(under)), Value::Table(over)) if has_heading => join(under, over, depth + 1),
-            (Some(Value::Array(under)), Value::Array(over)) if over.iter().all(Value::is_table) => under.extend(over),
+            (Some(Value::Array(under)), Value::Array(over)) if !over.is_empty() && over.iter().all(Value::is_table) => {
+                under.extend(over);
+            }
             (_, value) => drop(base.insert(name, value)),
         }
     }
