@@ -1,7 +1,7 @@
 //! `scimshim check --online`: tries the reads of a configuration against the real application.
 //!
 //! In: a snapshot, its resolved secrets, values for the variables of its base URLs. Out: findings. Every try is a SCIM
-//! request that only reads, carried out by the plan that would serve it; [`judge`] then compares what the application
+//! request that only reads, carried out by the plan that would serve it; `judge` then compares what the application
 //! answered with what the configuration says about it. Nothing is written, and no attribute's
 //! value is printed, though the path of a call may hold an id.
 

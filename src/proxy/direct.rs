@@ -1,6 +1,6 @@
 //! A request whose length its head tells, read and answered straight on its connection.
 //!
-//! In: an inspected head. Out: what a [`Conversation`](super::exchange::Conversation) needs to be carried on. Chunked
+//! In: an inspected head. Out: what a [`Conversation`] needs to be carried on. Chunked
 //! bodies, and whatever else frames itself, are left to the proxy library.
 
 use std::ops::Range;

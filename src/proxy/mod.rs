@@ -2,7 +2,7 @@
 //!
 //! In: connections. Out: answers. Each request head is inspected ([`head`], [`downstream`]) before the proxy library
 //! reads it; by its path alone an [`edge::ScimService`] claims it or not. SCIM requests are read whole and bounded
-//! ([`direct`], or by way of the library where a body frames itself) and answered by that service, which knows no
+//! (`direct`, or by way of the library where a body frames itself) and answered by that service, which knows no
 //! socket; all others stream to the application ([`service`]).
 //!
 //! The data side speaks HTTP/1.1 only. A sidecar's neighbours are an ingress and an identity provider, and both do;
