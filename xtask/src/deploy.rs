@@ -45,6 +45,7 @@ const CHECKS: &[Check] = &[
     Check { name: "manual", about: "manual pages, by man", run: package::manual },
     Check { name: "debian", about: "the Debian package, by lintian", run: package::debian },
     Check { name: "unit", about: "the systemd unit, as the package installs it", run: package::unit },
+    Check { name: "dashboard", about: "the dashboard, by a Prometheus that scraped a demo", run: seen::dashboard },
     Check { name: "compare", about: "size, start and memory beside nginx", run: seen::compare },
     Check {
         name: "image",

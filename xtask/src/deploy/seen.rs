@@ -18,6 +18,19 @@ pub(super) fn alerts(bench: &Bench<'_>) -> Result<String, String> {
     Ok(last_line(&output(script.arg(folder).arg(bench.source("docs/runbooks.md")))?))
 }
 
+/// Every query of the dashboard, and every rule, by a Prometheus that scraped a demo run. With `--bless` the picture of
+/// the dashboard is drawn again, from a longer run.
+pub(super) fn dashboard(bench: &Bench<'_>) -> Result<String, String> {
+    bench.tools.system(&[("prometheus", "prometheus")])?;
+    let mut script = bench.tools.script("dashboard.py")?;
+    script.arg(bench.source("deploy")).arg(bench.program()?).arg(bench.fresh("seen")?);
+    if bench.bless {
+        bench.tools.system(&[("chromium", "chromium"), ("pngquant", "pngquant")])?;
+        script.arg("--picture").arg(bench.source("docs/img/dashboard.png"));
+    }
+    Ok(last_line(&output(&mut script)?))
+}
+
 /// Sizes, starts and memory beside nginx.
 pub(super) fn compare(bench: &Bench<'_>) -> Result<String, String> {
     bench.tools.system(&[("nginx", "nginx-light"), ("update-ca-certificates", "ca-certificates")])?;
