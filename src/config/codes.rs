@@ -109,6 +109,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W120", "membership can be changed in one direction only"),
     ("W140", "a prefix runs into the token"),
     ("W141", "an outage counts as success"),
+    ("W170", "a credential has expired, or is about to"),
     ("W180", "`lossy` on a row that loses nothing"),
     ("W181", "write rules leave one value of a boolean to nobody"),
     ("W205", "a warning is allowed that nothing gives"),

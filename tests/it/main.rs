@@ -24,6 +24,7 @@ mod examples_redmine;
 mod examples_upsert;
 mod mapping_guide;
 mod members;
+mod metrics;
 mod native_keys;
 mod online;
 mod operator;
