@@ -33,7 +33,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
-    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
+    change::note_elements(run, &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =
@@ -196,7 +196,7 @@ async fn make<'f>(
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
+    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
     with_key(run, flow, derived.as_ref(), &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;

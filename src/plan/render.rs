@@ -56,6 +56,9 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
         if !found {
             return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
         }
+        if run.native.is_traced() {
+            tables::trace_name(run, table, name);
+        }
     }
     let mut request = of_backend(run.backend, resource, call, env, rows)?;
     if let Some(name) = &run.backend.idempotency
@@ -115,6 +118,16 @@ pub(super) fn of_backend(
 /// Tells a transcript how the body of a call may be shown.
 pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>, sent: &NativeCall) {
     let (Some(veiled), Some(sent)) = (rows.veiled, &sent.body) else { return };
+    let document = match &call.body {
+        Body::None => None,
+        Body::Rows => rows_body(call, rows),
+        Body::Built(node) => node.spread().and_then(|spread| spread_rows(spread, rows)),
+    };
+    for row in run.mapping.rows.iter().filter(|row| row.writes_from_native()) {
+        if document.zip(row.native_path()).is_some_and(|(document, path)| path.get(document).is_some()) {
+            run.native.trace(|trace| trace.from_native.push((sent.clone(), row.origin.clone())));
+        }
+    }
     let rows = Rows::new(&veiled.mapped, &veiled.changed);
     let env = Env { mapped: rows.mapped, changed: rows.changed, ..*env };
     // What cannot be made of hidden values is hidden itself.
