@@ -47,8 +47,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
-    let mut with_parts = resource.clone();
-    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, &resource, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
@@ -56,8 +55,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
     }
-    if made.fresh {
-        resource = with_parts;
+    if let Some(filled) = with_parts.filter(|_| made.fresh) {
+        resource = filled;
     }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;

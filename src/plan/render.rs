@@ -139,16 +139,40 @@ pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<
 
 /// Adds or overrides one query parameter of a rendered target.
 pub(super) fn set_query(target: &mut String, name: &str, value: &str) {
-    let encoded = encode_query(name);
-    if let Some((path, query)) = target.split_once('?') {
-        let kept: Vec<&str> =
-            query.split('&').filter(|pair| pair.split('=').next().is_some_and(|key| key != encoded)).collect();
-        *target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    let name = Encoded(name);
+    let query = target.find('?').map(|at| at + 1);
+    if let Some(start) = query {
+        let is_same = |pair: &str| pair.split('=').next().is_some_and(|key| name.is(key));
+        let (path, query) = target.split_at(start);
+        if query.split('&').any(is_same) {
+            let kept: Vec<&str> = query.split('&').filter(|pair| !is_same(pair)).collect();
+            *target =
+                if kept.is_empty() { path.trim_end_matches('?').to_owned() } else { path.to_owned() + &kept.join("&") };
+        }
     }
     target.push(if target.contains('?') { '&' } else { '?' });
-    target.push_str(&encoded);
+    target.extend(name.parts());
     target.push('=');
-    target.push_str(&encode_query(value));
+    target.extend(Encoded(value).parts());
+}
+
+/// A query name or value, percent-encoded part by part.
+#[derive(Clone, Copy)]
+struct Encoded<'t>(&'t str);
+
+impl<'t> Encoded<'t> {
+    fn parts(self) -> PercentEncode<'t> {
+        utf8_percent_encode(self.0, QUERY)
+    }
+
+    /// Whether this is what the text reads encoded.
+    fn is(self, text: &str) -> bool {
+        let mut rest = Some(text);
+        for part in self.parts() {
+            rest = rest.and_then(|rest| rest.strip_prefix(part));
+        }
+        rest == Some("")
+    }
 }
 
 fn append_query<'t>(
