@@ -7,6 +7,7 @@
 pub mod call;
 pub mod marks;
 
+mod advice;
 mod answer;
 mod bulk;
 mod change;
@@ -27,6 +28,7 @@ mod pages;
 mod parts;
 mod query;
 mod read;
+mod recent;
 mod render;
 mod revive;
 mod run;
