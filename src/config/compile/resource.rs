@@ -48,6 +48,7 @@ impl Inherited<'_> {
             ok: self.ok,
             body: Body::None,
             defaults: self.defaults,
+            paging: self.backend_paging,
         }
     }
 }
@@ -244,6 +245,7 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
         ok: None,
         body: Body::None,
         defaults: &defaults,
+        paging: None,
     };
     if text.contains('?') && !text.contains('{') {
         cx.report.error("E021", &node.place, "the path of a resource has no query");
