@@ -34,7 +34,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
-    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
+    change::note_elements(run, &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =
@@ -48,8 +48,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
-    let mut with_parts = resource.clone();
-    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, &resource, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let asked = Asked { resource: &resource, members: &members, derived: derived.as_ref() };
@@ -58,8 +57,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
     }
-    if made.fresh {
-        resource = with_parts;
+    if let Some(filled) = with_parts.filter(|_| made.fresh) {
+        resource = filled;
     }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;
@@ -194,8 +193,7 @@ pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -
         return Ok(OnTheWay { id: found.id, key: found.key, fresh: false });
     }
     run.note(note);
-    let mut with_parts = resource.clone();
-    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
     let mut progress = Progress::default();
     let mut made = match make_surely(run, flow, Asked { resource, members: &[], derived }, &mut progress).await {
         // Somebody else was faster, or it is here under a key that nobody knew.
@@ -206,7 +204,7 @@ pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -
         made => made?,
     };
     let shown = made.object.take();
-    match send_unsent(run, flow, &with_parts, &made, shown).await {
+    match send_unsent(run, flow, with_parts.as_ref().unwrap_or(resource), &made, shown).await {
         Ok(_) => Ok(OnTheWay { id: made.id, key: made.key, fresh: true }),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
@@ -255,7 +253,7 @@ async fn make<'f>(
     let env = Env { id: derived, scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
+    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
     with_key(run, flow, derived, &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
