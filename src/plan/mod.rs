@@ -8,6 +8,7 @@ pub mod call;
 pub mod form;
 pub mod marks;
 
+mod advice;
 mod answer;
 mod bulk;
 mod change;
@@ -28,6 +29,7 @@ mod pages;
 mod parts;
 mod query;
 mod read;
+mod recent;
 mod render;
 mod revive;
 mod run;
