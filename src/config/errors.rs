@@ -125,6 +125,12 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W120", "Add the other direction, or `set`, so that membership can be both given and taken."),
     ("W140", "End the prefix with a space, unless the application wants it without."),
     ("W141", "Name the statuses that are a success, such as `status == 200`."),
+    ("W166", "Let the row be written, or delete it: what no row is about is ignored."),
+    (
+        "W167",
+        "Add a row for each type that the application has a place for; the others can be left out of the client's settings.",
+    ),
+    ("W168", "Write `replace = \"reject\"`, or delete the `update`."),
     ("W180", "Delete `lossy`: the row keeps every value."),
     ("W181", "Add a rule for the other value, or leave `when` out of one."),
     ("W205", "Delete the line."),

@@ -136,6 +136,11 @@ impl Call {
 }
 
 impl BodyNode {
+    /// The rows that are spread in it, if any are.
+    pub fn spread(&self) -> Option<Spread> {
+        [Spread::Mapped, Spread::Changed].into_iter().find(|spread| self.spreads(*spread))
+    }
+
     fn spreads(&self, wanted: Spread) -> bool {
         match self {
             Self::Object { fields, spread } => {

@@ -173,22 +173,25 @@ pub fn left_out<'m>(
     })
 }
 
-/// Gives rows of parts their defaults in a new resource: they follow the create, where nothing else would.
+/// A new resource with the defaults of the rows of parts: they follow the create, where nothing else would. `None`
+/// where the resource has all of them.
 ///
 /// # Errors
 /// 500 when an expression of the mapping fails.
-pub fn fill_parts(mapping: &Mapping, state: &mut Resource, env: &Env<'_>) -> Result<(), ScimError> {
+pub fn with_parts(mapping: &Mapping, sent: &Resource, env: &Env<'_>) -> Result<Option<Resource>, ScimError> {
+    let mut filled: Option<Resource> = None;
     let rows = mapping.part_rows() & update_rows(mapping);
     for (_, row) in mapping.rows_in(rows).filter(|(_, row)| row.default.is_some()) {
+        let state = filled.as_ref().unwrap_or(sent);
         if row.target.read(state, mapping.sole_on_attribute(row)).is_some() {
             continue;
         }
         let scim = Value::Object(state.0.clone());
         if let Some(value) = default(row, &Env { scim: Some(&scim), ..*env })? {
-            row.target.write(state, value);
+            row.target.write(filled.get_or_insert_with(|| sent.clone()), value);
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// The native form of the default.

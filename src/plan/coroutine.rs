@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::mapping::tables::Entries;
 use crate::scim::ScimError;
 
 use super::call::{NativeCall, NativeOutcome, Report};
@@ -224,6 +225,10 @@ impl<T> Coroutine<T> {
 
     pub(super) fn start_trace(&self) {
         self.native.start_trace();
+    }
+
+    pub(super) fn give_tables(&self, entries: Entries) {
+        self.native.tables.give(entries);
     }
 
     /// A copy of the trace gathered so far; empty if none was asked for.

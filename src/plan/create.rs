@@ -33,7 +33,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
-    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
+    change::note_elements(run, &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =
@@ -47,8 +47,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
-    let mut with_parts = resource.clone();
-    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, &resource, &run.env())?;
     let mut progress = Progress::default();
     exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
     let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
@@ -56,8 +55,8 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
     }
-    if made.fresh {
-        resource = with_parts;
+    if let Some(filled) = with_parts.filter(|_| made.fresh) {
+        resource = filled;
     }
     let shown = made.object.take();
     let done = follow_up(run, flow, &resource, members, &made, shown).await;
@@ -196,7 +195,7 @@ async fn make<'f>(
     let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
+    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
     with_key(run, flow, derived.as_ref(), &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;

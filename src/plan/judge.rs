@@ -108,12 +108,21 @@ pub fn demand(backend: &Backend, call: &NativeCall, reply: &NativeReply) -> Dema
     if conditions.refuses_credentials(backend.expired.as_ref()) {
         return Demand::Credential;
     }
-    let Some(success) = &call.success else { return Demand::Nothing };
-    if conditions.succeeded(success.ok.as_ref()) || success.also_ok.iter().any(|also| conditions.also(also)) {
-        return Demand::Nothing;
-    }
-    let rule = conditions.rule(&backend.errors, call.slot, &call.resource);
+    let rule = repeating_under(&conditions, backend, call);
     rule.and_then(|rule| rule.retry).map_or(Demand::Nothing, Demand::Repeat)
+}
+
+/// The error rule by which a reply asks for a repetition of its call.
+pub fn repeating<'b>(backend: &'b Backend, call: &NativeCall, reply: &NativeReply) -> Option<&'b ErrorRule> {
+    repeating_under(&Conditions::new(reply, &Env::default()), backend, call)
+}
+
+fn repeating_under<'b>(conditions: &Conditions<'_>, backend: &'b Backend, call: &NativeCall) -> Option<&'b ErrorRule> {
+    let success = call.success.as_ref()?;
+    if conditions.succeeded(success.ok.as_ref()) || success.also_ok.iter().any(|also| conditions.also(also)) {
+        return None;
+    }
+    conditions.rule(&backend.errors, call.slot, &call.resource).filter(|rule| rule.retry.is_some())
 }
 
 /// Whether a login call succeeded.

@@ -300,10 +300,10 @@ pub(super) async fn send(
     old: Option<(&Object, &Resource)>,
     changed: RowSet,
 ) -> Result<Option<Object>, ScimError> {
+    change::note_elements(run, state);
     if changed == 0 {
         return Ok(None);
     }
-    change::note_collapsed(run, changed, state);
     let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);

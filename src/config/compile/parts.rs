@@ -13,7 +13,7 @@ use super::context::Context;
 use super::coverage::names;
 use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
-use super::slots::{BY_ID, WRITE_CALL};
+use super::scopes::{BY_ID, WRITE_CALL};
 
 /// Parts, and where each of them is written.
 pub(super) type PartPlaces = Vec<Place>;

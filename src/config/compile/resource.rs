@@ -10,7 +10,6 @@ use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
-use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
 use super::backend::BackendParts;
@@ -21,9 +20,10 @@ use super::filter::{FilterBase, filters};
 use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
-use super::slots::{NO_NAMES, READ, SlotScope};
+use super::scopes::{NO_NAMES, READ};
+use super::slots::SlotScope;
 use super::{
-    announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
+    announce, coverage, deletion, entra, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
 };
 
 /// What the calls of a resource inherit.
@@ -88,7 +88,9 @@ pub(super) fn mappings(
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
         check_variables(cx, Some(&of.name), &serving, used);
-        check_clients(cx, &draft, &serving);
+        if serving.iter().any(|route| route.entra) {
+            entra::check(cx, &draft.mapping, &draft.rows, &draft.place);
+        }
         check_member_type(cx, &draft, &serving);
         drafts.push(draft);
     }
@@ -287,22 +289,6 @@ fn check_variables(cx: &mut Context, name: Option<&str>, routes: &[&RouteParts],
         let leave = name.map_or_else(String::new, |name| format!(", or leave `{name}` out of its `resources`"));
         let help = format!("give it one with `set = {{ {variable} = \"...\" }}`{leave}");
         cx.report.error_help("E028", &place, message, help);
-    }
-}
-
-/// Entra looks users up by `userName` and groups by `displayName` before it writes anything.
-fn check_clients(cx: &mut Context, draft: &Draft, routes: &[&RouteParts]) {
-    let wanted = match &*draft.mapping.resource_type.name {
-        "User" => "userName",
-        "Group" => "displayName",
-        _ => return,
-    };
-    let path = AttrPath::core(wanted, None);
-    let planned = draft.mapping.filters.iter().any(|plan| plan.path == path && plan.ops.contains(&CompareOp::Eq));
-    if routes.iter().any(|route| route.entra) && !planned && draft.mapping.scan.is_none() {
-        let message = format!("Entra asks for `{wanted} eq`, and there is no plan for it");
-        let help = format!("add '{wanted} eq' or '*' to `[resource.{}.filter]`", draft.mapping.resource_type.name);
-        cx.report.warn("W040", &draft.place, message, help);
     }
 }
 

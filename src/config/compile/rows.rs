@@ -13,7 +13,8 @@ use crate::scim::{AttributeType, ResourceType};
 
 use super::codecs;
 use super::context::Context;
-use super::slots::{READ, SCIM, SlotScope, WRITE};
+use super::scopes::{READ, SCIM, WRITE};
+use super::slots::SlotScope;
 use super::store;
 use super::target::{KeyedTarget, target};
 use super::types;
