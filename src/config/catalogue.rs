@@ -97,6 +97,8 @@ pub(crate) enum Kind {
     Url,
     /// A URN.
     Urn,
+    /// A call slot, perhaps of one type: `list`, `Group.get`.
+    Slot,
     /// A regular expression that matches the whole value, or `"$name"` for one of `[patterns]`.
     Pattern,
     /// A path into a native document.
