@@ -99,6 +99,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E141", "Name the statuses that the rule is about, such as `status == 404`."),
     ("E142", "Answer another status, or leave the reply to `expired`."),
     ("E160", "Give the list a style of paging, or leave `total` out."),
+    ("E161", "Give the step a `paging`: how its list is read to the end, or that one reply is enough."),
     ("E200", "Break the circle: let both extend a third file."),
     ("E201", "Correct the path; it is relative to the file that names it. Presets are called `preset:NAME`."),
     ("E202", "Correct the path of the key, or delete the entry: what is extended has no such key."),
@@ -125,6 +126,13 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("W120", "Add the other direction, or `set`, so that membership can be both given and taken."),
     ("W140", "End the prefix with a space, unless the application wants it without."),
     ("W141", "Name the statuses that are a success, such as `status == 200`."),
+    ("W166", "Let the row be written, or delete it: what no row is about is ignored."),
+    (
+        "W167",
+        "Add a row for each type that the application has a place for; the others can be left out of the client's settings.",
+    ),
+    ("W168", "Write `replace = \"reject\"`, or delete the `update`."),
+    ("W170", "Have a new credential made, put it in place, and write its date; the old date alone changes nothing."),
     ("W180", "Delete `lossy`: the row keeps every value."),
     ("W181", "Add a rule for the other value, or leave `when` out of one."),
     ("W205", "Delete the line."),
@@ -136,7 +144,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{CODES, Diagnostic, Source, compile};
+    use crate::config::{CODES, Diagnostic, Source, compile_at};
 
     /// What is said about the faulty files, the shortest excerpts first.
     fn examples() -> Vec<Diagnostic> {
@@ -147,7 +155,9 @@ mod tests {
         let mut found = Vec::new();
         for path in paths {
             let text = std::fs::read_to_string(path).unwrap();
-            match compile(Source { name: "config.toml".into(), text }) {
+            let source = Source { name: "config.toml".into(), text };
+            // The beginning of the year 2026, so that what has expired by then always has.
+            match compile_at(source, &|_| Err("there are no files here".to_owned()), 1_767_225_600) {
                 Ok(snapshot) => found.extend(snapshot.warnings),
                 Err(findings) => found.extend(findings),
             }

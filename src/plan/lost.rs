@@ -105,7 +105,7 @@ fn said(mut error: ScimError, what: &str) -> ScimError {
 }
 
 /// By the derived key, by `exists`, or by the user name; `None` where there is none of these.
-async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>, ScimError> {
+pub(super) async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>, ScimError> {
     if let Some(key) = wanted.derived {
         return match read::find_by_key(run, key).await {
             Ok(found) => Ok(Some(found.into_iter().collect())),

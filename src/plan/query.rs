@@ -172,7 +172,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
             let needs = |path: &AttrPath| needed.iter().any(|needed| needed.same_attribute(path));
             let candidates = complete::settled(run, candidates, || complete::wanted(run, needs)).await?;
             let matching = match filter {
-                Some(filter) => matching(run, candidates, &filter.filter, needs).await?,
+                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
                 None => candidates,
             };
             let total = matching.len();
@@ -195,16 +195,32 @@ fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
     paths
 }
 
-/// The objects that satisfy the whole filter, in order.
+/// The objects that satisfy the whole filter, in order. Only what the filter mentions is read of each.
 async fn matching(
     run: &Run<'_>,
     objects: Vec<Object>,
     filter: &Filter,
-    needs: impl Fn(&AttrPath) -> bool,
+    mentioned: &[AttrPath],
 ) -> Result<Vec<Object>, ScimError> {
-    let resources = read::assembled(run, objects.clone(), needs).await?;
-    let pairs = objects.into_iter().zip(resources);
-    Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect())
+    let needs = |path: &AttrPath| mentioned.iter().any(|mentioned| mentioned.same_attribute(path));
+    if mentioned.iter().any(is_made_last) {
+        let resources = read::assembled(run, objects.clone(), needs).await?;
+        let pairs = objects.into_iter().zip(resources);
+        return Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect());
+    }
+    let related = read::related(run, &objects, needs).await?;
+    let rows = mentioned.iter().fold(0, |rows, path| rows | run.mapping.index.of_attribute(path));
+    let pairs = objects.into_iter().zip(related.of_each());
+    let matching = pairs.filter_map(|(object, related)| {
+        let resource = read::extract(run, &object, rows, related);
+        filter.matches(&resource).then_some(object)
+    });
+    Ok(matching.collect())
+}
+
+/// Whether an attribute depends on the whole of a resource.
+fn is_made_last(path: &AttrPath) -> bool {
+    path.extension.is_none() && matches!(&*path.attribute, "meta" | "schemas")
 }
 
 /// The objects that a list shows.

@@ -67,6 +67,7 @@ pub(crate) static CREDENTIAL: Keys = Keys {
         key("login", Kind::Either(&[Kind::Call, Kind::Table(&LOGIN)]), "With `session`: the call that logs in."),
         key("send", Kind::Table(&SEND), "With `token`, `oauth2` and `session`: where the token goes; with `oauth2` it is a bearer token without it."),
         key("expired", Kind::Expression, "How a refusal of the credential shows, over `status`, `headers` and `body`.").default("\"status == 401\""),
+        key("expires", Kind::Date, "When the credential expires, for `check` and for metrics; it is sent all the same. Without it a JWT is asked itself."),
         key("ttl", Kind::Duration, "With `session` and `oauth2`: how long a token is used, unless the token endpoint says."),
     ],
     shared: &[],
@@ -149,7 +150,7 @@ pub(crate) static ERROR_RULE: Keys = Keys {
     about: "What a reply that is no success means to the SCIM client.",
     own: &[
         key("id", Kind::Word, "A name, by which a file that extends this one replaces or unsets the rule."),
-        key("on", Kind::List(&Kind::Text), "Call slots, perhaps of one type, such as `\"Group.get\"`; without it all."),
+        key("on", Kind::List(&Kind::Slot), "The calls it is about, perhaps of one type, such as `\"Group.get\"`; without it all."),
         key("when", Kind::Expression, "Which replies, over `status`, `headers` and `body`.").required(),
         key("scim", Kind::Table(&ERROR_ANSWER), "What the client reads; what is left out comes from the built-in table.").required(),
         key("retry", Kind::Table(&RULE_RETRY), "The reply says that nothing was done: the call is first sent again."),

@@ -17,12 +17,14 @@ use crate::mapping::tables::Table;
 
 use super::context::Context;
 use super::defaults::CallDefaults;
-use super::slots::{NO_NAMES, REPLY, SlotScope};
+use super::scopes::{self, NO_NAMES};
+use super::slots::{REPLY, SlotScope};
 
 /// What `auth` says.
 #[derive(Debug)]
 pub(super) struct CredentialParts {
     pub(super) auth: OutboundAuth,
+    pub(super) expires: Option<i64>,
     pub(super) expired: Option<Expr>,
     /// Where `send` stands, if it puts the token into bodies.
     pub(super) in_body: Option<Place>,
@@ -55,7 +57,7 @@ const WHY: &str = "this kind of credential needs it";
 
 /// `ok` is what the backend says success is.
 pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaults) -> CredentialParts {
-    let nothing = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
+    let nothing = || CredentialParts { auth: OutboundAuth::None, expires: None, expired: None, in_body: None };
     let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return nothing() };
     let expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     let why = "\"bearer\", \"header\", \"token\", \"basic\", \"oauth2\", \"session\", \"forward\" or \"none\"";
@@ -65,18 +67,19 @@ pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defau
     let auth = auth(cx, &fields, kind, ok, defaults).unwrap_or(OutboundAuth::None);
     let in_body = matches!(auth.send().map(|send| &send.place), Some(TokenPlace::Body(_)));
     let in_body = in_body.then(|| fields.get("send").unwrap_or(node).place.clone());
-    CredentialParts { auth, expired, in_body }
+    let expires = fields.get("expires").and_then(|node| cx.expiry(node));
+    CredentialParts { auth, expires, expired, in_body }
 }
 
 fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, kind: Kind) {
     let wanted: &[&str] = match kind {
         Kind::None | Kind::Forward => &[],
-        Kind::Bearer => &["token"],
-        Kind::Header => &["token", "name", "prefix"],
-        Kind::Token => &["token", "send"],
-        Kind::Basic => &["user", "password"],
-        Kind::OAuth2 => &["token_url", "client_id", "client_secret", "client_auth", "scope", "send", "ttl"],
-        Kind::Session => &["login", "send", "ttl"],
+        Kind::Bearer => &["token", "expires"],
+        Kind::Header => &["token", "name", "prefix", "expires"],
+        Kind::Token => &["token", "send", "expires"],
+        Kind::Basic => &["user", "password", "expires"],
+        Kind::OAuth2 => &["token_url", "client_id", "client_secret", "client_auth", "scope", "send", "ttl", "expires"],
+        Kind::Session => &["login", "send", "ttl", "expires"],
     };
     for name in
         catalogue::CREDENTIAL.names().filter(|name| !wanted.contains(name) && !matches!(*name, "kind" | "expired"))
@@ -220,6 +223,7 @@ fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaul
         ok,
         body: Body::None,
         defaults,
+        paging: None,
     };
     let login = call(cx, node, &catalogue::LOGIN, &spec, None)?;
     if login.save.is_empty() {
@@ -301,8 +305,7 @@ fn field_path(cx: &mut Context, node: &Node) -> Option<crate::mapping::NativePat
 }
 
 fn session_value(cx: &mut Context, fields: &Fields<'_>, node: &Node, saved: Option<&[Arc<str>]>) -> Option<Template> {
-    const LOGIN: SlotScope<'static> =
-        SlotScope { names: &[("login", Name::Login)], route_variables: false, resource_type: None };
+    const LOGIN: SlotScope<'static> = SlotScope { names: scopes::LOGIN, route_variables: false, resource_type: None };
     let Some(value) = fields.get("value") else {
         // One saved value is what is sent.
         let [only] = saved? else {
