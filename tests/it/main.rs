@@ -22,6 +22,7 @@ mod examples_people;
 mod examples_permit;
 mod examples_redmine;
 mod examples_upsert;
+mod fixture;
 mod mapping_guide;
 mod members;
 mod native_keys;
