@@ -26,6 +26,7 @@ mod examples_upsert;
 mod fixture;
 mod mapping_guide;
 mod members;
+mod metrics;
 mod native_keys;
 mod online;
 mod operator;
