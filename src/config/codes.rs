@@ -83,6 +83,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E141", "an error rule makes an outage look like an absent object"),
     ("E142", "an error rule answers 401"),
     ("E160", "a total that does not go with its style of paging"),
+    ("E161", "a step would read one page of a list"),
     ("E200", "what `extends` names leads back to itself, or to too much"),
     ("E201", "a file that `extends` names cannot be read"),
     ("E202", "nothing to unset"),

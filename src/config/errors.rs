@@ -99,6 +99,7 @@ pub(crate) const FIXES: &[(&str, &str)] = &[
     ("E141", "Name the statuses that the rule is about, such as `status == 404`."),
     ("E142", "Answer another status, or leave the reply to `expired`."),
     ("E160", "Give the list a style of paging, or leave `total` out."),
+    ("E161", "Give the step a `paging`: how its list is read to the end, or that one reply is enough."),
     ("E200", "Break the circle: let both extend a third file."),
     ("E201", "Correct the path; it is relative to the file that names it. Presets are called `preset:NAME`."),
     ("E202", "Correct the path of the key, or delete the entry: what is extended has no such key."),

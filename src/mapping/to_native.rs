@@ -142,7 +142,7 @@ fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
     // A password that nobody knows is for a new object; an old one keeps its own.
     let generates = row.default.as_ref().is_some_and(Template::generates);
     if let Some(value) = if generates { None } else { default(row, env)? } {
-        return Ok(Cleared::To(encode(row, &value, env)?));
+        return Ok(Cleared::To(encode_default(row, &value, env)?));
     }
     Ok(match row.omit {
         Omit::Null => Cleared::To(Value::Null),
@@ -197,10 +197,22 @@ pub fn with_parts(mapping: &Mapping, sent: &Resource, env: &Env<'_>) -> Result<O
 /// The native form of the default.
 fn filled(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {
     let Some(value) = default(row, env)? else { return Ok(None) };
-    Ok(Some(match encode(row, &value, env)? {
+    Ok(Some(match encode_default(row, &value, env)? {
         Value::String(text) if row.default.as_ref().is_some_and(Template::generates) => generated(text),
         native => native,
     }))
+}
+
+/// The native form of a default. A `write` expression sees it as if it had been sent.
+fn encode_default(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimError> {
+    let Source::Computed { write: Some(_), .. } = &row.source else { return encode(row, value, env) };
+    let mut state = match env.scim {
+        Some(Value::Object(fields)) => Resource(fields.clone()),
+        _ => Resource::default(),
+    };
+    row.target.write(&mut state, value.clone());
+    let scim = Value::Object(state.0);
+    encode(row, value, &Env { scim: Some(&scim), ..*env })
 }
 
 fn default(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {

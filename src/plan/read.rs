@@ -317,6 +317,11 @@ pub(super) async fn member_items(
     let path = match &members.source {
         MemberSource::Native(path) => path,
         MemberSource::List(list) => {
+            if let [object] = objects
+                && let Some(items) = run.recent_members(&object.id)
+            {
+                return Ok(vec![items]);
+            }
             let max = members.max.unwrap_or(run.snapshot.limits.members_max);
             return lists_of(run, list, members.parallel, pages::Most::Members(max), objects).await;
         }

@@ -221,6 +221,7 @@ fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaul
         ok,
         body: Body::None,
         defaults,
+        paging: None,
     };
     let login = call(cx, node, &catalogue::LOGIN, &spec, None)?;
     if login.save.is_empty() {

@@ -48,6 +48,7 @@ impl Inherited<'_> {
             ok: self.ok,
             body: Body::None,
             defaults: self.defaults,
+            paging: self.backend_paging,
         }
     }
 }
@@ -138,14 +139,17 @@ fn resource(
     store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
-    let rows = attribute_table(cx, entry, &fields, of, &ops);
+    let mut rows = attribute_table(cx, entry, &fields, of, &ops);
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
+    if fields.get("omit").is_none() {
+        parts::omit(&parts, &mut rows);
+    }
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -246,6 +250,7 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
         ok: None,
         body: Body::None,
         defaults: &defaults,
+        paging: None,
     };
     if text.contains('?') && !text.contains('{') {
         cx.report.error("E021", &node.place, "the path of a resource has no query");

@@ -38,6 +38,7 @@ fn table(cx: &mut Context, entry: &Entry, backend: &BackendParts) -> Option<Tabl
         ok: backend.ok.as_ref(),
         body: Body::None,
         defaults: &backend.defaults,
+        paging: None,
     };
     let call = call_table(cx, &entry.value, &fields, &spec, None);
     let key = fields.require(&mut cx.report, "key", "what the application uses").and_then(|node| extract(cx, node));
