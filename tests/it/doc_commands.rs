@@ -19,6 +19,8 @@ use scimshim::cli::Cli;
 use scimshim::demo::client::Client;
 use serde_json::Value;
 
+use crate::proxy_binary::output;
+
 /// The page of all metrics.
 const METRICS: &str = include_str!("../../docs/metrics.md");
 
@@ -138,6 +140,15 @@ fn every_metric_that_a_page_names_is_there() {
         }
     }
     assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn the_mapping_of_the_first_page_can_be_used() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let found: Vec<Block> = blocks(&text).into_iter().filter(|block| block.info == "toml").collect();
+    assert_eq!(found.len(), 1);
+    let (output, said) = output("check", &found[0].text);
+    assert!(output.status.success() && said.trim_end().ends_with("config.toml: ok"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
