@@ -51,7 +51,7 @@ impl Demo {
         for line in BufReader::new(said).lines() {
             let line = line.map_err(|err| format!("the demo cannot be read: {err}"))?;
             if let Some(rest) = line.strip_prefix("metrics      http://") {
-                demo.admin = rest.trim_end_matches("/metrics").to_owned();
+                rest.trim_end_matches("/metrics").clone_into(&mut demo.admin);
             }
             if line.starts_with("The sidecar goes on serving") {
                 return Ok(demo);
