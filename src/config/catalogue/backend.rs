@@ -178,7 +178,7 @@ pub(crate) static ERROR_ANSWER: Keys = Keys {
     own: &[
         key("status", Kind::Int(400, 599), "Its status."),
         key("type", Kind::Words(SCIM_TYPES), "Its keyword."),
-        key("detail", Kind::Template, "What the administrator reads."),
+        key("detail", Kind::Template, "What the administrator reads; over the reply and the variables of the route."),
     ],
     shared: &[],
     later: &[],
