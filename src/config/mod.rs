@@ -51,6 +51,7 @@ pub use reference::reference;
 pub use show::{Origins, show};
 pub use snapshot::{
     Backend, BackendTls, BaseUrl, BreakerRule, Cidr, ClientAuth, ClientCredentials, ErrorRule, Format, Limits,
-    OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot, TokenPlace,
+    MetricsRule, OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot,
+    TokenPlace,
 };
 pub use tree::Source;

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub server: Server,
     /// Bounds.
     pub limits: Limits,
+    /// `[metrics]`.
+    pub metrics: MetricsRule,
     /// Names of route variables; `Name::Var(i)` indexes this list.
     pub variables: Vec<Arc<str>>,
     /// Routes in file order; no two can match the same path.
@@ -57,6 +59,13 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// The answer to a PATCH that changes nothing but members: 204, or 200 with the resource, as any other PATCH.
     pub group_patch_status: u16,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsRule {
+    /// Tenants that are told apart; all others are counted together.
+    pub tenants: usize,
 }
 
 /// An address range.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::mapping::row::{Access, Row, Source};
 use crate::mapping::{Omit, PutOmitted, RowSet, to_native};
-use crate::scim::{AttrPath, Resource, ScimError};
+use crate::scim::{AttrPath, Bound, Resource, ScimError};
 
 use super::run::Run;
 
@@ -16,7 +16,10 @@ use super::run::Run;
 /// 400 `invalidSyntax`.
 pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError> {
     let max = run.snapshot.limits.json_max_depth;
-    let too_deep = || ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels"));
+    let too_deep = || {
+        ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels"))
+            .with_bound(Bound::JsonMaxDepth)
+    };
     // Text is looked through once, and not string by string. The parser has a bound of its own on the depth.
     let parsed = match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::from_str(text),

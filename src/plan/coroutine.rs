@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use sha2::{Digest as _, Sha256};
 
 use crate::mapping::tables::Entries;
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::call::{NativeCall, NativeOutcome, Report};
 use super::recent::Recent;
@@ -110,6 +110,7 @@ impl Native {
             "this request needs more than {} native calls (made so far: {made}); ask for less at once",
             self.calls_max
         ))
+        .with_bound(Bound::CallsMax)
     }
 
     /// Waits for a turn; false when it did not come in time. What was held before is given back.

@@ -41,27 +41,29 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         run.mapping.ops.create.as_ref().ok_or_else(|| {
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
-    let derived = derived_key(run, &resource)?;
-    tables::know_names(run, &resource).await?;
-    guard::allow_create(run, derived.as_ref(), &resource)?;
+    let plain = Value::Object(resource.0);
+    let resource = Resource::of(&plain).ok_or_else(|| ScimError::internal("a resource is no object"))?;
+    let derived = derived_key(run, &plain)?;
+    tables::know_names(run, resource).await?;
+    guard::allow_create(run, derived.as_ref(), resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
-    let with_parts = to_native::with_parts(run.mapping, &resource, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
     let mut progress = Progress::default();
-    exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
-    let asked = Asked { resource: &resource, members: &members, derived: derived.as_ref() };
+    exists::take_turn(run, derived.as_ref(), resource, &members).await?;
+    let with_members = (!members.is_empty()).then(|| with_members(resource, &members));
+    let scim = with_members.as_ref().unwrap_or(&plain);
+    let asked = Asked { resource, scim, derived: derived.as_ref() };
     let mut made = find_or_make(run, flow, asked, &mut progress).await?;
     run.record_id(&made.id);
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
     }
-    if let Some(filled) = with_parts.filter(|_| made.fresh) {
-        resource = filled;
-    }
+    let resource = with_parts.as_ref().filter(|_| made.fresh).unwrap_or(resource);
     let shown = made.object.take();
-    let done = follow_up(run, flow, &resource, members, &made, shown).await;
+    let done = follow_up(run, flow, resource, members, &made, shown).await;
     let whole = match done {
         Ok(object) => show::one(run, object, &projection).await,
         Err(error) => Err(error),
@@ -77,9 +79,17 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
 struct Asked<'a> {
     /// Without members, which rows know nothing of.
     resource: &'a Resource,
-    members: &'a [Value],
+    /// The same with its members, as expressions see it.
+    scim: &'a Value,
     /// The key it will have, where the mapping computes it.
     derived: Option<&'a Value>,
+}
+
+/// What expressions see of a resource that is made with members.
+fn with_members(resource: &Resource, members: &[Value]) -> Value {
+    let mut scim = resource.0.clone();
+    scim.insert(MEMBERS.attribute.to_string(), Value::Array(members.to_vec()));
+    Value::Object(scim)
 }
 
 /// What the create call left behind.
@@ -183,7 +193,8 @@ pub(super) struct OnTheWay {
 pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
     let flow = run.mapping.ops.create.as_ref();
     let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
-    let derived = derived_key(run, resource)?;
+    let scim = &Value::Object(resource.0.clone());
+    let derived = derived_key(run, scim)?;
     let derived = derived.as_ref();
     tables::know_names(run, resource).await?;
     guard::allow_create(run, derived, resource)?;
@@ -195,7 +206,7 @@ pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -
     run.note(note);
     let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
     let mut progress = Progress::default();
-    let mut made = match make_surely(run, flow, Asked { resource, members: &[], derived }, &mut progress).await {
+    let mut made = match make_surely(run, flow, Asked { resource, scim, derived }, &mut progress).await {
         // Somebody else was faster, or it is here under a key that nobody knew.
         Err(error) if error.status == 409 && progress.done.is_empty() => {
             let found = exists::there(run, derived, resource).await?.ok_or(error)?;
@@ -219,10 +230,9 @@ fn check_members(run: &Run<'_>, elements: &[Value]) -> Result<(), ScimError> {
 }
 
 /// The key a new object will have, where the mapping computes it.
-fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, ScimError> {
+fn derived_key(run: &Run<'_>, scim: &Value) -> Result<Option<Value>, ScimError> {
     let Some(template) = &run.mapping.id.derive else { return Ok(None) };
-    let scim = Value::Object(resource.0.clone());
-    let env = Env { scim: Some(&scim), ..run.env() };
+    let env = Env { scim: Some(scim), ..run.env() };
     let text = template
         .text(&env)
         .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", run.mapping.origin)))?;
@@ -244,13 +254,8 @@ async fn make<'f>(
     asked: Asked<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
-    let Asked { resource, members, derived } = asked;
-    let mut scim = resource.0.clone();
-    if !members.is_empty() {
-        scim.insert(MEMBERS.attribute.to_string(), Value::Array(members.to_vec()));
-    }
-    let scim = Value::Object(scim);
-    let env = Env { id: derived, scim: Some(&scim), ..run.env() };
+    let Asked { resource, scim, derived } = asked;
+    let env = Env { id: derived, scim: Some(scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
     run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));

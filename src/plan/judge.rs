@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::config::{Backend, ErrorRule, OutboundAuth, RuleRetry};
 use crate::expr::{Env, Expr, Name, Template};
 use crate::mapping::{AlsoOk, Call, Slot};
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::call::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 use super::run::{Run, headers_value};
@@ -339,7 +339,8 @@ fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
         NativeFailure::TooLarge => ScimError::new(
             502,
             format!("{name} sent a reply larger than the {} bytes allowed here", run.snapshot.limits.reply_max_bytes),
-        ),
+        )
+        .with_bound(Bound::ReplyMaxBytes),
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Ve
     let found =
         found.and_then(|(index, row)| Some((index, row, change::value(run, row, wanted.resource)?.into_owned())));
     let Some((index, row, value)) = found else { return Ok(None) };
-    let Some(found) = lookup::candidates(run, &exists::equality(row, &value)).await? else { return Ok(None) };
+    let Some(found) = lookup::candidates(run, &exists::equality(row, &value), |_| {}).await? else { return Ok(None) };
     exists::with_value(run, index, &value, to_native::create_rows(run.mapping), found).await.map(Some)
 }
 

@@ -51,7 +51,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use call::{
+    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success,
+};
 pub use discovery::{can_change, capabilities};
 pub use judge::{Demand, demand, repeating};
 pub use login::{LoginFault, login_call, login_token};

@@ -13,7 +13,7 @@ use crate::scim::list::{ListResponse, Listing};
 use crate::scim::query::{ListQuery, Page};
 use crate::scim::{AttrPath, Resource, ScimError};
 
-use super::call::ScimResponse;
+use super::call::{FilterPath, ScimResponse};
 use super::coroutine::Native;
 use super::cursor::{self, Binding};
 use super::pages::{Span, Window};
@@ -152,6 +152,9 @@ impl Found {
 /// `count` resources of a list from `start` (from 0).
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
+    if query.filter.is_none() {
+        run.record_filter(FilterPath::None);
+    }
     match (&query.filter, &query.sort) {
         (None, None) if !(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))) => {
             let (list, span) = (list_call(run)?, Span { start, count });
@@ -254,13 +257,14 @@ fn scan_cache(run: &Run<'_>) -> Option<Duration> {
 
 /// A superset of the objects that satisfy the filter.
 async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    match lookup::candidates(run, filter).await? {
+    match lookup::candidates(run, filter, |path| run.record_filter(path)).await? {
         Some(found) => Ok(found),
         None => scan(run, filter).await,
     }
 }
 
 async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+    run.record_filter(if run.mapping.scan.is_some() { FilterPath::Scanned } else { FilterPath::Refused });
     run.mapping.scan.ok_or_else(|| {
         ScimError::invalid_filter(format!(
             "this application cannot search {} by {filter}; supported: {}",
@@ -274,7 +278,7 @@ async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> 
 
 /// A superset of the objects that satisfy the filter as they are at this moment: never from a list that was kept.
 pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    match lookup::candidates(run, filter).await? {
+    match lookup::candidates(run, filter, |_| {}).await? {
         Some(found) => Ok(found),
         None => {
             let list = list_call(run)?;
@@ -287,5 +291,6 @@ pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>,
 async fn everything(run: &Run<'_>) -> Result<Vec<Object>, ScimError> {
     let list = list_call(run)?;
     let items = pages::kept(run, list, &run.env(), scan_max(run), scan_cache(run)).await?;
+    run.native.report(|report| report.scanned += items.len() as u64);
     Ok(objects(run, list, items))
 }

@@ -6,6 +6,8 @@
 use std::io::IsTerminal;
 use std::sync::LazyLock;
 
+use prometheus::IntCounter;
+
 use super::json_line::JsonLine;
 use super::outlet::Outlet;
 use tracing_subscriber::layer::SubscriberExt;
@@ -14,11 +16,16 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 /// The variable that says what is logged, such as `debug` or `scimshim::native=debug`.
 pub const FILTER_VARIABLE: &str = "SCIMSHIM_LOG";
 
-static OUTLET: LazyLock<Outlet> = LazyLock::new(Outlet::default);
+static OUTLET: LazyLock<Outlet> = LazyLock::new(Outlet::counting);
 
 /// Writes the lines that still wait. To be called before the process ends.
 pub fn flush() {
     OUTLET.flush();
+}
+
+/// How many lines were dropped: one counter for the whole process.
+pub(super) fn dropped_lines() -> Option<&'static IntCounter> {
+    OUTLET.dropped()
 }
 
 /// Starts logging. Called again, as several servers in one process do, it changes nothing.

@@ -7,7 +7,7 @@ use crate::auth::{AuthKind, Authenticator};
 use crate::config::catalogue;
 use crate::config::layers::{Fetch, Layered, layered};
 use crate::config::read::{Fields, Report};
-use crate::config::snapshot::{Backend, Limits, OutboundAuth, Route, Server, Snapshot};
+use crate::config::snapshot::{Backend, Limits, MetricsRule, OutboundAuth, Route, Server, Snapshot};
 use crate::config::tree::{Node, Place, Source, SourceMap, Table};
 use crate::mapping::Mapping;
 use crate::scim::ResourceType;
@@ -29,6 +29,7 @@ pub(super) struct Parts<'n> {
     server: Server,
     passthrough: Option<usize>,
     limits: Limits,
+    metrics: MetricsRule,
     authenticators: Vec<Authenticator>,
     backends: Vec<(Backend, BackendParts)>,
     routes: Vec<RouteParts>,
@@ -44,6 +45,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     cx.patterns = patterns(cx, &fields);
     let (server, passthrough_node) = server::server(cx, fields.get("server"));
     let limits = server::limits(cx, fields.get("limits"));
+    let metrics = server::metrics(cx, fields.get("metrics"));
     let authenticators = auth::authenticators(cx, fields.get("auth"));
     let backend_names = names(fields.get("backend"));
     let types = schema::resource_types(cx, fields.get("schema"), fields.get("resource"));
@@ -52,7 +54,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let routes = route::routes(cx, fields.get("route"), &backend_names, &auth_names, &types);
     let backends = backend::backends(cx, fields.get("backend"), &types);
     let passthrough = server::passthrough(cx, passthrough_node, &backend_names);
-    Parts { server, passthrough, limits, authenticators, backends, routes, types, fields }
+    Parts { server, passthrough, limits, metrics, authenticators, backends, routes, types, fields }
 }
 
 /// Compiles the mappings and puts the snapshot together; `None` if something is missing that was reported.
@@ -92,6 +94,7 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
         hash,
         server: Server { passthrough: parts.passthrough, ..parts.server },
         limits: parts.limits,
+        metrics: parts.metrics,
         variables: cx.variables.clone(),
         routes,
         backends: parts.backends.into_iter().map(|(backend, _)| backend).collect(),

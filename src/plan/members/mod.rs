@@ -18,7 +18,7 @@ use crate::expr::Env;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Flow, Members, MissingPolicy};
 use crate::scim::patch::{self, MemberChange};
-use crate::scim::{PatchOp, ScimError};
+use crate::scim::{Bound, PatchOp, ScimError};
 
 use super::ScimRequest;
 use super::advice;
@@ -102,7 +102,8 @@ fn check_count(run: &Run<'_>, members: &Members, count: usize) -> Result<(), Sci
         Some(max) => Err(ScimError::too_large(format!(
             "this is about {count} members of one {}, and at most {max} are allowed; send fewer at once, or raise members.max in the mapping",
             run.type_name()
-        ))),
+        ))
+        .with_bound(Bound::MembersMax)),
     }
 }
 

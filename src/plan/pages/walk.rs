@@ -8,7 +8,7 @@ use crate::expr::Env;
 use crate::mapping::ListCall;
 use crate::plan::call::{NativeCall, NativeOutcome, NativeReply};
 use crate::plan::judge::{Verdict, judge, unreadable};
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::pager::{Pager, largest};
 use super::{Page, Run, page};
@@ -208,7 +208,7 @@ impl Most {
         if items <= max {
             return Ok(());
         }
-        Err(ScimError::too_many(match self {
+        let error = ScimError::too_many(match self {
             Self::Objects(max) => format!(
                 "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
             ),
@@ -218,6 +218,10 @@ impl Most {
             Self::Parts(max) => format!(
                 "a list that belongs to one {name} has more than {max} items; raise limits.members_max, or leave out what is read from it"
             ),
-        }))
+        });
+        Err(match self {
+            Self::Objects(_) => error,
+            Self::Members(_) | Self::Parts(_) => error.with_bound(Bound::MembersMax),
+        })
     }
 }
