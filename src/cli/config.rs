@@ -11,9 +11,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::config::migrate::migrate;
-use crate::config::reload::fetch_text;
+use crate::config::reload::{fetch_text, now};
 use crate::config::{
-    Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
+    Diagnostic, Origins, Severity, Snapshot, Source, compile_at, compile_with, json_schema, reference, render, show,
 };
 use crate::mapping::{Access, FilterCall, Mapping};
 use crate::plan;
@@ -125,7 +125,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.config.config;
     let source = source(path)?;
     let begin = Instant::now();
-    let compiled = compile_with(source, &fetch_text);
+    let compiled = compile_at(source, &fetch_text, now());
     let took = begin.elapsed();
     let mut snapshot = None;
     let (findings, usable) = match compiled {
