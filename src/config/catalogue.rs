@@ -26,7 +26,9 @@ pub(crate) use backend::{
     TLS,
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
-pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, METRICS, ROUTE, SCHEMA, SERVER, STORE};
+pub(crate) use file::{
+    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, METRICS, ROUTE, SCHEMA, SERVER, STORE, TOKEN,
+};
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
     CREATE_CALL, DELETE_CALL, ELSE, EXISTS, EXTRACT, GUARD, ID, LIST_CALL, OPERATIONS, PART, PART_LIST, PLAN,
@@ -81,6 +83,8 @@ pub(crate) enum Kind {
     Name(&'static str),
     /// `"500ms"`, `"5s"`, `"2m"`, `"1h"`.
     Duration,
+    /// `"2027-03-01"`, `"2027-03-01T12:00:00Z"`.
+    Date,
     /// Bytes, or `"64KiB"`, `"1MiB"`.
     Size,
     /// Address and port.

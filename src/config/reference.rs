@@ -67,6 +67,7 @@ fn value(kind: &Kind) -> String {
         Kind::Words(words) => either(words.iter().map(|word| format!("`\"{word}\"`"))),
         Kind::Name(of) => format!("name of a `[{of}.<name>]`"),
         Kind::Duration => "duration".to_owned(),
+        Kind::Date => "date or time".to_owned(),
         Kind::Size => "size".to_owned(),
         Kind::Address => "address and port".to_owned(),
         Kind::AddressRange => "address range".to_owned(),
