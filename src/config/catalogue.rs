@@ -26,7 +26,9 @@ pub(crate) use backend::{
     TLS,
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
-pub(crate) use file::{ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, ROUTE, SCHEMA, SERVER, STORE};
+pub(crate) use file::{
+    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, ROUTE, SCHEMA, SERVER, STORE, TRACE,
+};
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
     CREATE_CALL, DELETE_CALL, ELSE, EXISTS, EXTRACT, GUARD, ID, LIST_CALL, OPERATIONS, PART, PART_LIST, PLAN,
@@ -79,6 +81,10 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// The name of something declared elsewhere: `[auth.<name>]`.
     Name(&'static str),
+    /// A number from 0 to 1.
+    Share,
+    /// Levels of log lines: `"info,scimshim::native=debug"`.
+    LogLevels,
     /// `"500ms"`, `"5s"`, `"2m"`, `"1h"`.
     Duration,
     /// Bytes, or `"64KiB"`, `"1MiB"`.

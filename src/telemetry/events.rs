@@ -51,6 +51,8 @@ pub struct ScimAnswered<'a> {
     pub scim_type: Option<&'static str>,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// From the request head to the end of the answer.
     pub duration: Duration,
 }
@@ -73,7 +75,9 @@ impl ScimAnswered<'_> {
         let duration = || metrics.request_duration.with_label_values(&[resource_type, operation]);
         observe(series.duration.get_or_init(duration), self.duration);
         tracing::info!(
+            target: REQUEST,
             request_id = self.request_id,
+            trace_id = self.trace_id,
             route,
             resource_type,
             operation = *operation,
@@ -94,6 +98,8 @@ pub struct ScimPlanned<'a> {
     pub report: &'a Report,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// Native calls made.
     pub calls: usize,
 }
@@ -116,11 +122,12 @@ impl ScimPlanned<'_> {
         metrics.collapsed_attributes.inc_by(report.collapsed_attributes);
         metrics.unknown_attributes.inc_by(report.unknown.len() as u64);
         for note in &report.notes {
-            tracing::debug!(request_id = self.request_id, "{note}");
+            tracing::debug!(target: REQUEST, request_id = self.request_id, trace_id = self.trace_id, "{note}");
         }
         if let Some(error) = report.error.as_ref().filter(|error| error.side != Side::Downstream) {
-            let (request_id, status, side) = (self.request_id, error.status, error.side.as_str());
-            tracing::warn!(request_id, status, side, "scim request failed: {}", error.detail);
+            let (request_id, trace_id) = (self.request_id, self.trace_id);
+            let (status, side, detail) = (error.status, error.side.as_str(), &error.detail);
+            tracing::warn!(target: REQUEST, request_id, trace_id, status, side, "scim request failed: {detail}");
         }
     }
 }
@@ -134,6 +141,10 @@ pub struct NativeCalled<'a> {
     pub record: CallRecord<'a>,
     /// The series of this backend and the call's slot.
     pub series: &'a CallSeries,
+    /// `X-Request-Id` of the request that it was made for.
+    pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
 }
 
 impl NativeCalled<'_> {
@@ -160,6 +171,9 @@ impl NativeCalled<'_> {
         let duration = || metrics.native_request_duration.with_label_values(&[self.backend, slot]);
         observe(self.series.duration.get_or_init(duration), self.record.duration);
         tracing::debug!(
+            target: NATIVE,
+            request_id = self.request_id,
+            trace_id = self.trace_id,
             backend = self.backend,
             slot,
             status,
@@ -187,8 +201,8 @@ impl CredentialRefused<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.backends.credential_refusals.with_label_values(&[self.backend]).inc();
-        let (backend, slot) = (self.backend, self.slot.as_str());
-        tracing::error!(backend, slot, origin = %self.origin, "the adapter's own credential was refused; renew it");
+        let (backend, slot, origin) = (self.backend, self.slot.as_str(), self.origin);
+        tracing::error!(target: NATIVE, backend, slot, %origin, "the adapter's own credential was refused; renew it");
     }
 }
 
@@ -205,7 +219,8 @@ impl LoggedIn<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.backends.logins.with_label_values(&[self.backend, self.outcome]).inc();
-        tracing::info!(backend = self.backend, outcome = self.outcome, "logged in to the application, or not");
+        let Self { backend, outcome } = *self;
+        tracing::info!(target: NATIVE, backend, outcome, "logged in to the application, or not");
     }
 }
 
@@ -224,8 +239,12 @@ impl BreakerChanged<'_> {
         metrics.backends.breaker_state.with_label_values(&[self.backend]).set(self.state.level());
         let (backend, state) = (self.backend, self.state.as_str());
         match self.state {
-            BreakerState::Open => tracing::warn!(backend, state, "the application keeps failing and is left alone"),
-            BreakerState::HalfOpen | BreakerState::Closed => tracing::debug!(backend, state, "circuit breaker"),
+            BreakerState::Open => {
+                tracing::warn!(target: NATIVE, backend, state, "the application keeps failing and is left alone");
+            }
+            BreakerState::HalfOpen | BreakerState::Closed => {
+                tracing::debug!(target: NATIVE, backend, state, "circuit breaker");
+            }
         }
     }
 }
@@ -237,6 +256,8 @@ pub struct PassedThrough<'a> {
     pub status: u16,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// Until the end of the answer.
     pub duration: Duration,
     /// What went wrong, in words of the proxy library's error type: no path and no header.
@@ -244,6 +265,11 @@ pub struct PassedThrough<'a> {
 }
 
 impl PassedThrough<'_> {
+    /// Whether a line will be written of a request that ends like this.
+    pub fn is_heard(error: Option<&str>) -> bool {
+        error.is_some() || tracing::enabled!(target: PASSTHROUGH, tracing::Level::DEBUG)
+    }
+
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.passthrough_answers.count(self.status, || {
@@ -252,8 +278,10 @@ impl PassedThrough<'_> {
         });
         let (request_id, status, duration_ms) = (self.request_id, self.status, millis(self.duration));
         match self.error {
-            Some(error) => tracing::warn!(request_id, status, duration_ms, error, "pass-through failed"),
-            None => tracing::debug!(request_id, status, duration_ms, "passed through"),
+            Some(error) => {
+                tracing::warn!(target: PASSTHROUGH, request_id, status, duration_ms, error, "pass-through failed");
+            }
+            None => tracing::debug!(target: PASSTHROUGH, request_id, status, duration_ms, "passed through"),
         }
     }
 }
@@ -271,7 +299,8 @@ impl ProtocolRefused {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.protocol_rejections.with_label_values(&[self.refusal.as_str()]).inc();
-        tracing::info!(reason = self.refusal.as_str(), peer = %self.peer, "request refused by protocol");
+        let (reason, peer) = (self.refusal.as_str(), self.peer);
+        tracing::info!(target: CONNECTION, reason, %peer, "request refused by protocol");
     }
 }
 
@@ -286,7 +315,7 @@ impl ConnectionRejected {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.connections_rejected.inc();
-        tracing::warn!(limit = self.limit, "connection rejected: too many are open");
+        tracing::warn!(target: CONNECTION, limit = self.limit, "connection rejected: too many are open");
     }
 }
 
@@ -302,7 +331,7 @@ impl Panicked<'_> {
     /// [`super::log`].
     pub fn emit(&self, metrics: &Metrics) {
         metrics.panics.inc();
-        tracing::error!(request_id = self.request_id, "panic while serving a request");
+        tracing::error!(target: SERVER, request_id = self.request_id, "panic while serving a request");
     }
 }
 
@@ -334,15 +363,15 @@ impl ConfigLoaded<'_> {
         let (outcome, hash) = (self.outcome, self.hash);
         for remark in self.remarks {
             if self.success {
-                tracing::warn!(outcome, "configuration: {remark}");
+                tracing::warn!(target: CONFIG, outcome, "configuration: {remark}");
             } else {
-                tracing::error!(outcome, "configuration: {remark}");
+                tracing::error!(target: CONFIG, outcome, "configuration: {remark}");
             }
         }
         if self.success {
-            tracing::info!(outcome, hash, "configuration in force");
+            tracing::info!(target: CONFIG, outcome, hash, "configuration in force");
         } else {
-            tracing::error!(outcome, hash, "configuration not loaded; the one before stays in force");
+            tracing::error!(target: CONFIG, outcome, hash, "configuration not loaded; the one before stays in force");
         }
     }
 }
@@ -358,6 +387,13 @@ impl CodeText {
         std::str::from_utf8(&self.0).unwrap_or("000")
     }
 }
+
+const REQUEST: &str = "scimshim::request";
+const NATIVE: &str = "scimshim::native";
+const PASSTHROUGH: &str = "scimshim::passthrough";
+const CONNECTION: &str = "scimshim::connection";
+const CONFIG: &str = "scimshim::config";
+const SERVER: &str = "scimshim::server";
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -376,6 +412,7 @@ mod tests {
             status: 409,
             scim_type: Some("uniqueness"),
             request_id: "r",
+            trace_id: None,
             duration: Duration::from_millis(30),
         };
         answered.emit(&metrics);
@@ -405,7 +442,8 @@ mod tests {
             (&user, 400, Some("invalidPath")),
             (&user, 400, None),
         ] {
-            ScimAnswered { labels, status, scim_type, request_id: "r", duration: Duration::ZERO }.emit(&metrics);
+            ScimAnswered { labels, status, scim_type, request_id: "r", trace_id: None, duration: Duration::ZERO }
+                .emit(&metrics);
         }
         let text = metrics.render();
         for (code, resource_type, scim_type, count) in [

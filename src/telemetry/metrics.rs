@@ -55,6 +55,8 @@ pub struct Metrics {
     pub passthrough_requests: IntCounterVec,
     /// The same by the answers that are usual.
     pub passthrough_answers: Arc<Codes>,
+    /// Spans for the collector, by what became of them.
+    pub spans_exported: IntCounterVec,
     /// Panics caught.
     pub panics: IntCounter,
     /// Attempts to load the configuration again.
@@ -70,6 +72,7 @@ pub struct Metrics {
 const UNMAPPED: &str = "Attributes received that the mapping does not name.";
 const UNKNOWN: &str = "Attributes received that no schema knows.";
 const MOVED: &str = "Members who left another group by joining one, as it is allowed.";
+const REFUSED_PATHS: &str = "Requests refused for their path.";
 const COLLAPSED: &str = "Attributes of which the application holds one of the values received.";
 
 impl Metrics {
@@ -119,11 +122,7 @@ impl Metrics {
             collapsed_attributes: make.counter("collapsed_attributes_total", COLLAPSED)?,
             unknown_attributes: make.counter("unknown_attributes_total", UNKNOWN)?,
             auth_failures: make.counter_vec("auth_failures_total", "Requests refused with 401.", &["reason"])?,
-            route_rejections: make.counter_vec(
-                "route_rejections_total",
-                "Requests refused for their path.",
-                &["reason"],
-            )?,
+            route_rejections: make.counter_vec("route_rejections_total", REFUSED_PATHS, &["reason"])?,
             protocol_rejections: make.counter_vec(
                 "protocol_rejections_total",
                 "Requests refused for how they were sent.",
@@ -138,6 +137,7 @@ impl Metrics {
                 &["code"],
             )?,
             passthrough_answers: Arc::default(),
+            spans_exported: spans(&make)?,
             panics: make.counter("panics_total", "Panics caught while serving a request.")?,
             config_reloads: make.counter_vec(
                 "config_reloads_total",
@@ -164,6 +164,15 @@ impl Metrics {
         // Encoding fails only for a family without samples, which the registry never hands out.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+fn spans(make: &Maker) -> prometheus::Result<IntCounterVec> {
+    let help = "Spans for the collector: sent, failed, or dropped because too many waited.";
+    let spans = make.counter_vec("spans_exported_total", help, &["outcome"])?;
+    for outcome in ["sent", "failed", "dropped"] {
+        spans.with_label_values(&[outcome]).inc_by(0);
+    }
+    Ok(spans)
 }
 
 /// How backends and their credentials are, by name of the backend.

@@ -5,10 +5,12 @@
 //! credential or header value is logged.
 
 pub mod events;
-mod json_line;
+mod levels;
+mod line;
 pub mod log;
 pub mod metrics;
 mod outlet;
 pub mod series;
+pub mod trace;
 
 pub use metrics::Metrics;
