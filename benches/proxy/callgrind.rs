@@ -64,6 +64,9 @@ struct Counted {
 
 impl Counted {
     async fn start(stage: &Stage, subject: Subject, folder: &Path) -> Outcome<Self> {
+        // Not beside the configuration: the sidecar watches that folder, and would look after every count.
+        let folder = folder.join("counts");
+        fs::create_dir_all(&folder)?;
         let file = folder.join(format!("callgrind.{}", if subject.is_bare() { "bare" } else { "sidecar" }));
         let address = free_address()?;
         let server = stage.command(subject, address)?;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
-use crate::config::{ResolvedSecrets, Snapshot};
+use crate::config::{ResolvedSecrets, Route, Snapshot};
 use crate::native::{
     CallContext, CallRecord, Forwarded, Keeping, KeptReplies, NativeClient, NativeClientError, Observer, ShownBy,
     Steps, execute,
@@ -28,17 +28,18 @@ use crate::native::{
 use crate::plan::marks::Marks;
 use crate::plan::{self, Content, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
 use crate::proxy::edge::{
-    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService,
+    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService, Work,
 };
 use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{NativeCalled, ScimPlanned};
+use crate::telemetry::tenants::{RouteTenants, Tenant};
 
 pub use transcript::{ExchangeRecord, ExchangeSink, NativeRecord};
 pub use turns::ResourceLocks;
 
-use labels::{BackendCalls, RouteLabels};
+use labels::{BackendCalls, RouteLabels, method_word};
 use turns::RequestTurns;
 
 /// Everything that answering SCIM requests by one snapshot takes.
@@ -62,6 +63,8 @@ struct Core {
     labels: Vec<RouteLabels>,
     /// By backend.
     calls: Vec<BackendCalls>,
+    /// By route.
+    tenants: Vec<RouteTenants>,
     shared: Shared,
 }
 
@@ -114,10 +117,28 @@ impl Adapter {
         let (kept, marks) = (KeptReplies::default(), Mutex::default());
         let labels = snapshot.routes.iter().map(RouteLabels::new).collect();
         let calls = snapshot.backends.iter().map(|_| BackendCalls::default()).collect();
-        let core =
-            Core { snapshot, routes, verifiers, cursor_keys, client, kept, shown_by, marks, labels, calls, shared };
+        let tenants = snapshot.routes.iter().map(|route| tenants_of(route, &snapshot, &shared.metrics)).collect();
+        let core = Core {
+            snapshot,
+            routes,
+            verifiers,
+            cursor_keys,
+            client,
+            kept,
+            shown_by,
+            marks,
+            labels,
+            calls,
+            tenants,
+            shared,
+        };
+        core.make_series();
         Ok(Self { core: Arc::new(core) })
     }
+}
+
+fn tenants_of(route: &Route, snapshot: &Snapshot, metrics: &Metrics) -> RouteTenants {
+    metrics.tenants.of_route(&route.label, route.template.names().next().is_some(), snapshot.metrics.tenants)
 }
 
 fn verifiers(snapshot: &Snapshot, secrets: &ResolvedSecrets) -> Result<Vec<Option<BearerVerifier>>, AdapterError> {
@@ -151,6 +172,12 @@ impl ScimService for Adapter {
         };
         Some(Box::new(Routed { core: Arc::clone(core), found }))
     }
+
+    fn put_in_force(&self) {
+        let Core { snapshot, shared, .. } = &*self.core;
+        let routes: Vec<Arc<str>> = snapshot.routes.iter().map(|route| Arc::clone(&route.label)).collect();
+        shared.metrics.tenants.keep_to(&routes, snapshot.metrics.tenants);
+    }
 }
 
 /// A request whose path was looked at.
@@ -164,11 +191,17 @@ impl Claim for Routed {
         let Self { core, found } = *self;
         let matched = match found {
             Ok(matched) => matched,
-            Err(answer) => return Admission::Answer(answer),
+            Err(mut answer) => {
+                answer.labels.method = method_word(head.method);
+                return Admission::Answer(answer);
+            }
         };
-        let labels = core.labels(&matched, head.method.as_str());
+        let mut labels = core.labels(&matched, head.method);
         match core.authenticate(&matched, head.headers) {
-            Ok(()) => Admission::Scim(Box::new(Admitted { core, matched, labels })),
+            Ok(accepted) => {
+                labels.tenant = core.tenant(&matched, accepted);
+                Admission::Scim(Box::new(Admitted { core, matched, labels, accepted }))
+            }
             Err(failure) => Admission::Answer(core.unauthenticated(failure, labels)),
         }
     }
@@ -180,16 +213,39 @@ impl Core {
         EdgeResponse::error(&ScimError::new(404, reason.to_string()), RequestLabels::default())
     }
 
-    fn authenticate(&self, matched: &Matched, headers: &HeaderMap) -> Result<(), AuthFailure> {
+    fn authenticate(&self, matched: &Matched, headers: &HeaderMap) -> Result<Accepted, AuthFailure> {
         let auth = self.snapshot.routes.get(matched.route).and_then(|route| route.auth);
-        let Some(Some(verifier)) = auth.and_then(|index| self.verifiers.get(index)) else { return Ok(()) };
+        let Some(Some(verifier)) = auth.and_then(|index| self.verifiers.get(index)) else {
+            return Ok(Accepted::Anybody);
+        };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = match (values.next(), values.next()) {
             (None, _) => None,
             (Some(value), None) => Some(value.to_str().map_err(|_| AuthFailure::Malformed)?),
             (Some(_), Some(_)) => return Err(AuthFailure::Malformed),
         };
-        verifier.verify(value).map(drop)
+        verifier.verify(value).map(|_| Accepted::Credential)
+    }
+
+    /// Whose request it is. Somebody whom nobody has let in yet takes no place.
+    fn tenant(&self, matched: &Matched, accepted: Accepted) -> Option<Arc<Tenant>> {
+        let of_route = self.tenants.get(matched.route)?;
+        let values = matched.values.iter().map(|(_, value)| value.as_str());
+        let tenants = &self.shared.metrics.tenants;
+        Some(match accepted {
+            Accepted::Credential => tenants.take_in(of_route, values),
+            Accepted::Anybody => tenants.find(of_route, values),
+        })
+    }
+
+    /// Makes the series whose labels the configuration knows.
+    fn make_series(&self) {
+        let metrics = &self.shared.metrics;
+        self.labels.iter().for_each(|labels| labels.known(metrics));
+        for (index, backend) in self.snapshot.backends.iter().enumerate() {
+            let routes = self.snapshot.routes.iter().filter(|route| route.backend == index);
+            BackendCalls::known(metrics, backend, routes.flat_map(|route| &route.mappings));
+        }
     }
 
     fn unauthenticated(&self, failure: AuthFailure, labels: RequestLabels) -> EdgeResponse {
@@ -199,7 +255,7 @@ impl Core {
         response
     }
 
-    fn labels(&self, matched: &Matched, method: &str) -> RequestLabels {
+    fn labels(&self, matched: &Matched, method: &http::Method) -> RequestLabels {
         let of_route = self.labels.get(matched.route);
         of_route.map_or_else(RequestLabels::default, |labels| labels.of(&matched.endpoint, method))
     }
@@ -255,10 +311,20 @@ impl Core {
     }
 }
 
+/// Why a request is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepted {
+    /// Its credential was accepted.
+    Credential,
+    /// The route asks for none: the application decides.
+    Anybody,
+}
+
 struct Admitted {
     core: Arc<Core>,
     matched: Matched,
     labels: RequestLabels,
+    accepted: Accepted,
 }
 
 #[async_trait]
@@ -268,28 +334,50 @@ impl Exchange for Admitted {
     }
 
     async fn answer(self: Box<Self>, request: EdgeRequest) -> EdgeResponse {
-        let Self { core, matched, labels } = *self;
-        let deadline = Instant::now() + core.snapshot.limits.request_timeout;
-        let recorded = request.trace.recording().map(|recording| (recording, std::time::Instant::now()));
-        let mut watcher =
-            Watcher { core: &core, route: matched.route, request: &request, native: Vec::new(), calls: 0 };
+        let Self { core, matched, mut labels, accepted } = *self;
+        let begun = Instant::now();
+        let deadline = begun + core.snapshot.limits.request_timeout;
+        let mut watcher = Watcher {
+            core: &core,
+            route: matched.route,
+            request: &request,
+            native: Vec::new(),
+            calls: 0,
+            waited: Duration::ZERO,
+        };
         let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let mut turns = RequestTurns::new(&core.shared.locks, deadline, credential);
+        let mut turns = RequestTurns::new(&core.shared.locks, &core.shared.metrics.turns_waiting, deadline, credential);
         let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
         core.redact(&matched, &mut response);
         turns.end(&response);
-        let Watcher { native, calls, .. } = watcher;
+        note_lateness(&mut response, deadline);
+        if accepted == Accepted::Anybody && response.status < 400 {
+            labels.tenant = core.tenant(&matched, Accepted::Credential);
+        }
+        let Watcher { native, calls, waited, .. } = watcher;
         let report = &response.report;
         let (request_id, trace_id) = (&*request.request_id, request.trace.id());
         ScimPlanned { labels: &labels, report, request_id, trace_id, calls }.emit(&core.shared.metrics);
-        if let Some((recording, begun)) = recorded {
-            recording.planned(begun, report, calls);
+        if let Some(recording) = request.trace.recording() {
+            recording.planned(begun.into_std(), report, calls);
             recording.set_route(core.http_route(&matched));
         }
         if let Some(sink) = &core.shared.sink {
             sink.exchange(transcript::record(&request, &response, native));
         }
-        edge_response(*response, labels, &matched.endpoint)
+        let work = Work { begun: begun.into_std(), waited };
+        EdgeResponse { work: Some(work), ..edge_response(*response, labels, &matched.endpoint) }
+    }
+}
+
+/// A failure after the deadline is one of the time that a request has.
+fn note_lateness(response: &mut ScimResponse, deadline: Instant) {
+    if let Some(error) = &mut response.report.error
+        && matches!(error.status, 503 | 504)
+        && error.bound.is_none()
+        && Instant::now() >= deadline
+    {
+        error.bound = Some(Bound::RequestTimeout);
     }
 }
 
@@ -355,6 +443,8 @@ struct Watcher<'a> {
     request: &'a EdgeRequest,
     native: Vec<NativeRecord>,
     calls: usize,
+    /// For calls and turns.
+    waited: Duration,
 }
 
 impl Observer for Watcher<'_> {
@@ -377,6 +467,10 @@ impl Observer for Watcher<'_> {
             self.native.push(transcript::native(&record));
         }
     }
+
+    fn waited(&mut self, time: Duration) {
+        self.waited += time;
+    }
 }
 
 fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpoint) -> EdgeResponse {
@@ -398,6 +492,8 @@ fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpo
         headers,
         body: response.body.map(|body| Bytes::from(body.into_bytes())).unwrap_or_default(),
         scim_type: error.and_then(|error| error.scim_type).map(crate::scim::ScimType::as_str),
+        bound: error.and_then(|error| error.bound),
+        work: None,
         labels,
     }
 }

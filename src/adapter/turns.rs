@@ -13,11 +13,13 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus::IntGauge;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::native::{Turned, Turns};
 use crate::plan::{Report, ScimResponse, Share, TurnRequest};
+use crate::telemetry::series::Counted;
 
 /// The queues of all keys, each there only while somebody is in it.
 #[derive(Debug, Default)]
@@ -179,6 +181,8 @@ impl Turn {
 #[derive(Debug)]
 pub(super) struct RequestTurns<'a> {
     locks: &'a Arc<ResourceLocks>,
+    /// Requests that wait.
+    waiting: &'a IntGauge,
     deadline: Instant,
     credential: Option<&'a [u8]>,
     held: Option<Turn>,
@@ -186,8 +190,13 @@ pub(super) struct RequestTurns<'a> {
 
 impl<'a> RequestTurns<'a> {
     /// Callers with different credentials are never answered together.
-    pub(super) fn new(locks: &'a Arc<ResourceLocks>, deadline: Instant, credential: Option<&'a [u8]>) -> Self {
-        Self { locks, deadline, credential, held: None }
+    pub(super) fn new(
+        locks: &'a Arc<ResourceLocks>,
+        waiting: &'a IntGauge,
+        deadline: Instant,
+        credential: Option<&'a [u8]>,
+    ) -> Self {
+        Self { locks, waiting, deadline, credential, held: None }
     }
 
     /// The request has this answer.
@@ -205,6 +214,8 @@ impl Turns for RequestTurns<'_> {
             return Turned::Granted;
         }
         let caller = self.locks.callers.hash_one(self.credential);
+        // A turn that is there comes at once, and nobody sees it waited for.
+        let _waiting = Counted::begin(self.waiting);
         match timeout_at(self.deadline, self.locks.take(request, caller)).await {
             Ok(Taken::Turn(turn)) => {
                 self.held = Some(turn);

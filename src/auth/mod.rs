@@ -64,6 +64,9 @@ pub enum AuthFailure {
 }
 
 impl AuthFailure {
+    /// Every reason, so that its counter exists before it happens.
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Malformed, Self::Unknown];
+
     /// HTTP status of the answer.
     pub const STATUS: u16 = 401;
 

@@ -261,6 +261,19 @@ answer  = { title = "CEO" }
     }
 
     #[test]
+    fn a_default_that_is_sent_is_written() {
+        let (folder, config) = folder(
+            "[[case]]\nname = 'a default'\nrequest = 'POST /scim/v2/Users'\nstatus = 201\nbody = { userName = 'ann' }\n\
+             replies = [{ status = 201, body = '{\"id\":\"7\",\"login\":\"ann\"}' }]\n",
+        );
+        let with_default = people("").replace("title = 'job'", "title = { native = 'job', default = 'CTO' }");
+        std::fs::write(folder.path().join("config.toml"), with_default).unwrap();
+        let outcome = tested(&config, &["--coverage"]).unwrap();
+        assert!(outcome.fine && outcome.text.contains("User `title`: never read"), "{}", outcome.text);
+        assert!(!outcome.text.contains("`title`: never written"), "{}", outcome.text);
+    }
+
+    #[test]
     fn files_that_cannot_be_used_are_named() {
         let (folder, config) = folder("");
         assert!(tested(&config, &[]).err().unwrap().contains("it has no [[case]]"));

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::explain::{End, Entry, Layout, Transcript};
+use crate::explain::{End, Entry, Layout, Made, Transcript, names};
+use crate::plan::form;
 
 use super::Expected;
 
@@ -41,6 +42,7 @@ pub(super) fn differences(expected: &Expected, found: &Transcript) -> Vec<String
 fn loose_ends(found: &Transcript, may_wait: bool) -> impl Iterator<Item = String> {
     found.entries.iter().filter_map(move |entry| match entry {
         Entry::Stopped { calls } if !may_wait => Some(format!("no reply is given to\n  {}", calls.join("\n  "))),
+        Entry::Unused { call } if call.starts_with("tables.") => Some(format!("there is no such table\n  {call}")),
         Entry::Unused { call } => Some(format!("nothing asked for the reply to\n  {call}")),
         _ => None,
     })
@@ -59,34 +61,42 @@ pub(super) fn answer(found: &Transcript) -> (Option<u16>, Option<&Value>) {
 }
 
 fn calls_differ(expected: &[String], found: &Transcript) -> Option<String> {
-    let made: Vec<String> = found.calls().collect();
-    let same = |(expected, made): (&String, &String)| same_call(expected, made);
+    let made: Vec<&Made> = found.calls().collect();
+    let same = |(expected, made): (&String, &&Made)| same_call(expected, made);
     if expected.len() == made.len() && expected.iter().zip(&made).all(same) {
         return None;
     }
     let listed = |calls: &[String]| if calls.is_empty() { "none".to_owned() } else { calls.join("\n            ") };
+    let made: Vec<String> = made.into_iter().map(ToString::to_string).collect();
     Some(format!("calls\n  expected: {}\n  found:    {}", listed(expected), listed(&made)))
 }
 
-/// Whether a call is as expected; a body that the expectation leaves out is not compared.
-fn same_call(expected: &str, made: &str) -> bool {
-    let ((line, body), (made_line, made_body)) = (split(expected), split(made));
-    let same_body = match (body, made_body) {
-        (None, _) => true,
-        (Some(body), Some(made)) => {
-            let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
-            body == made || (parsed(body).is_some() && parsed(body) == parsed(made))
-        }
-        (Some(_), None) => false,
-    };
-    line == made_line && same_body
+/// Whether a call is as expected; a body that the expectation leaves out is not compared. Where the target ends is told
+/// by the call that was made, since one that is not encoded may hold blanks.
+fn same_call(expected: &str, made: &Made) -> bool {
+    let expected = expected.trim();
+    let ends = expected.match_indices(' ').map(|(index, _)| index).skip(1).chain([expected.len()]);
+    let mut lines = ends.filter_map(|end| expected.split_at_checked(end));
+    lines.any(|(line, body)| names(line, &made.method, &made.target) && same_body(body.trim(), made))
 }
 
-/// `METHOD /target` and the body behind it.
-fn split(call: &str) -> ((&str, &str), Option<&str>) {
-    let mut parts = call.trim().splitn(3, ' ');
-    let line = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    (line, parts.next().map(str::trim))
+fn same_body(expected: &str, made: &Made) -> bool {
+    let parsed = || serde_json::from_str::<Value>(expected).ok();
+    match &made.body {
+        _ if expected.is_empty() => true,
+        Some(body) if made.form => parsed().as_ref() == Some(body) || same_pairs(form::decode(expected), body),
+        Some(body) => parsed().as_ref() == Some(body),
+        None => false,
+    }
+}
+
+/// The order of names does not matter, the order of the values of one name does.
+fn same_pairs(mut expected: Vec<(String, String)>, body: &Value) -> bool {
+    let mut made = form::pairs(body);
+    for pairs in [&mut expected, &mut made] {
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+    }
+    expected == made
 }
 
 /// Fields of `wanted` that `found` does not have. Objects may have more fields than expected, lists not more items.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::explain::{Replies, RepliesError, ReplyEntry, Request};
+use crate::explain::{Replies, RepliesError, ReplyEntry, Request, Tables};
 
 use super::{Case, Expected};
 
@@ -77,6 +77,8 @@ struct Entry {
     body: Option<Body>,
     #[serde(default)]
     replies: ReplyList,
+    #[serde(default)]
+    tables: Tables,
     calls: Option<Vec<String>>,
     status: Option<u16>,
     answer: Option<Body>,
@@ -144,8 +146,8 @@ fn case(entry: Entry) -> Result<Case, CaseFileError> {
             _ => return Err(CaseFileError::Header { case: name, header }),
         }
     }
-    let replies =
-        Replies::new(entry.replies.entries()).map_err(|error| CaseFileError::Reply { case: name.clone(), error })?;
+    let replies = Replies::new(entry.replies.entries()).and_then(|replies| replies.with_tables(entry.tables));
+    let replies = replies.map_err(|error| CaseFileError::Reply { case: name.clone(), error })?;
     let answer = entry.answer.map(|answer| answer.value(&name, "`answer`")).transpose()?;
     let expected = Expected { calls: entry.calls, status: entry.status, answer, explain: entry.explain };
     Ok(Case { name, request, replies, expected })

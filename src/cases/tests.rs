@@ -77,3 +77,52 @@ fn what_is_not_understood_is_named() {
     assert!(refused(&(case(get) + &case(get))).contains("two cases are called 'a'"));
     assert!(refused(&" ".repeat(CASES_MAX_BYTES + 1)).contains("longer than"));
 }
+
+#[test]
+fn calls_are_compared_as_people_write_them() {
+    let form = people("").replace("[[route]]", "format = 'form'\n[[route]]");
+    let source = Source { name: Arc::from("config.toml"), text: form };
+    let snapshot = Arc::new(compile(source).unwrap_or_else(|findings| panic!("{}", render(&findings))));
+    let found = |snapshot: &Arc<Snapshot>, call: &str| {
+        let text = format!(
+            "[[case]]\nname = \"a\"\nrequest = \"PATCH /scim/v2/Users/a%20b\"\nstatus = 200\ncalls = ['{call}']\n\
+             body = '{{\"Operations\":[{{\"op\":\"replace\",\"value\":{{\"title\":\"x & y\",\"userName\":\"ann\"}}}}]}}'\n\
+             replies = {{ \"PATCH /users/a b\" = '{{\"id\":\"a b\",\"login\":\"ann\"}}' }}"
+        );
+        parse(&text).unwrap().first().unwrap().run(snapshot).differences.join("\n")
+    };
+    let same = |call: &str| assert_eq!(found(&snapshot, call), "", "{call}");
+    same("PATCH /users/a b");
+    same("PATCH /users/a%20b login=ann&job=x+%26+y");
+    same("PATCH /users/a b job=x%20%26%20y&login=ann");
+    same(r#"PATCH /users/a b {"login": "ann", "job": "x & y"}"#);
+    let differs = |call: &str| {
+        let found = found(&snapshot, call);
+        assert!(found.contains("found:    PATCH /users/a%20b job=x+%26+y&login=ann"), "{call}\n{found}");
+    };
+    differs("PATCH /users/a");
+    differs("PATCH /users/a/b");
+    differs("PATCH /users/a b login=ann");
+    differs("PATCH /users/a b login=ann&job=x");
+    assert!(found(&self::snapshot(), "PATCH /users/a b job=x+%26+y&login=ann").contains("found:"), "it is no form");
+}
+
+#[test]
+fn tables_hold_what_a_case_says() {
+    let around = "[backend.app.table.plan]\ncall = 'GET /plans'\nkey = 'id'\n";
+    let text = people(around).replace("title = 'job'", "title = { native = 'job', codec = { table = 'plan' } }");
+    let source = Source { name: Arc::from("config.toml"), text };
+    let snapshot = Arc::new(compile(source).unwrap_or_else(|findings| panic!("{}", render(&findings))));
+    let head = format!("[[case]]\nname = \"a\"\n{GET}");
+    let differences = |keys: &str| {
+        let text = format!("{head}{keys}").replace("CTO", "c");
+        parse(&text).unwrap().first().unwrap().run(&snapshot).differences.join("\n")
+    };
+    let calls = "calls = ['GET /users/7']\nanswer = { title = 'Chief' }\n";
+    assert_eq!(differences(&format!("{calls}tables = {{ plan = {{ Chief = 'c' }} }}")), "");
+    assert!(differences(calls).contains("no reply is given to\n  GET /plans"));
+    let unknown = differences(&format!("{calls}tables = {{ plan = {{ Chief = 'c' }}, sort = {{}} }}"));
+    assert_eq!(unknown, "there is no such table\n  tables.sort");
+    let refused = parse(&format!("{head}{calls}tables = {{ plan = {{ Chief = true }} }}")).unwrap_err().to_string();
+    assert!(refused.contains("the key of 'Chief' in `tables.plan` is neither a text nor a number"), "{refused}");
+}

@@ -61,7 +61,7 @@ fn replace(table: &mut Table, key: &str, mut new: Item) {
 
 /// One call a line, where there are several.
 fn calls(found: &Transcript) -> Array {
-    let mut array: Array = found.calls().collect();
+    let mut array: Array = found.calls().map(ToString::to_string).collect();
     if array.len() > 1 {
         array.iter_mut().for_each(|call| call.decor_mut().set_prefix("\n  "));
         array.set_trailing("\n");

@@ -15,8 +15,9 @@ use crate::config::reload::fetch_text;
 use crate::config::{
     Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
 };
-use crate::mapping::{FilterCall, Mapping};
+use crate::mapping::{Access, FilterCall, Mapping};
 use crate::plan;
+use crate::scim::AttrPath;
 use crate::scim::discovery::Capabilities;
 
 use super::{ConfigArgs, Failure, online, read, say};
@@ -259,6 +260,14 @@ fn capabilities_of(text: &mut String, mapping: &Mapping) {
         Some(scan) => drop(writeln!(text, "    any other filter: reads up to {} objects", scan.max)),
         None => drop(writeln!(text, "    any other filter: 400 invalidFilter")),
     }
+    let external = mapping.rows.iter().find(|row| row.target.path == AttrPath::core("externalId", None));
+    let kept = external.map_or("not kept: what a client sends is ignored", |row| match row.access {
+        Access::Both | Access::Mirror => "readWrite, case exact",
+        Access::Read => "readOnly, case exact",
+        Access::Write => "writeOnly, case exact",
+        Access::Create => "immutable, case exact",
+    });
+    let _ = writeln!(text, "    externalId  {kept}");
     for schema in &of.announced {
         for attribute in &schema.attributes {
             let mut about = vec![attribute.mutability.as_str()];

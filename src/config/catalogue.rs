@@ -27,7 +27,7 @@ pub(crate) use backend::{
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
 pub(crate) use file::{
-    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, ROUTE, SCHEMA, SERVER, STORE, TRACE,
+    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, METRICS, ROUTE, SCHEMA, SERVER, STORE, TRACE,
 };
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
@@ -99,6 +99,8 @@ pub(crate) enum Kind {
     Url,
     /// A URN.
     Urn,
+    /// A call slot, perhaps of one type: `list`, `Group.get`.
+    Slot,
     /// A regular expression that matches the whole value, or `"$name"` for one of `[patterns]`.
     Pattern,
     /// A path into a native document.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{Argument, CODECS, FILE, Key, Keys, Kind};
+use crate::mapping::Slot;
 
 /// The schema.
 pub fn json_schema() -> Value {
@@ -81,6 +82,10 @@ fn kind(kind: &Kind) -> Value {
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::AddressRange => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),
         Kind::Url => pattern("^https?://[^{}?#@\\s]+$"),
+        Kind::Slot => {
+            let slots = Slot::ALL.map(|slot| slot.as_str().replace('.', "[.]")).join("|");
+            pattern(&format!("^([A-Za-z0-9]+[.])?({slots})$"))
+        }
         Kind::Urn => pattern("^[Uu][Rr][Nn]:"),
         Kind::Template | Kind::Literal => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Call => pattern(CALL),

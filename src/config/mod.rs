@@ -53,7 +53,7 @@ pub use reference::reference;
 pub use show::{Origins, show};
 pub use snapshot::{
     Backend, BackendTls, BaseUrl, BreakerRule, Cidr, ClientAuth, ClientCredentials, ErrorRule, Format, Limits,
-    LogFormat, LogRule, OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot,
-    TokenPlace, TraceRule,
+    LogFormat, LogRule, MetricsRule, OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server,
+    SessionLogin, Snapshot, TokenPlace, TraceRule,
 };
 pub use tree::Source;

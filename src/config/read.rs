@@ -267,12 +267,30 @@ impl Report {
 }
 
 /// What to do without a key that is not supported.
-fn instead(name: &str) -> Option<&'static str> {
+pub(crate) fn instead(name: &str) -> Option<&'static str> {
     match name {
         "nested" => Some(
             "members are of the one type that `of` names, and groups among them are refused with 400 `invalidValue`: delete the key, and let the identity provider send the people of inner groups",
         ),
         "unmapped" => Some("delete the key: attributes without a row are ignored and counted"),
+        "tenants" => Some(
+            "write a route and a backend for each tenant; where they differ in paths or parameters only, one route with variables serves them all: `path = \"/scim/{tenant}\"`",
+        ),
+        "tls" => Some(
+            "let what stands before the adapter end TLS (an ingress, a gateway, the application's own web server), and listen on loopback or inside the pod",
+        ),
+        "users" | "issuer" | "audience" | "jwks" => {
+            Some("use `kind = \"bearer\"` with `tokens`: that is what identity providers send as a long-lived token")
+        }
+        "mutability" | "returned" => {
+            Some("delete the key: both follow from the `access` of the row that is about the attribute")
+        }
+        "openapi" => Some(
+            "delete the key, and let `scimshim check --online` compare the configuration with the application itself",
+        ),
+        "verify" => Some(
+            "delete the key: the answer to a write is read from the application, and `scimshim check --online` tries the reads",
+        ),
         _ => None,
     }
 }

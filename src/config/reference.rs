@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::catalogue::{Argument, CODECS, FILE, Key, Keys, Kind};
+use super::compile::scopes::SEEN;
+use crate::mapping::Slot;
 
 /// The reference.
 pub fn reference() -> String {
@@ -21,6 +23,7 @@ pub fn reference() -> String {
         }
     }
     codecs(&mut text);
+    names(&mut text);
     text.push_str(FUNCTIONS_INTRODUCTION);
     for line in FUNCTIONS.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| line.starts_with('|')) {
         text.push_str(line);
@@ -72,6 +75,7 @@ fn value(kind: &Kind) -> String {
         Kind::Requirement => "versions".to_owned(),
         Kind::Url => "URL".to_owned(),
         Kind::Urn => "URN".to_owned(),
+        Kind::Slot => format!("[TYPE.]{}", either(Slot::ALL.iter().map(|slot| format!("`{}`", slot.as_str())))),
         Kind::Pattern => "pattern".to_owned(),
         Kind::Path => "path".to_owned(),
         Kind::Template => "template".to_owned(),
@@ -113,6 +117,16 @@ fn codecs(text: &mut String) {
     }
 }
 
+fn names(text: &mut String) {
+    text.push_str(NAMES_INTRODUCTION);
+    for seen in SEEN {
+        let more = [(seen.variables, "route variables"), (seen.tables, "`table`")];
+        let more = more.into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned());
+        let names: Vec<String> = seen.names().map(|name| format!("`{name}`")).chain(more).collect();
+        let _ = writeln!(text, "| {} | {} |", seen.keys, names.join(", "));
+    }
+}
+
 const INTRODUCTION: &str = "# Reference of the configuration
 
 Every table and key, rendered from the program itself. [config.toml](../config.toml) shows them in use.
@@ -143,6 +157,17 @@ everything; *canon* everything up to the equality of the attribute; *partial* ev
 
 | codec | argument | round trip | to native |
 | --- | --- | --- | --- |
+";
+
+const NAMES_INTRODUCTION: &str = "
+## Names in expressions
+
+What expressions and templates see depends on where they stand. In a call with `for`, its element is seen as well, by
+the name that `as` gives; in `steps`, what earlier ones saved, as `steps.ID.NAME`. `table` is there where the backend
+has reference tables: `table.site['Head office']`.
+
+| in | names |
+| --- | --- |
 ";
 
 const FUNCTIONS_INTRODUCTION: &str = "

@@ -82,6 +82,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What an attempt to load comes to.
+    pub const ALL: [Self; 4] = [Self::Applied, Self::Unreadable, Self::Invalid, Self::RestartNeeded];
+
     /// The word used in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -161,6 +164,7 @@ impl Reloader {
             Ok(loaded) => {
                 log::configure(&loaded.live.log);
                 self.current.store(Arc::new(loaded.live));
+                self.current.load().scim.put_in_force();
                 (Outcome::Applied, loaded.warnings)
             }
             Err(LoadError::Invalid(findings)) => (Outcome::Invalid, findings),
@@ -262,7 +266,8 @@ async fn fingerprint(files: &[PathBuf]) -> Fingerprint {
     hash.finalize().into()
 }
 
-fn now() -> i64 {
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

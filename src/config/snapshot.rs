@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub trace: Option<TraceRule>,
     /// Bounds.
     pub limits: Limits,
+    /// `[metrics]`.
+    pub metrics: MetricsRule,
     /// Names of route variables; `Name::Var(i)` indexes this list.
     pub variables: Vec<Arc<str>>,
     /// Routes in file order; no two can match the same path.
@@ -108,6 +110,13 @@ pub struct TraceRule {
     pub batch_max: usize,
     /// Spans that wait.
     pub queue_max: usize,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsRule {
+    /// Tenants that are told apart; all others are counted together.
+    pub tenants: usize,
 }
 
 /// An address range.

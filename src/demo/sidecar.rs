@@ -15,12 +15,13 @@ use http::Uri;
 use super::cycle::Observer;
 use crate::adapter::{ExchangeRecord, ExchangeSink, ResourceLocks, Shared};
 use crate::auth::AuthKind;
-use crate::config::reload::LoadError;
+use crate::config::reload::{self, LoadError, Outcome};
 use crate::config::secret::{Secret, SecretKind};
 use crate::config::{BaseUrl, ResolvedSecrets, Snapshot, Source, compile, render};
 use crate::server::load::{prepare, resolve_secrets};
 use crate::server::{self, BindError, Listeners, RunOptions, Running};
 use crate::telemetry::Metrics;
+use crate::telemetry::events::ConfigLoaded;
 
 /// What a sidecar is started with.
 #[derive(Clone, Debug)]
@@ -97,6 +98,8 @@ impl Sidecar {
         let shared = Shared { metrics: Arc::clone(&metrics), locks: Arc::clone(&locks), sink: Some(sink) };
         let options = RunOptions { max_connections: snapshot.server.max_connections };
         let live = prepare(Arc::new(snapshot), &secrets, shared).await?;
+        let (hash, now) = (&live.hash, reload::now());
+        ConfigLoaded { outcome: Outcome::Applied.as_str(), success: true, hash, now, remarks: &[] }.emit(&metrics);
         let running = server::start(Arc::new(ArcSwap::from_pointee(live)), listeners, options, metrics)?;
         Ok(Sidecar { running, seen, locks, base_path, token })
     }

@@ -211,7 +211,7 @@ const PREFACE: &str = "# Repairs
 Clients depart from RFC 7643 and RFC 7644 in ways that are well known and cannot be misread. scimshim puts them right
 before anything else looks at the request. A repair changes the structure of a request, never a value; it goes by the
 shape that was sent and the type that the schema gives the attribute, never by who seems to be calling; it is always on.
-Each one is counted under its name, in the metric `scimshim_repairs_total` and in the log line of the request.
+Each one is counted under its name in the metric `scimshim_repairs_total`; `scimshim explain` names those of a request.
 
 The date behind a thread is the month of the report; behind a document, which may change, the month of the entry.
 
@@ -521,7 +521,7 @@ static ENTRIES: [Entry; 27] = [
         sender: "any client with attributes of its own",
         evidence: &[ENTRA_CUSTOM],
         cases: &[],
-        change: "Names that no schema knows are ignored in objects and listed in the log. As a PATCH path they \
+        change: "Names that no schema knows are ignored in objects. As a PATCH path they \
                          are refused.",
     },
     Entry {

@@ -46,6 +46,11 @@ pub(super) fn expand<'a>(
 ) -> Result<Vec<Assignment<'a>>, ScimError> {
     let mut assignments = Vec::with_capacity(sent.len());
     for (key, value) in sent {
+        if let Some(attribute) = rt.core_attribute(&key) {
+            let attr = AttrPath { extension: None, attribute: attribute.name.clone(), sub: None };
+            assignments.push(Assignment { path: PatchPath { attr, filter: None }, attribute, sub: None, value });
+            continue;
+        }
         let Ok(ParsedPath { target, repairs }) = patch::parse(rt, &key, limits) else {
             notes.ignore(&key);
             continue;

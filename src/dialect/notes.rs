@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::catalogue::{Repair, Repairs};
-use crate::scim::ScimError;
 use crate::scim::filter::FilterRepair;
+use crate::scim::{Bound, ScimError};
 
 /// Repairs made, names ignored, and how much of the bound on values is left.
 pub(super) struct Notes<'r> {
@@ -58,6 +58,7 @@ impl<'r> Notes<'r> {
         let left = self.values_left.checked_sub(values);
         self.values_left = left.ok_or_else(|| {
             ScimError::too_large(format!("more than {} values in one request; send them in several", self.values_max))
+                .with_bound(Bound::MembersMax)
         })?;
         Ok(())
     }

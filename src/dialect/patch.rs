@@ -11,7 +11,7 @@ use super::notes::{At, Notes, ReadOnly};
 use super::shape::{Object, Shaped, removal_list, shape, single};
 use crate::scim::filter::FilterLimits;
 use crate::scim::patch::{self as scim_patch, PatchOp, PatchPath, PatchPathError, PatchTarget};
-use crate::scim::{AttrPath, ResourceType, ScimError, ScimType};
+use crate::scim::{AttrPath, Bound, ResourceType, ScimError, ScimType};
 
 /// Bounds on one body: a PATCH, or a resource, which has no operations.
 #[derive(Clone, Debug)]
@@ -62,7 +62,8 @@ pub fn patch(
         return Err(ScimError::too_large(format!(
             "more than {} operations in one request; send them in several",
             limits.max_operations
-        )));
+        ))
+        .with_bound(Bound::PatchMaxOperations));
     }
     for operation in operations {
         reader.read(operation)?;
@@ -369,9 +370,11 @@ fn read_only(attr: &AttrPath) -> ScimError {
 }
 
 fn path_error(error: &PatchPathError) -> ScimError {
-    let scim_type = match error {
-        PatchPathError::Filter(_) => ScimType::InvalidFilter,
-        PatchPathError::Path(_) | PatchPathError::Brackets | PatchPathError::NotAList { .. } => ScimType::InvalidPath,
+    let (scim_type, bound) = match error {
+        PatchPathError::Filter(error) => (ScimType::InvalidFilter, error.bound()),
+        PatchPathError::Path(_) | PatchPathError::Brackets | PatchPathError::NotAList { .. } => {
+            (ScimType::InvalidPath, None)
+        }
     };
-    ScimError::bad_request(scim_type, error.to_string())
+    ScimError { bound, ..ScimError::bad_request(scim_type, error.to_string()) }
 }

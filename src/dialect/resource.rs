@@ -173,8 +173,8 @@ fn note_unlisted(rt: &ResourceType, resource: &Resource, listed: &[String], note
     }
     for schema in &rt.extensions {
         let is_listed =
-            listed.iter().any(|urn| matches!(rt.resolve(urn), Ok(Target::Extension(s)) if s.id == schema.id));
-        if resource.0.contains_key(&*schema.id) && !is_listed {
+            || listed.iter().any(|urn| matches!(rt.resolve(urn), Ok(Target::Extension(s)) if s.id == schema.id));
+        if resource.0.contains_key(&*schema.id) && !is_listed() {
             notes.repair(Repair::ExtensionNotListed);
         }
     }

@@ -10,6 +10,7 @@ pub mod cli;
 mod mask;
 mod page;
 mod replies;
+mod sent;
 mod text;
 mod transcript;
 
@@ -17,19 +18,22 @@ mod transcript;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::config::{Backend, Snapshot};
 use crate::mapping::Origin;
-use crate::plan::{Context, Demand, NativeCall, NativeOutcome, Plan, ScimRequest, Step, demand};
+use crate::plan::{Context, Demand, NativeCall, NativeOutcome, Plan, ScimRequest, Step, demand, repeating};
 use crate::route::{Matched, Outcome, RouteTable};
 
 use page::Page;
 
-pub use replies::{Replies, RepliesError, ReplyEntry};
+pub use replies::{Replies, RepliesError, ReplyEntry, Tables};
 pub use text::Layout;
-pub use transcript::{Call, End, Entry, Transcript};
+pub use transcript::{Call, End, Entry, Made, Transcript};
+
+pub(crate) use replies::names;
 
 /// A SCIM request as a person writes it down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,16 +80,22 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
     let context = context(snapshot, &matched);
     page.route(&context);
     let backend = snapshot.routes.get(matched.route).and_then(|route| snapshot.backends.get(route.backend));
-    let mut plan = Plan::begin_traced(context, scim_request(request, &matched));
+    let mut plan = Plan::begin_traced(context, scim_request(request, &matched), replies.entries());
+    let mut wait = snapshot.limits.request_timeout;
     let mut outcomes = Vec::new();
     loop {
         match plan.next(outcomes) {
             Step::Calls { calls, parallel } => {
                 page.report(&plan.report());
                 page.trace(plan.trace());
-                match step(&mut page, backend, &calls, parallel, &mut replies) {
-                    Some(found) => outcomes = found,
-                    None => return page.finish(End::ReplyMissing),
+                let mut app = Application { backend, replies: &mut replies, wait: &mut wait };
+                match step(&mut page, &mut app, &calls, parallel) {
+                    Ok(found) => outcomes = found,
+                    Err(missing) => {
+                        page.unused(&replies, backend);
+                        page.missing(&missing);
+                        return page.finish(End::ReplyMissing);
+                    }
                 }
             }
             // Nobody else is there.
@@ -94,57 +104,82 @@ pub fn explain(snapshot: &Arc<Snapshot>, request: &Request, mut replies: Replies
                 page.report(&response.report);
                 page.trace(plan.trace());
                 page.answer(&response, &matched.endpoint);
-                page.unused(&replies);
+                page.unused(&replies, backend);
                 return page.finish(End::Answered(response.status));
             }
         }
     }
 }
 
-/// Shows the calls of one step with their replies; `None` if one has none.
-fn step(
+/// Shows the calls of one step with their replies.
+///
+/// # Errors
+/// The calls that have none.
+fn step<'c>(
     page: &mut Page,
-    backend: Option<&Backend>,
-    calls: &[NativeCall],
+    app: &mut Application<'_>,
+    calls: &'c [NativeCall],
     parallel: usize,
-    replies: &mut Replies,
-) -> Option<Vec<NativeOutcome>> {
+) -> Result<Vec<NativeOutcome>, Vec<&'c NativeCall>> {
     page.together(calls.len(), parallel);
     let found: Vec<Option<NativeOutcome>> = calls
         .iter()
         .map(|call| {
-            let came_back = reply(backend, call, replies);
-            page.call(call, &came_back);
+            let came_back = app.reply(call);
+            page.call(app.backend, call, &came_back);
             came_back.outcome
         })
         .collect();
     let missing: Vec<&NativeCall> =
         calls.iter().zip(&found).filter(|(_, outcome)| outcome.is_none()).map(|(call, _)| call).collect();
-    page.missing(&missing);
-    found.into_iter().collect()
+    if missing.is_empty() { Ok(found.into_iter().flatten().collect()) } else { Err(missing) }
+}
+
+/// What answers.
+struct Application<'a> {
+    backend: Option<&'a Backend>,
+    replies: &'a mut Replies,
+    /// How long there is still time to wait before a call is made again.
+    wait: &'a mut Duration,
 }
 
 /// What came back for a call.
+#[derive(Default)]
 struct Replied {
-    /// Where it says that the first reply refused the credential, if one did and it was renewed.
-    expired: Option<Origin>,
-    /// The reply; `None` if there is none.
+    /// Replies after which the call was made again, and why.
+    again: Vec<String>,
+    /// The rules that said so.
+    rules: Vec<Origin>,
+    /// The reply that stands; `None` if there is none.
     outcome: Option<NativeOutcome>,
 }
 
-/// The next reply to a call. A refused credential that is fetched is fetched again, once, and the call takes the reply
-/// after that.
-fn reply(backend: Option<&Backend>, call: &NativeCall, replies: &mut Replies) -> Replied {
-    let outcome = replies.take(call);
-    let refused = match (&outcome, backend.filter(|backend| backend.auth.is_renewed())) {
-        (Some(NativeOutcome::Reply(reply)), Some(backend)) => {
-            (demand(backend, call, reply) == Demand::Credential).then_some(&backend.expired_origin)
+impl Application<'_> {
+    /// The reply to a call. Where the client would make the call again, it takes the reply after that: once, where a
+    /// credential that is fetched was refused; as often as an error rule says, where it asks for it.
+    fn reply(&mut self, call: &NativeCall) -> Replied {
+        let (mut replied, mut renewed, mut repeated) = (Replied::default(), false, 0);
+        loop {
+            replied.outcome = self.replies.take(call);
+            let (Some(NativeOutcome::Reply(reply)), Some(backend)) = (&replied.outcome, self.backend) else {
+                return replied;
+            };
+            match demand(backend, call, reply) {
+                Demand::Credential if backend.auth.is_renewed() && !renewed => {
+                    renewed = true;
+                    replied.again.push(format!("expired ({}): renew, again once", backend.expired_origin));
+                }
+                Demand::Repeat(rule) if repeated < rule.max && rule.after < *self.wait => {
+                    let Some(decided) = repeating(backend, call, reply) else { return replied };
+                    repeated += 1;
+                    *self.wait -= rule.after;
+                    let (status, origin) = (reply.status, &decided.origin);
+                    replied.again.push(format!("{status}   error rule {origin}: again after {:?}", rule.after));
+                    replied.rules.push(origin.clone());
+                }
+                _ => return replied,
+            }
         }
-        _ => None,
-    };
-    match refused {
-        Some(origin) => Replied { expired: Some(origin.clone()), outcome: replies.take(call) },
-        None => Replied { expired: None, outcome },
     }
 }
 

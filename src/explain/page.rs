@@ -1,13 +1,17 @@
 //! Gathers a transcript while a plan runs. In: calls, outcomes, reports, in order. Out: entries with everything secret
 //! hidden.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use crate::config::{Backend, Format};
 use crate::plan::{Context, NativeCall, NativeOutcome, Report, ScimResponse, Trace, allowed};
 use crate::route::Endpoint;
 
 use super::mask::Mask;
-use super::transcript::{Call, End, Entry, Transcript};
+use super::sent::Sent;
+use super::transcript::{Call, End, Entry, Made, Transcript};
 use super::{Replied, Replies, Request};
 
 /// A transcript being written.
@@ -18,6 +22,8 @@ pub(super) struct Page {
     calls: usize,
     shown: Shown,
     used: Trace,
+    /// Places of the rules by which calls were made again.
+    rules: Vec<(Arc<str>, u32)>,
 }
 
 /// How much of the report has been written already.
@@ -37,7 +43,15 @@ impl Page {
     pub(super) fn new(request: &Request) -> Self {
         let mask = Mask::of_body(&request.body);
         let request = format!("{} {}", request.method, mask.text(&request.target));
-        Self { request, entries: Vec::new(), mask, calls: 0, shown: Shown::default(), used: Trace::default() }
+        Self {
+            request,
+            entries: Vec::new(),
+            mask,
+            calls: 0,
+            shown: Shown::default(),
+            used: Trace::default(),
+            rules: Vec::new(),
+        }
     }
 
     pub(super) fn route(&mut self, context: &Context) {
@@ -107,10 +121,21 @@ impl Page {
         }
     }
 
-    pub(super) fn call(&mut self, call: &NativeCall, replied: &Replied) {
+    pub(super) fn call(&mut self, backend: Option<&Backend>, call: &NativeCall, replied: &Replied) {
         self.calls += 1;
         let outcome = replied.outcome.as_ref();
-        let headers = call.headers.iter().map(|(name, value)| (name.to_string(), self.mask.text(value)));
+        let form = backend.is_some_and(|backend| backend.format == Format::Form);
+        let made = Made {
+            method: call.method.to_string(),
+            target: self.mask.text(&call.target),
+            body: call.body.as_ref().map(|body| self.mask.value(self.shown_body(body))),
+            form,
+        };
+        let headers = call.headers.iter().map(|(name, value)| (name.to_string(), self.mask.text(value))).collect();
+        let mut sent = Sent { target: made.target.clone(), headers, body: made.body.clone() };
+        if let Some(backend) = backend {
+            sent.attach(&backend.auth, &made.method);
+        }
         let reply = outcome.map(|outcome| match outcome {
             NativeOutcome::Reply(reply) if reply.unreadable => format!("{}   (not JSON)", reply.status),
             NativeOutcome::Reply(reply) => reply.status.to_string(),
@@ -118,17 +143,28 @@ impl Page {
         });
         self.entries.push(Entry::Call(Box::new(Call {
             number: self.calls,
-            method: call.method.to_string(),
-            target: self.mask.text(&call.target),
-            headers: headers.collect(),
-            body: call.body.as_ref().map(|body| self.mask.value(self.shown_body(body))),
+            method: made.method.clone(),
+            target: sent.target,
+            headers: sent.headers,
+            body: sent.body,
+            form,
             resource: call.resource.to_string(),
             slot: call.slot.as_str(),
             origin: call.origin.to_string(),
-            parts: call.parts.iter().flat_map(|parts| parts.iter()).map(ToString::to_string).collect(),
-            expired: replied.expired.as_ref().map(ToString::to_string),
+            parts: self.parts(call),
+            again: replied.again.clone(),
             reply,
+            made,
         })));
+        self.rules.extend(replied.rules.iter().map(|rule| (Arc::clone(&rule.source), rule.line)));
+    }
+
+    fn parts(&self, call: &NativeCall) -> Vec<String> {
+        let given = call.parts.iter().flat_map(|parts| parts.iter()).map(ToString::to_string);
+        let here = self.used.from_native.iter().filter(|(sent, _)| Some(sent) == call.body.as_ref());
+        let mut parts: Vec<String> = given.chain(here.map(|(_, row)| format!("{row} (needs native)"))).collect();
+        parts.dedup();
+        parts
     }
 
     /// A body in the form in which it may be shown.
@@ -138,11 +174,9 @@ impl Page {
 
     /// Says which replies the plan waits for.
     pub(super) fn missing(&mut self, calls: &[&NativeCall]) {
-        if !calls.is_empty() {
-            let line = |call: &&NativeCall| format!("{} {}", call.method, self.mask.text(&call.target));
-            let calls = calls.iter().map(line).collect();
-            self.entries.push(Entry::Stopped { calls });
-        }
+        let line = |call: &&NativeCall| format!("{} {}", call.method, self.mask.text(&call.target));
+        let calls = calls.iter().map(line).collect();
+        self.entries.push(Entry::Stopped { calls });
     }
 
     pub(super) fn answer(&mut self, response: &ScimResponse, endpoint: &Endpoint) {
@@ -155,9 +189,12 @@ impl Page {
         self.entries.push(Entry::Answer { status: response.status, headers, body });
     }
 
-    /// Replies that nothing asked for.
-    pub(super) fn unused(&mut self, replies: &Replies) {
-        self.entries.extend(replies.unused().map(|call| Entry::Unused { call: self.mask.text(call) }));
+    /// Replies that nothing asked for, and tables that are none of this application.
+    pub(super) fn unused(&mut self, replies: &Replies, backend: Option<&Backend>) {
+        let known = |name: &str| backend.is_some_and(|backend| backend.tables.iter().any(|table| &*table.name == name));
+        let tables = replies.tables().filter(|name| !known(name)).map(|name| format!("tables.{name}"));
+        let calls = replies.unused().map(|call| self.mask.text(call));
+        self.entries.extend(calls.chain(tables).map(|call| Entry::Unused { call }));
     }
 
     /// A request that never becomes a plan.
@@ -169,7 +206,8 @@ impl Page {
         self.finish(end)
     }
 
-    pub(super) fn finish(self, end: End) -> Transcript {
+    pub(super) fn finish(mut self, end: End) -> Transcript {
+        self.used.rules.extend(self.rules);
         Transcript { request: self.request, entries: self.entries, end, used: self.used }
     }
 }

@@ -1,11 +1,13 @@
 //! A transcript as text. A line either begins with a word in the margin (`route`, `note`, `answer`) or with the number
 //! of a native call; what belongs to it is indented below.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::transcript::{Call, Entry, Transcript};
+use super::transcript::{Call, Entry, Made, Transcript};
+use crate::plan::form;
 
 /// How the body of the answer is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +28,10 @@ impl Transcript {
         text
     }
 
-    /// The native calls, one line each: method, target, and the body where there is one.
-    pub fn calls(&self) -> impl Iterator<Item = String> {
+    /// The native calls.
+    pub fn calls(&self) -> impl Iterator<Item = &Made> {
         self.entries.iter().filter_map(|entry| match entry {
-            Entry::Call(call) => Some(match &call.body {
-                Some(body) => format!("{} {} {body}", call.method, call.target),
-                None => format!("{} {}", call.method, call.target),
-            }),
+            Entry::Call(call) => Some(&call.made),
             _ => None,
         })
     }
@@ -96,13 +95,31 @@ fn write_call(text: &mut String, call: &Call) {
     for (name, value) in &call.headers {
         let _ = writeln!(text, "   {name}: {value}");
     }
-    if let Some(body) = &call.body {
-        let _ = writeln!(text, "   {body}");
+    match &call.body {
+        Some(body) if call.form => {
+            for (name, value) in form::pairs(body) {
+                let _ = writeln!(text, "   {}={}", on_one_line(&name), on_one_line(&value));
+            }
+        }
+        Some(body) => drop(writeln!(text, "   {body}")),
+        None => {}
     }
-    if let Some(origin) = &call.expired {
-        let _ = writeln!(text, "   <- expired ({origin}): renew, again once");
+    for reply in &call.again {
+        let _ = writeln!(text, "   <- {reply}");
     }
     let _ = writeln!(text, "   <- {}", call.reply.as_deref().unwrap_or("?"));
+}
+
+/// What would break a line, or hide in it, is escaped.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    Cow::Owned(escaped)
 }
 
 fn margin(text: &mut String, word: &str, line: &str) {

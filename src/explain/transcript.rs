@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::plan::Trace;
+use crate::plan::{Trace, form};
 
 /// What a request would become.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -123,23 +123,52 @@ pub struct Call {
     pub number: usize,
     /// HTTP method.
     pub method: String,
-    /// Path and query below the URL of the backend.
+    /// Path and query below the URL of the backend; the credential as `***` if it stands there.
     pub target: String,
-    /// Headers besides those of the transport and the credential.
+    /// Headers besides those of the transport; the credential as `***`.
     pub headers: Vec<(String, String)>,
-    /// Body, before it is encoded for the backend.
+    /// Body, before it is encoded for the backend; the credential as `***` if it stands there.
     pub body: Option<Value>,
+    /// Whether the body is sent as a form.
+    pub form: bool,
     /// Resource type it is about.
     pub resource: String,
     /// Which call slot it was written in.
     pub slot: &'static str,
     /// Its place in the configuration.
     pub origin: String,
-    /// Where its parts came from, where the backend gave some.
+    /// Where its parts came from: where the backend gave some, or a row needs what was there before.
     pub parts: Vec<String>,
-    /// Where it says that a first reply refused the credential, which was then renewed and the call made again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expired: Option<String>,
+    /// Replies after which it was made again, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<String>,
     /// Status, or how it failed; `None` if no reply was given.
     pub reply: Option<String>,
+    /// As a case names it.
+    #[serde(skip)]
+    pub made: Made,
+}
+
+/// A call without what every call to its backend has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Made {
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Body, if there is one.
+    pub body: Option<Value>,
+    /// Whether the body is sent as a form.
+    pub form: bool,
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.target)?;
+        match &self.body {
+            Some(body) if self.form => write!(f, " {}", form::encode(body)),
+            Some(body) => write!(f, " {body}"),
+            None => Ok(()),
+        }
+    }
 }

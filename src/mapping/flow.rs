@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::expr::{Expr, Name, Template};
 
-use super::call::{Body, BodyNode, Call, Phase, Slot, Spread};
+use super::call::{Body, BodyNode, Call, ListCall, Phase, Slot, Spread};
 use super::{Extract, Origin};
 
 /// The calls of one write slot, in order.
@@ -33,6 +33,8 @@ pub struct Step {
     pub each: Option<Each>,
     /// The call.
     pub call: Call,
+    /// The same as a list that is read to its end, where one reply may not hold all of it.
+    pub list: Option<Box<ListCall>>,
     /// Takes it back when something later fails; on a create only.
     pub undo: Option<Call>,
 }
@@ -52,7 +54,7 @@ impl Flow {
     /// A call and nothing else.
     pub fn of(call: Call) -> Self {
         let (slot, origin) = (call.slot, call.origin.clone());
-        let step = Step { id: None, when: None, each: None, call, undo: None };
+        let step = Step { id: None, when: None, each: None, call, list: None, undo: None };
         Self { steps: vec![step], has_own_call: true, then: Vec::new(), slot, origin }
     }
 
@@ -136,6 +138,11 @@ impl Call {
 }
 
 impl BodyNode {
+    /// The rows that are spread in it, if any are.
+    pub fn spread(&self) -> Option<Spread> {
+        [Spread::Mapped, Spread::Changed].into_iter().find(|spread| self.spreads(*spread))
+    }
+
     fn spreads(&self, wanted: Spread) -> bool {
         match self {
             Self::Object { fields, spread } => {

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::expr::Env;
 use crate::scim::Resource;
 
-use super::row::{Row, Source};
+use super::row::{Access, Row, Source};
 use super::tables;
-use super::{Codec, Mapping, NativePath};
+use super::{Codec, Mapping, NativePath, RowSet};
 
 pub use text::{About, Version, Writer, Written};
 
@@ -31,6 +31,26 @@ pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut V
     let found = mapping.index.find(native);
     for (index, row) in mapping.rows_in(found.rows()) {
         match value(mapping, row, found.get(index), native, &env) {
+            Ok(Some(value)) => row.target.write(&mut resource, value),
+            Ok(None) => {}
+            Err(reason) => faults.push(ReadFault { row: index, reason }),
+        }
+    }
+    resource
+}
+
+/// Reads some of the rows that can be read of a native document, one by one.
+pub fn extract(
+    mapping: &Mapping,
+    native: &Value,
+    rows: RowSet,
+    env: &Env<'_>,
+    faults: &mut Vec<ReadFault>,
+) -> Resource {
+    let mut resource = Resource::default();
+    let env = Env { native: Some(native), ..*env };
+    for (index, row) in mapping.rows_in(rows).filter(|(_, row)| row.access != Access::Write) {
+        match value(mapping, row, None, native, &env) {
             Ok(Some(value)) => row.target.write(&mut resource, value),
             Ok(None) => {}
             Err(reason) => faults.push(ReadFault { row: index, reason }),

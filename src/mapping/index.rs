@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::scim::Resource;
+use crate::scim::{AttrPath, Resource};
 
 use super::RowSet;
 use super::row::{Access, Row, Source};
@@ -82,6 +82,11 @@ impl Index {
     pub fn about(&self, key: &str) -> RowSet {
         let at = self.scim.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
         at.and_then(|at| self.scim.get(at)).map_or(0, |(_, rows)| *rows)
+    }
+
+    /// The rows about what a path names, or about a part of it or what it is part of.
+    pub fn of_attribute(&self, path: &AttrPath) -> RowSet {
+        self.about(path.extension.as_ref().unwrap_or(&path.attribute))
     }
 
     /// The native values of all rows that are plain fields.

@@ -213,6 +213,17 @@ impl NativePath {
         Some(Self { root: Root::Document, steps: steps.to_vec(), whole: false })
     }
 
+    /// Whether this reads the list at another path, or what of its elements; the whole document may be or hold it.
+    pub fn reads_list(&self, list: &Self) -> bool {
+        if self.root != Root::Document || list.root != Root::Document {
+            return false;
+        }
+        match self.steps.strip_prefix(list.steps.as_slice()) {
+            Some(below) => !matches!(below, [Step::Name(_), ..]),
+            None => self.steps.is_empty(),
+        }
+    }
+
     /// Whether writing one may change what the other reads: one is a prefix of the other, or they are equal. Items
     /// with different values of one selector field, and elements of different position, are apart.
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::expr::{Expr, Template};
+use crate::expr::{Expr, Name, Template};
 use crate::scim::{AttrPath, AttributeType, Resource};
 
 use super::{Codec, NativePath, Origin};
@@ -106,6 +106,11 @@ pub enum Omit {
 }
 
 impl Row {
+    /// Whether what it writes is made of what was there before.
+    pub fn writes_from_native(&self) -> bool {
+        matches!(&self.source, Source::Computed { write: Some(write), .. } if write.uses(Name::Native))
+    }
+
     /// The native path this row writes to, if any.
     pub fn native_path(&self) -> Option<&NativePath> {
         match &self.source {
@@ -132,22 +137,44 @@ impl Target {
     /// The value of this row in a resource.
     ///
     /// `sole` says that no other row is about the same multi-valued attribute. The application then holds one value
-    /// where SCIM may have several, and the most fitting element counts: the selector's match, else the primary one,
-    /// else the first.
+    /// where SCIM may have several, and the most fitting element counts, as [`Target::element`] says.
     pub fn read<'r>(&self, resource: &'r Resource, sole: bool) -> Option<Cow<'r, Value>> {
         if self.selector.is_empty() {
             return resource.get(&self.path).map(Cow::Borrowed);
         }
         let attribute = AttrPath { sub: None, ..self.path.clone() };
         let elements = resource.get(&attribute)?.as_array()?;
-        let element = elements.iter().find(|element| self.selects(element)).or_else(|| {
-            let primary = || elements.iter().find(|element| element.get("primary") == Some(&Value::Bool(true)));
-            if sole { primary().or_else(|| elements.first()) } else { None }
-        })?;
+        let element = self.element(elements, sole)?;
         match &self.path.sub {
             Some(sub) => element.get(&**sub).map(Cow::Borrowed),
             None => Some(Cow::Borrowed(element)),
         }
+    }
+
+    /// The element of a list that the row is about: the selector's match.
+    ///
+    /// For a `sole` row without a match it is one that says nothing else, the primary one first: `type` is optional. One
+    /// of another type has another function (RFC 7643 4.1.2: a home address is no work address) and is left out, unless
+    /// it is a single value, such as an e-mail address, and the client prefers it to all others.
+    pub fn element<'e>(&self, elements: &'e [Value], sole: bool) -> Option<&'e Value> {
+        let selected = elements.iter().find(|element| self.selects(element));
+        if selected.is_some() || !sole {
+            return selected;
+        }
+        let is_primary = |element: &&Value| element.get("primary") == Some(&Value::Bool(true));
+        let open = || elements.iter().filter(|element| self.leaves_open(element));
+        let preferred =
+            || if self.path.sub.as_deref() == Some("value") { elements.iter().find(is_primary) } else { None };
+        open().find(is_primary).or_else(preferred).or_else(|| open().next())
+    }
+
+    /// Whether an element says nothing about what the selector asks for.
+    fn leaves_open(&self, element: &Value) -> bool {
+        self.selector.iter().all(|(name, expected)| match (element.get(&**name), expected) {
+            // False is what a `primary` that is not there means.
+            (None | Some(Value::Null), _) | (Some(Value::Bool(false)), Value::Bool(true)) => true,
+            (Some(_), _) => has(element, name, expected),
+        })
     }
 
     /// Sets the value of this row in a resource that is being built from a native document.
@@ -177,15 +204,21 @@ impl Target {
         resource.set(&attribute, Some(Value::Array(elements)));
     }
 
-    fn selects(&self, element: &Value) -> bool {
-        self.selector.iter().all(|(name, expected)| match (element.get(&**name), expected) {
-            (Some(Value::String(actual)), Value::String(expected)) => actual.eq_ignore_ascii_case(expected),
-            (actual, expected) => actual == Some(expected),
-        })
+    /// Whether an element is the one that the row asks for.
+    pub fn selects(&self, element: &Value) -> bool {
+        self.selector.iter().all(|(name, expected)| has(element, name, expected))
     }
 
     fn constants(&self) -> Map<String, Value> {
         self.selector.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+    }
+}
+
+/// Types are compared without case, as RFC 7643 has them.
+fn has(element: &Value, name: &str, expected: &Value) -> bool {
+    match (element.get(name), expected) {
+        (Some(Value::String(actual)), Value::String(expected)) => actual.eq_ignore_ascii_case(expected),
+        (actual, expected) => actual == Some(expected),
     }
 }
 

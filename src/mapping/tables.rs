@@ -36,6 +36,18 @@ pub struct Entries {
 }
 
 impl Entries {
+    /// Takes in a table that is known by its names and their keys.
+    pub fn give(&mut self, table: &str, keys: Map<String, Value>) {
+        let names = keys.iter().map(|(name, key)| (key.to_string(), Value::from(name.as_str()))).collect();
+        put(&mut self.keys, table, keys);
+        put(&mut self.names, table, names);
+    }
+
+    /// Whether it holds this table.
+    pub fn has(&self, table: &str) -> bool {
+        self.keys.get(table).is_some()
+    }
+
     /// Takes in the entries of one table.
     pub fn add(&mut self, table: &Table, items: &[Value]) {
         let (mut keys, mut names) = (Map::new(), Map::new());

@@ -142,7 +142,7 @@ fn clear(row: &Row, env: &Env<'_>) -> Result<Cleared, ScimError> {
     // A password that nobody knows is for a new object; an old one keeps its own.
     let generates = row.default.as_ref().is_some_and(Template::generates);
     if let Some(value) = if generates { None } else { default(row, env)? } {
-        return Ok(Cleared::To(encode(row, &value, env)?));
+        return Ok(Cleared::To(encode_default(row, &value, env)?));
     }
     Ok(match row.omit {
         Omit::Null => Cleared::To(Value::Null),
@@ -173,31 +173,46 @@ pub fn left_out<'m>(
     })
 }
 
-/// Gives rows of parts their defaults in a new resource: they follow the create, where nothing else would.
+/// A new resource with the defaults of the rows of parts: they follow the create, where nothing else would. `None`
+/// where the resource has all of them.
 ///
 /// # Errors
 /// 500 when an expression of the mapping fails.
-pub fn fill_parts(mapping: &Mapping, state: &mut Resource, env: &Env<'_>) -> Result<(), ScimError> {
+pub fn with_parts(mapping: &Mapping, sent: &Resource, env: &Env<'_>) -> Result<Option<Resource>, ScimError> {
+    let mut filled: Option<Resource> = None;
     let rows = mapping.part_rows() & update_rows(mapping);
     for (_, row) in mapping.rows_in(rows).filter(|(_, row)| row.default.is_some()) {
+        let state = filled.as_ref().unwrap_or(sent);
         if row.target.read(state, mapping.sole_on_attribute(row)).is_some() {
             continue;
         }
         let scim = Value::Object(state.0.clone());
         if let Some(value) = default(row, &Env { scim: Some(&scim), ..*env })? {
-            row.target.write(state, value);
+            row.target.write(filled.get_or_insert_with(|| sent.clone()), value);
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// The native form of the default.
 fn filled(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {
     let Some(value) = default(row, env)? else { return Ok(None) };
-    Ok(Some(match encode(row, &value, env)? {
+    Ok(Some(match encode_default(row, &value, env)? {
         Value::String(text) if row.default.as_ref().is_some_and(Template::generates) => generated(text),
         native => native,
     }))
+}
+
+/// The native form of a default. A `write` expression sees it as if it had been sent.
+fn encode_default(row: &Row, value: &Value, env: &Env<'_>) -> Result<Value, ScimError> {
+    let Source::Computed { write: Some(_), .. } = &row.source else { return encode(row, value, env) };
+    let mut state = match env.scim {
+        Some(Value::Object(fields)) => Resource(fields.clone()),
+        _ => Resource::default(),
+    };
+    row.target.write(&mut state, value.clone());
+    let scim = Value::Object(state.0);
+    encode(row, value, &Env { scim: Some(&scim), ..*env })
 }
 
 fn default(row: &Row, env: &Env<'_>) -> Result<Option<Value>, ScimError> {

@@ -22,6 +22,7 @@ use crate::config::{Backend, Limits, OutboundAuth, ResolvedSecrets, Snapshot};
 use crate::plan::{Demand, NativeCall, NativeFailure, NativeOutcome, demand};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::CredentialRefused;
+use crate::telemetry::series::RetryReason;
 use crate::telemetry::trace::Recording;
 
 /// Sends native calls to the backends of one snapshot.
@@ -177,7 +178,10 @@ impl NativeClient {
                 Demand::Nothing => return Ok(outcome),
                 // A call that was refused was not carried out, so that any may be sent again: once.
                 Demand::Credential => match held.generation().filter(|_| refused.is_none()) {
-                    Some(generation) => refused = Some(generation),
+                    Some(generation) => {
+                        upstream.line.series.retried(RetryReason::Credential);
+                        refused = Some(generation);
+                    }
                     None => {
                         self.note_refusal(upstream, call);
                         return Ok(outcome);
@@ -188,6 +192,7 @@ impl NativeClient {
                         return Ok(outcome);
                     }
                     repeated += 1;
+                    upstream.line.series.retried(RetryReason::Rule);
                     sleep(rule.after).await;
                 }
             }

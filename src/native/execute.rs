@@ -3,6 +3,7 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use std::time::Duration;
+use tokio::time::Instant;
 
 use super::client::{CallContext, Completed, NativeClient};
 use super::kept::Fetched;
@@ -36,6 +37,9 @@ pub enum Turned {
 pub trait Observer {
     /// Told once per call, in the order of the plan, after the calls of its step are done.
     fn native_call(&mut self, record: CallRecord<'_>);
+
+    /// Told how long the plan has waited, for the calls of one step or for a turn.
+    fn waited(&mut self, _: Duration) {}
 }
 
 /// What became of one call.
@@ -76,7 +80,10 @@ pub async fn execute(
                 return response;
             }
             Step::Turn(request) => {
-                outcomes = match turns.take(request).await {
+                let begun = Instant::now();
+                let turned = turns.take(request).await;
+                observer.waited(begun.elapsed());
+                outcomes = match turned {
                     Turned::Granted => Vec::new(),
                     Turned::Late => vec![NativeOutcome::Failed(NativeFailure::Timeout)],
                     Turned::Answered(response) => return response,
@@ -87,10 +94,18 @@ pub async fn execute(
         };
         let completed = match calls.as_slice() {
             // The most common step by far needs no queue.
-            [call] => vec![carry_out(call, client, context).await],
+            [call] => {
+                let completed = carry_out(call, client, context).await;
+                // The clock was read for the call itself.
+                observer.waited(completed.0.duration);
+                vec![completed]
+            }
             calls => {
+                let begun = Instant::now();
                 let under_way: Vec<_> = calls.iter().map(|call| carry_out(call, client, context)).collect();
-                stream::iter(under_way).buffered(parallel).collect().await
+                let completed = stream::iter(under_way).buffered(parallel).collect().await;
+                observer.waited(begun.elapsed());
+                completed
             }
         };
         for (call, (done, _)) in calls.iter().zip(&completed) {

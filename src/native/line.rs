@@ -18,6 +18,7 @@ use crate::config::Retry;
 use crate::plan::{NativeFailure, NativeOutcome};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::BreakerChanged;
+use crate::telemetry::series::{Counted, LineSeries};
 
 /// One server.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(super) struct Line {
     pub(super) timeout: Duration,
     pub(super) retry: Retry,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) series: LineSeries,
 }
 
 impl Line {
@@ -55,6 +57,7 @@ impl Line {
             if Instant::now() + pause >= deadline {
                 return outcome;
             }
+            self.series.retried(retry::reason(&outcome));
             tracing::debug!(backend = %self.name, attempts = *attempts, "native call is repeated");
             sleep(pause).await;
         }
@@ -73,6 +76,7 @@ impl Line {
             self.note_breaker();
         }
         self.turns.space(deadline).await.map_err(|_| NativeFailure::Busy)?;
+        let _in_flight = Counted::begin(&self.series.in_flight);
         let begun = Instant::now();
         let until = deadline.min(begun + self.timeout);
         let outcome = match self.transport.exchange(request, until).await {

@@ -13,7 +13,6 @@ mod client;
 mod connection;
 mod credential;
 mod execute;
-mod form;
 mod forward;
 pub(crate) mod http1;
 mod kept;

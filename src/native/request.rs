@@ -12,10 +12,9 @@ use serde_json::Value;
 
 use super::client::NativeClientError;
 use super::credential::Attached;
-use super::form;
 use super::forward::Forwarded;
 use crate::config::{Backend, BaseUrl, Format, ResolvedSecrets};
-use crate::plan::{NativeCall, SECRET_MARKER};
+use crate::plan::{NativeCall, SECRET_MARKER, form};
 use crate::route::{PATH_MAX_BYTES, Reason, canonicalise};
 
 /// Builds the request for one call.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::config::Retry;
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
+use crate::telemetry::series::RetryReason;
 
 /// How long to wait before the next attempt, or `None` if this outcome stands. `attempts` were made so far, the first
 /// one included; `random` spreads clients that failed together.
@@ -49,6 +50,16 @@ fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
             429 => repeatable && retry_after(reply).is_some(),
             _ => false,
         },
+    }
+}
+
+/// Why a call whose outcome is tried again is.
+pub(super) fn reason(outcome: &NativeOutcome) -> RetryReason {
+    match outcome {
+        NativeOutcome::Failed(NativeFailure::Connect) => RetryReason::Connect,
+        NativeOutcome::Failed(_) => RetryReason::Interrupted,
+        NativeOutcome::Reply(reply) if reply.status == 429 => RetryReason::RateLimited,
+        NativeOutcome::Reply(_) => RetryReason::Unavailable,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::config::{
 use crate::plan::{NativeFailure, login_call};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LoggedIn;
+use crate::telemetry::series::LineSeries;
 
 /// One backend.
 #[derive(Debug)]
@@ -87,14 +88,16 @@ impl Upstream {
         limits: &Limits,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, NativeClientError> {
+        let series = LineSeries::new(&metrics.native, &backend.name);
         let line = Line {
             name: Arc::clone(&backend.name),
             transport: transport(backend, &backend.url, &backend.tls, secrets, limits)?,
-            turns: Turns::new(backend.concurrency, backend.queue, backend.spacing),
+            turns: Turns::new(backend.concurrency, backend.queue, backend.spacing, series.queued.clone()),
             breaker: Breaker::new(backend.breaker),
             timeout: backend.timeout,
             retry: backend.retry,
             metrics: Arc::clone(metrics),
+            series,
         };
         line.note_breaker();
         Ok(Self {
@@ -228,15 +231,17 @@ impl Credential {
                 // What is said about the backend's certificate holds for the same host only.
                 let same = url.host == backend.url.host;
                 let tls = if same { backend.tls.clone() } else { BackendTls::default() };
+                let series = LineSeries::new(&metrics.native, &backend.name);
                 let line = Line {
                     name: Arc::clone(&backend.name),
                     transport: transport(backend, url, &tls, secrets, limits)?,
-                    turns: Turns::new(1, backend.queue, None),
+                    turns: Turns::new(1, backend.queue, None, series.queued.clone()),
                     // A failed login is not tried again for a while, whoever asks.
                     breaker: Breaker::new(None),
                     timeout: backend.timeout,
                     retry: backend.retry,
                     metrics: Arc::clone(metrics),
+                    series,
                 };
                 let secret = secret(&client.client_secret)?.clone();
                 let sessions = Sessions::default();

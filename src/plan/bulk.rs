@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use crate::route::Endpoint;
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::call::ScimResponse;
 use super::coroutine::Native;
@@ -92,7 +92,8 @@ fn parse(body: &Value, max: usize) -> Result<BulkRequest, ScimError> {
         return Err(ScimError::new(
             413,
             format!("a bulk request may hold {max} operations; this one has {}", operations.len()),
-        ));
+        )
+        .with_bound(Bound::BulkMaxOperations));
     }
     let operations: Vec<Operation> = operations.iter().enumerate().map(operation).collect::<Result<_, _>>()?;
     let mut seen = HashSet::new();

@@ -107,6 +107,20 @@ pub enum NativeFailure {
 }
 
 impl NativeFailure {
+    /// Every kind of failure.
+    pub const ALL: [Self; 10] = [
+        Self::Connect,
+        Self::Interrupted,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::Untrusted,
+        Self::Unsendable,
+        Self::Busy,
+        Self::CircuitOpen(0),
+        Self::LoginRefused,
+        Self::LoginUnavailable(0),
+    ];
+
     /// The word used in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -199,6 +213,10 @@ pub struct Report {
     pub moved_members: u64,
     /// Attributes of which the application holds one of the values that were sent.
     pub collapsed_attributes: u64,
+    /// How the filter of a list was answered.
+    pub filter: Option<FilterPath>,
+    /// Objects read for want of a native query.
+    pub scanned: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
     pub notes: Vec<String>,
     /// The error that the answer reports, if it does.
@@ -207,4 +225,35 @@ pub struct Report {
     pub resource_id: Option<String>,
     /// What later requests may use about the paging of lists.
     pub marks: Vec<super::marks::Learned>,
+}
+
+/// How the filter of a list was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FilterPath {
+    /// There was none.
+    None,
+    /// By the key of one object.
+    Lookup,
+    /// By native queries.
+    Pushed,
+    /// By reading every object.
+    Scanned,
+    /// Not at all.
+    Refused,
+}
+
+impl FilterPath {
+    /// Every one of them, in order.
+    pub const ALL: [Self; 5] = [Self::None, Self::Lookup, Self::Pushed, Self::Scanned, Self::Refused];
+
+    /// The word used in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lookup => "lookup",
+            Self::Pushed => "pushed",
+            Self::Scanned => "scanned",
+            Self::Refused => "refused",
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::mapping::row::{Access, Row, Source};
 use crate::mapping::{Omit, PutOmitted, RowSet, to_native};
-use crate::scim::{AttrPath, Resource, ScimError};
+use crate::scim::{AttrPath, Bound, Resource, ScimError};
 
 use super::run::Run;
 
@@ -16,7 +16,10 @@ use super::run::Run;
 /// 400 `invalidSyntax`.
 pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError> {
     let max = run.snapshot.limits.json_max_depth;
-    let too_deep = || ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels"));
+    let too_deep = || {
+        ScimError::invalid_syntax(format!("the body is nested deeper than {max} levels"))
+            .with_bound(Bound::JsonMaxDepth)
+    };
     // Text is looked through once, and not string by string. The parser has a bound of its own on the depth.
     let parsed = match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::from_str(text),
@@ -180,16 +183,46 @@ pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), Sc
     mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_deref()))
 }
 
-/// Says where the application holds one element of a list of which the client sent several.
-pub(super) fn note_collapsed(run: &Run<'_>, rows: RowSet, resource: &Resource) {
-    for (_, row) in run.mapping.rows_in(rows).filter(|(_, row)| run.mapping.sole_on_attribute(row)) {
-        let attribute = AttrPath { sub: None, ..row.target.path.clone() };
-        let sent = resource.get(&attribute).and_then(Value::as_array).map_or(0, Vec::len);
-        if sent > 1 {
-            run.note(format!("{attribute}: the application holds one of {sent} values"));
+/// Says which elements of lists the application has no place for, and which one goes where it does not quite belong.
+/// What a native document gave has its place, so all of these were sent.
+pub(super) fn note_elements(run: &Run<'_>, resource: &Resource) {
+    for (index, row) in run.mapping.rows_in(run.mapping.index.present(resource)) {
+        let attribute = &row.target.path;
+        if row.target.selector.is_empty() || rows_of(run, attribute).next().is_none_or(|(first, _)| first != index) {
+            continue;
+        }
+        let whole = AttrPath { sub: None, ..attribute.clone() };
+        let Some(elements) = resource.get(&whole).and_then(Value::as_array) else { continue };
+        let sole = run.mapping.sole_on_attribute(row);
+        for element in elements {
+            let mut rows = rows_of(run, attribute);
+            if rows.any(|(_, row)| row.target.selector.is_empty() || row.target.selects(element)) {
+                continue;
+            }
+            let name = element_name(row, element);
+            let goes_here =
+                sole && row.target.element(elements, true).is_some_and(|chosen| std::ptr::eq(chosen, element));
+            if goes_here {
+                run.note(format!("{name} is mapped onto {}, which is all that the application has", row.target));
+            } else {
+                run.record_ignored(vec![name], Vec::new());
+            }
+        }
+        if sole && elements.len() > 1 {
             run.native.report(|report| report.collapsed_attributes += 1);
         }
     }
+}
+
+/// An element by what its list tells elements apart by.
+fn element_name(row: &Row, element: &Value) -> String {
+    let path = AttrPath { sub: None, ..row.target.path.clone() };
+    let said = row.target.selector.iter().map(|(name, _)| match element.get(&**name) {
+        Some(Value::String(text)) if text.chars().count() > TYPE_SHOWN => format!("{name} eq ..."),
+        Some(value) => format!("{name} eq {value}"),
+        None => format!("not ({name} pr)"),
+    });
+    format!("{path}[{}]", said.collect::<Vec<_>>().join(" and "))
 }
 
 /// The value of a row in a resource.
@@ -333,6 +366,9 @@ fn stays_when_omitted(run: &Run<'_>, row: &Row) -> bool {
         && row.native_path().is_some_and(|path| path.whole_field().is_none());
     row.omit == Omit::Keep || is_active || no_form
 }
+
+/// Characters of a type that a report shows.
+const TYPE_SHOWN: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -14,9 +14,11 @@ use std::task::{Context, Poll, Waker};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::scim::ScimError;
+use crate::mapping::tables::Entries;
+use crate::scim::{Bound, ScimError};
 
 use super::call::{NativeCall, NativeOutcome, Report};
+use super::recent::Recent;
 use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
@@ -33,6 +35,8 @@ struct Exchange {
     /// Whether a turn was given and not given back.
     has_turn: bool,
     report: Report,
+    /// What was read about members and still holds; nothing in a request that changes none.
+    recent: Option<Box<Recent>>,
     /// Filled only if somebody asked for it.
     trace: Option<Box<Trace>>,
 }
@@ -79,6 +83,9 @@ impl Native {
                 return Err(self.too_many(exchange.calls_made));
             }
             exchange.calls_made += expected;
+            if exchange.recent.is_some() && !calls.iter().all(|call| call.slot.reads()) {
+                exchange.recent = None;
+            }
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
         }
         let outcomes = Answer { exchange: &self.exchange }.await;
@@ -103,6 +110,7 @@ impl Native {
             "this request needs more than {} native calls (made so far: {made}); ask for less at once",
             self.calls_max
         ))
+        .with_bound(Bound::CallsMax)
     }
 
     /// Waits for a turn; false when it did not come in time. What was held before is given back.
@@ -113,6 +121,7 @@ impl Native {
                 return true;
             }
             exchange.has_turn = !request.keys.is_empty();
+            exchange.recent = None;
             exchange.asked = Some(Asked::Turn(request));
         }
         let refusals = Answer { exchange: &self.exchange }.await;
@@ -141,6 +150,16 @@ impl Native {
             let _ = write!(key, "{byte:02x}");
         }
         Some(key)
+    }
+
+    /// Keeps something that was read, until something is written.
+    pub(super) fn remember<T>(&self, add: impl FnOnce(&mut Recent) -> T) {
+        add(self.lock().recent.get_or_insert_default());
+    }
+
+    /// What was read before, if it still holds.
+    pub(super) fn recall<T>(&self, find: impl FnOnce(&Recent) -> Option<T>) -> Option<T> {
+        self.lock().recent.as_deref().and_then(find)
     }
 
     /// Changes the report of this request.
@@ -224,6 +243,10 @@ impl<T> Coroutine<T> {
 
     pub(super) fn start_trace(&self) {
         self.native.start_trace();
+    }
+
+    pub(super) fn give_tables(&self, entries: Entries) {
+        self.native.tables.give(entries);
     }
 
     /// A copy of the trace gathered so far; empty if none was asked for.

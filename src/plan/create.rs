@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
 use crate::expr::{Env, Name};
-use crate::mapping::{Body, BodyNode, Flow, Phase, Row, RowSet, to_native};
+use crate::mapping::members::MemberSource;
+use crate::mapping::{Body, BodyNode, Collision, Flow, Phase, Row, RowSet, to_native};
 use crate::scim::patch::MemberChange;
 use crate::scim::query::parse_projection;
 use crate::scim::{Resource, ScimError};
@@ -12,12 +13,12 @@ use crate::scim::{Resource, ScimError};
 use super::call::ScimResponse;
 use super::exists::Found;
 use super::lost::{Lost, Settled, Wanted};
-use super::members::Group;
+use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
 use super::steps::{self, Progress};
-use super::{ScimRequest, answer, change, exists, guard, lost, members, parts, revive, show, tables, update};
+use super::{ScimRequest, advice, answer, change, exists, guard, lost, members, parts, revive, show, tables, update};
 
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
@@ -33,34 +34,36 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     resource.set(&MEMBERS, None);
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
-    change::note_collapsed(run, to_native::create_rows(run.mapping), &resource);
+    change::note_elements(run, &resource);
     change::check_active(run, &resource, None)?;
 
     let flow =
         run.mapping.ops.create.as_ref().ok_or_else(|| {
             ScimError::new(501, format!("the application offers no way to create a {}", run.type_name()))
         })?;
-    let derived = derived_key(run, &resource)?;
-    tables::know_names(run, &resource).await?;
-    guard::allow_create(run, derived.as_ref(), &resource)?;
+    let plain = Value::Object(resource.0);
+    let resource = Resource::of(&plain).ok_or_else(|| ScimError::internal("a resource is no object"))?;
+    let derived = derived_key(run, &plain)?;
+    tables::know_names(run, resource).await?;
+    guard::allow_create(run, derived.as_ref(), resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {
         members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
     }
-    let mut with_parts = resource.clone();
-    to_native::fill_parts(run.mapping, &mut with_parts, &run.env())?;
+    let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
     let mut progress = Progress::default();
-    exists::take_turn(run, derived.as_ref(), &resource, &members).await?;
-    let mut made = find_or_make(run, flow, &resource, derived, &mut progress).await?;
+    exists::take_turn(run, derived.as_ref(), resource, &members).await?;
+    let with_members = (!members.is_empty()).then(|| with_members(resource, &members));
+    let scim = with_members.as_ref().unwrap_or(&plain);
+    let asked = Asked { resource, scim, derived: derived.as_ref() };
+    let mut made = find_or_make(run, flow, asked, &mut progress).await?;
     run.record_id(&made.id);
     if !made.fresh && !members.is_empty() {
         members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
     }
-    if made.fresh {
-        resource = with_parts;
-    }
+    let resource = with_parts.as_ref().filter(|_| made.fresh).unwrap_or(resource);
     let shown = made.object.take();
-    let done = follow_up(run, flow, &resource, members, &made, shown).await;
+    let done = follow_up(run, flow, resource, members, &made, shown).await;
     let whole = match done {
         Ok(object) => show::one(run, object, &projection).await,
         Err(error) => Err(error),
@@ -69,6 +72,24 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
         Ok(whole) => Ok(answer::with_resource(201, whole)),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
+}
+
+/// What is to be made.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// Without members, which rows know nothing of.
+    resource: &'a Resource,
+    /// The same with its members, as expressions see it.
+    scim: &'a Value,
+    /// The key it will have, where the mapping computes it.
+    derived: Option<&'a Value>,
+}
+
+/// What expressions see of a resource that is made with members.
+fn with_members(resource: &Resource, members: &[Value]) -> Value {
+    let mut scim = resource.0.clone();
+    scim.insert(MEMBERS.attribute.to_string(), Value::Array(members.to_vec()));
+    Value::Object(scim)
 }
 
 /// What the create call left behind.
@@ -92,22 +113,22 @@ impl Made {
 async fn find_or_make<'f>(
     run: &Run<'_>,
     flow: &'f Flow,
-    resource: &Resource,
-    derived: Option<Value>,
+    asked: Asked<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
-    if let Some(found) = exists::held(run, derived.as_ref(), resource).await? {
+    let Asked { resource, derived, .. } = asked;
+    if let Some(found) = exists::held(run, derived, resource).await? {
         return used(run, found, resource).await;
     }
     if let Some(found) = exists::adopted(run, resource).await? {
         return used(run, found, resource).await;
     }
-    match make_surely(run, flow, resource, derived.clone(), progress).await {
+    match make_surely(run, flow, asked, progress).await {
         // Somebody else was faster, outside this adapter: it ends as if the look had come later.
         Err(error) if error.status == 409 && progress.done.is_empty() => {
-            let found = match exists::held(run, derived.as_ref(), resource).await? {
+            let found = match exists::held(run, derived, resource).await? {
                 Some(found) => found,
-                None => exists::gone(run, derived.as_ref()).await?.ok_or(error)?,
+                None => exists::gone(run, derived).await?.ok_or(error)?,
             };
             used(run, found, resource).await
         }
@@ -130,19 +151,18 @@ async fn used(run: &Run<'_>, found: Found, resource: &Resource) -> Result<Made, 
 async fn make_surely<'f>(
     run: &Run<'_>,
     flow: &'f Flow,
-    resource: &Resource,
-    derived: Option<Value>,
+    asked: Asked<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
     // Calls that may be repeated have been.
     let mut may_repeat = flow.own_call().is_some_and(|call| !call.idempotent) && run.backend.idempotency.is_none();
     loop {
-        let made = make(run, flow, resource, derived.clone(), progress).await;
+        let made = make(run, flow, asked, progress).await;
         let (error, lost) = match (made, progress.lost) {
             (Err(error), Some(lost)) => (error, lost),
             (made, _) => return made,
         };
-        let wanted = Wanted { derived: derived.as_ref(), resource, is_one_call: flow.steps.len() == 1 };
+        let wanted = Wanted { derived: asked.derived, resource: asked.resource, is_one_call: flow.steps.len() == 1 };
         match lost::settle(run, lost, &wanted, error).await {
             Settled::Made(object) => {
                 let (id, key) = (object.id.clone(), object.key.clone());
@@ -157,6 +177,50 @@ async fn make_surely<'f>(
     }
 }
 
+/// What was made on the way to something else, or was there by then.
+pub(super) struct OnTheWay {
+    pub(super) id: String,
+    pub(super) key: Value,
+    /// Whether this request made it.
+    pub(super) fresh: bool,
+}
+
+/// Makes an object on the way to something else, with everything that a create of its own sends. One that is there is
+/// used as it is: nobody has asked to change it. `note` is said when something is made.
+///
+/// # Errors
+/// What a create fails with.
+pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
+    let flow = run.mapping.ops.create.as_ref();
+    let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
+    let scim = &Value::Object(resource.0.clone());
+    let derived = derived_key(run, scim)?;
+    let derived = derived.as_ref();
+    tables::know_names(run, resource).await?;
+    guard::allow_create(run, derived, resource)?;
+    if (run.mapping.exists.is_some() || exists::looks_for_key(run, derived))
+        && let Some(found) = exists::there(run, derived, resource).await?
+    {
+        return Ok(OnTheWay { id: found.id, key: found.key, fresh: false });
+    }
+    run.note(note);
+    let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
+    let mut progress = Progress::default();
+    let mut made = match make_surely(run, flow, Asked { resource, scim, derived }, &mut progress).await {
+        // Somebody else was faster, or it is here under a key that nobody knew.
+        Err(error) if error.status == 409 && progress.done.is_empty() => {
+            let found = exists::there(run, derived, resource).await?.ok_or(error)?;
+            return Ok(OnTheWay { id: found.id, key: found.key, fresh: false });
+        }
+        made => made?,
+    };
+    let shown = made.object.take();
+    match send_unsent(run, flow, with_parts.as_ref().unwrap_or(resource), &made, shown).await {
+        Ok(_) => Ok(OnTheWay { id: made.id, key: made.key, fresh: true }),
+        Err(error) => Err(take_back(run, &made, progress, error).await),
+    }
+}
+
 /// Members that cannot be ids of their type are refused before anything is made.
 fn check_members(run: &Run<'_>, elements: &[Value]) -> Result<(), ScimError> {
     match (&run.mapping.members, elements.is_empty()) {
@@ -166,10 +230,9 @@ fn check_members(run: &Run<'_>, elements: &[Value]) -> Result<(), ScimError> {
 }
 
 /// The key a new object will have, where the mapping computes it.
-fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, ScimError> {
+fn derived_key(run: &Run<'_>, scim: &Value) -> Result<Option<Value>, ScimError> {
     let Some(template) = &run.mapping.id.derive else { return Ok(None) };
-    let scim = Value::Object(resource.0.clone());
-    let env = Env { scim: Some(&scim), ..run.env() };
+    let env = Env { scim: Some(scim), ..run.env() };
     let text = template
         .text(&env)
         .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", run.mapping.origin)))?;
@@ -188,24 +251,23 @@ fn derived_key(run: &Run<'_>, resource: &Resource) -> Result<Option<Value>, Scim
 async fn make<'f>(
     run: &Run<'_>,
     flow: &'f Flow,
-    resource: &Resource,
-    derived: Option<Value>,
+    asked: Asked<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
-    let scim = Value::Object(resource.0.clone());
-    let env = Env { id: derived.as_ref(), scim: Some(&scim), ..run.env() };
+    let Asked { resource, scim, derived } = asked;
+    let env = Env { id: derived, scim: Some(scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.written(run.mapping, with_value(run, resource, rows)));
-    with_key(run, flow, derived.as_ref(), &mut document);
+    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
+    with_key(run, flow, derived, &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
-    let key = progress.key.clone().or_else(|| derived.clone());
+    let key = progress.key.clone().or_else(|| derived.cloned());
     let made = made.and_then(|outcome| Ok((outcome, key.ok_or_else(|| steps::unknown_id(run))?)));
     let (outcome, key) = match made {
         Ok(made) => made,
         // Made, as far as is known, and yet nobody knows what: that is looked for.
-        Err(error) if progress.lost.is_some() || nameless(flow, derived.as_ref(), progress) => {
+        Err(error) if progress.lost.is_some() || nameless(flow, derived, progress) => {
             progress.lost = progress.lost.or(Some(Lost::Nameless));
             return Err(error);
         }
@@ -225,8 +287,8 @@ fn nameless(flow: &Flow, derived: Option<&Value>, progress: &Progress<'_>) -> bo
 }
 
 /// A create of several calls that ended on the way.
-async fn not_made(run: &Run<'_>, derived: Option<Value>, progress: &mut Progress<'_>, error: ScimError) -> ScimError {
-    let key = progress.key.clone().or(derived);
+async fn not_made(run: &Run<'_>, derived: Option<&Value>, progress: &mut Progress<'_>, error: ScimError) -> ScimError {
+    let key = progress.key.clone().or_else(|| derived.cloned());
     if progress.done.is_empty() {
         return error;
     }
@@ -256,6 +318,12 @@ async fn undone(
     progress: &mut Progress<'_>,
     mut error: ScimError,
 ) -> ScimError {
+    // The client repeats a create, which is no retry of what came after it.
+    let is_found_again = run.mapping.exists.as_ref().is_some_and(|exists| exists.adopt)
+        || (run.mapping.id.derive.is_some() && run.mapping.id.collision == Collision::Reuse);
+    if progress.is_undoable() || !is_found_again {
+        advice::withdraw(&mut error.detail);
+    }
     if !progress.is_undoable() {
         error.detail = format!("{what}: {}", error.detail);
         return error;
@@ -274,7 +342,7 @@ async fn undone(
 }
 
 /// A key that the adapter computed travels in the document, unless the call carries it in its path.
-pub(super) fn with_key(run: &Run<'_>, flow: &Flow, derived: Option<&Value>, document: &mut Value) {
+fn with_key(run: &Run<'_>, flow: &Flow, derived: Option<&Value>, document: &mut Value) {
     let native = &run.mapping.id.native;
     let in_path = flow.calls().any(|call| call.segments.iter().any(|segment| segment.uses(Name::Id)));
     if let Some(key) = derived.filter(|_| !in_path && native.get(document).is_none_or(Value::is_null)) {
@@ -297,7 +365,7 @@ async fn follow_up(
     for phase in [first, second] {
         object = match phase {
             Phase::Update => send_unsent(run, flow, resource, made, object).await?,
-            _ => add_members(run, &members, made, object).await?,
+            _ => add_members(run, flow, &members, made, object).await?,
         };
     }
     match object.filter(|_| !flow.then.contains(&Phase::Get)) {
@@ -336,6 +404,7 @@ async fn send_unsent(
 
 async fn add_members(
     run: &Run<'_>,
+    flow: &Flow,
     elements: &[Value],
     made: &Made,
     object: Option<Object>,
@@ -343,14 +412,32 @@ async fn add_members(
     if (elements.is_empty() && !made.revived) || run.mapping.members.is_none() {
         return Ok(object);
     }
-    let group = Group { run, id: &made.id, key: &made.key, known: object.clone(), is_new: made.fresh };
+    // Whoever the call has named may be in it: that is seen before anybody is added again.
+    let named = made.fresh && names_members(flow);
+    let known = object.clone().filter(|object| !named || shows_members(run, object));
+    let group = Group { run, id: &made.id, key: &made.key, known, is_new: made.fresh && !named, look: named };
     let change = if made.revived {
         MemberChange::Set(elements.to_vec())
     } else {
         MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() }
     };
-    members::apply(group, change, &[]).await?;
-    Ok(object.filter(|_| members::outlasts_members(run)))
+    let Applied { sent, read, .. } = members::apply(group, change, &[]).await?;
+    Ok(read.or(object).filter(|_| !sent || members::outlasts_members(run)))
+}
+
+/// Whether a create says in its own way who is in the group.
+fn names_members(flow: &Flow) -> bool {
+    let mut found = false;
+    flow.each_path(Name::Scim, &mut |path| found |= path.first().is_some_and(|name| **name == *MEMBERS.attribute));
+    found
+}
+
+/// Whether an object as a reply showed it says who its members are, where the object says so at all.
+fn shows_members(run: &Run<'_>, object: &Object) -> bool {
+    run.mapping.members.as_ref().is_none_or(|members| match &members.source {
+        MemberSource::Native(path) => path.get(&object.document).is_some(),
+        MemberSource::List(_) => true,
+    })
 }
 
 /// Rows with a value that the create call did not carry and an update can.

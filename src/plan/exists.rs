@@ -8,6 +8,7 @@ use crate::mapping::{Collision, Exists, Readers, Row, RowSet, to_native};
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{Resource, ScimError};
 
+use super::lost::{self, Wanted};
 use super::read::{self, Object};
 use super::run::{Run, id_text};
 use super::turn::{TurnRequest, Work};
@@ -147,6 +148,27 @@ pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option
         None => read::fetch(run, &holder.id).await?,
     };
     Ok(Some(Found::Live(object)))
+}
+
+/// The one object that is what a create of it would make, by whatever tells objects apart here.
+///
+/// # Errors
+/// 409 `uniqueness` where somebody hidden is it, or where more than one could be.
+pub(super) async fn there(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+) -> Result<Option<Object>, ScimError> {
+    let wanted = Wanted { derived, resource, is_one_call: true };
+    let mut found = lost::look(&run.seeing_all(), &wanted).await?.unwrap_or_default();
+    if found.iter().any(|object| guard::hides(run, &object.key, Some(&object.document))) {
+        return Err(guard::held_by_hidden(run));
+    }
+    if found.len() > 1 {
+        let detail = format!("more than one {} could be meant; make it unique in the application", run.type_name());
+        return Err(ScimError::uniqueness(detail));
+    }
+    Ok(found.pop())
 }
 
 /// Objects with the same value of the matched attribute, by SCIM equality.

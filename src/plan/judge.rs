@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::config::{Backend, ErrorRule, OutboundAuth, RuleRetry};
 use crate::expr::{Env, Expr, Name, Template};
 use crate::mapping::{AlsoOk, Call, Slot};
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::call::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 use super::run::{Run, headers_value};
@@ -108,12 +108,21 @@ pub fn demand(backend: &Backend, call: &NativeCall, reply: &NativeReply) -> Dema
     if conditions.refuses_credentials(backend.expired.as_ref()) {
         return Demand::Credential;
     }
-    let Some(success) = &call.success else { return Demand::Nothing };
-    if conditions.succeeded(success.ok.as_ref()) || success.also_ok.iter().any(|also| conditions.also(also)) {
-        return Demand::Nothing;
-    }
-    let rule = conditions.rule(&backend.errors, call.slot, &call.resource);
+    let rule = repeating_under(&conditions, backend, call);
     rule.and_then(|rule| rule.retry).map_or(Demand::Nothing, Demand::Repeat)
+}
+
+/// The error rule by which a reply asks for a repetition of its call.
+pub fn repeating<'b>(backend: &'b Backend, call: &NativeCall, reply: &NativeReply) -> Option<&'b ErrorRule> {
+    repeating_under(&Conditions::new(reply, &Env::default()), backend, call)
+}
+
+fn repeating_under<'b>(conditions: &Conditions<'_>, backend: &'b Backend, call: &NativeCall) -> Option<&'b ErrorRule> {
+    let success = call.success.as_ref()?;
+    if conditions.succeeded(success.ok.as_ref()) || success.also_ok.iter().any(|also| conditions.also(also)) {
+        return None;
+    }
+    conditions.rule(&backend.errors, call.slot, &call.resource).filter(|rule| rule.retry.is_some())
 }
 
 /// Whether a login call succeeded.
@@ -233,6 +242,10 @@ fn detail_text(value: &Value) -> Option<String> {
 fn builtin(run: &Run<'_>, call: &Call, reply: &NativeReply) -> ScimError {
     let name = &run.backend.name;
     match reply.status {
+        // Nothing was sent that could be another value.
+        400 | 422 if call.slot == Slot::Delete => {
+            ScimError::new(400, format!("{name} refuses to delete this {} ({})", run.type_name(), reply.status))
+        }
         400 | 422 => ScimError::invalid_value(format!("{name} rejected a value")),
         403 => ScimError::new(
             502,
@@ -243,7 +256,7 @@ fn builtin(run: &Run<'_>, call: &Call, reply: &NativeReply) -> ScimError {
         404 | 410 if call.slot == Slot::List && !call.envelope.single => {
             ScimError::new(502, format!("{name} does not know the path of its list ({})", call.origin))
         }
-        404 | 410 => ScimError::new(404, format!("{name} does not know this {}", run.type_name())),
+        404 | 410 => ScimError::new(404, unknown_object(run)),
         409 => ScimError::uniqueness(format!("{name} reports a conflict: a value that must be unique is taken")),
         412 => ScimError::new(412, "the resource has changed in the meantime"),
         413 => ScimError::new(413, format!("{name} takes no request of this size")),
@@ -255,6 +268,11 @@ fn builtin(run: &Run<'_>, call: &Call, reply: &NativeReply) -> ScimError {
         }
         status => ScimError::new(502, format!("{name} answered {status}")),
     }
+}
+
+/// What a 404 to a call about one object says, where no rule says it better.
+pub(super) fn unknown_object(run: &Run<'_>) -> String {
+    format!("{} does not know this {}", run.backend.name, run.type_name())
 }
 
 /// Always 503 with `Retry-After`, whatever the outage looks like from here: clients then come back with the same
@@ -321,7 +339,8 @@ fn transport_error(run: &Run<'_>, failure: NativeFailure) -> ScimError {
         NativeFailure::TooLarge => ScimError::new(
             502,
             format!("{name} sent a reply larger than the {} bytes allowed here", run.snapshot.limits.reply_max_bytes),
-        ),
+        )
+        .with_bound(Bound::ReplyMaxBytes),
     }
 }
 

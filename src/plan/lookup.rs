@@ -16,14 +16,22 @@ use crate::mapping::{Codec, FilterCall, FilterPlan, Row, Source, from_native, to
 use crate::scim::filter::{CompareOp, Comparison, Filter};
 use crate::scim::{AttrPath, ScimError};
 
+use super::call::FilterPath;
 use super::pages;
 use super::query::{objects, scan_max};
 use super::read::{self, Object};
 use super::run::Run;
 
-/// A superset of the objects that satisfy the filter; `None` if no native queries cover it.
-pub(super) async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Option<Vec<Object>>, ScimError> {
+/// A superset of the objects that satisfy the filter; `None` if no native queries cover it. `tell` is told how they are
+/// looked for, before that is done.
+pub(super) async fn candidates(
+    run: &Run<'_>,
+    filter: &Filter,
+    tell: impl FnOnce(FilterPath),
+) -> Result<Option<Vec<Object>>, ScimError> {
     let Some(lookups) = covering(run, None, filter) else { return Ok(None) };
+    let by_key = lookups.iter().all(|lookup| lookup.cost() <= 1);
+    tell(if by_key { FilterPath::Lookup } else { FilterPath::Pushed });
     let mut found: Vec<Object> = Vec::new();
     let mut seen = HashSet::new();
     let mut asked: Vec<&Lookup<'_>> = Vec::new();

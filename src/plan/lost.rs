@@ -105,7 +105,7 @@ fn said(mut error: ScimError, what: &str) -> ScimError {
 }
 
 /// By the derived key, by `exists`, or by the user name; `None` where there is none of these.
-async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>, ScimError> {
+pub(super) async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>, ScimError> {
     if let Some(key) = wanted.derived {
         return match read::find_by_key(run, key).await {
             Ok(found) => Ok(Some(found.into_iter().collect())),
@@ -122,7 +122,7 @@ async fn look(run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<Vec<Object>>,
     let found =
         found.and_then(|(index, row)| Some((index, row, change::value(run, row, wanted.resource)?.into_owned())));
     let Some((index, row, value)) = found else { return Ok(None) };
-    let Some(found) = lookup::candidates(run, &exists::equality(row, &value)).await? else { return Ok(None) };
+    let Some(found) = lookup::candidates(run, &exists::equality(row, &value), |_| {}).await? else { return Ok(None) };
     exists::with_value(run, index, &value, to_native::create_rows(run.mapping), found).await.map(Some)
 }
 

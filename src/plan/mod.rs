@@ -5,8 +5,10 @@
 //! executor, by tests with canned replies, and by `explain`.
 
 pub mod call;
+pub mod form;
 pub mod marks;
 
+mod advice;
 mod answer;
 mod bulk;
 mod change;
@@ -27,6 +29,7 @@ mod pages;
 mod parts;
 mod query;
 mod read;
+mod recent;
 mod render;
 mod revive;
 mod run;
@@ -48,12 +51,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use call::{Content, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success};
+pub use call::{
+    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success,
+};
 pub use discovery::{can_change, capabilities};
-pub use judge::{Demand, demand};
+pub use judge::{Demand, demand, repeating};
 pub use login::{LoginFault, login_call, login_token};
 
 use crate::config::Snapshot;
+use crate::mapping::tables::Entries;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
@@ -117,9 +123,11 @@ impl Plan {
         Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
     }
 
-    /// As [`Plan::begin`], gathering a [`Trace`] on the way.
-    pub fn begin_traced(context: Context, request: ScimRequest) -> Self {
+    /// As [`Plan::begin`], gathering a [`Trace`] on the way. The entries of tables that are given are all that there
+    /// are; those tables are not read.
+    pub fn begin_traced(context: Context, request: ScimRequest, given: Entries) -> Self {
         let plan = Self::begin(context, request);
+        plan.coroutine.give_tables(given);
         plan.coroutine.start_trace();
         plan
     }

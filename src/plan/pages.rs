@@ -20,7 +20,7 @@ use super::call::NativeReply;
 use super::judge::{Verdict, header};
 use super::run::Run;
 
-pub(super) use walk::{Most, Reading, all, kept, many};
+pub(super) use walk::{Most, Reading, all, kept, many, whole};
 pub(super) use window::{Span, Window, window};
 
 /// What one native page said.

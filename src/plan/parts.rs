@@ -167,7 +167,9 @@ pub(super) async fn send<'f>(
     progress: &mut Progress<'f>,
 ) -> Result<(), ScimError> {
     let Some(flow) = &part.update else { return Ok(()) };
-    if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
+    // What is sent whole is clear about what it leaves out.
+    let left_out = to_native::left_out(run.mapping, rows, state).next();
+    if let Some((row, _)) = left_out.filter(|_| !flow.sends_all_rows()) {
         return Err(ScimError::invalid_value(format!(
             "{} cannot be removed: the application has no form for a field that is not there",
             row.target

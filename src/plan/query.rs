@@ -13,7 +13,7 @@ use crate::scim::list::{ListResponse, Listing};
 use crate::scim::query::{ListQuery, Page};
 use crate::scim::{AttrPath, Resource, ScimError};
 
-use super::call::ScimResponse;
+use super::call::{FilterPath, ScimResponse};
 use super::coroutine::Native;
 use super::cursor::{self, Binding};
 use super::pages::{Span, Window};
@@ -152,6 +152,9 @@ impl Found {
 /// `count` resources of a list from `start` (from 0).
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
     let wants = read::shown_by(run, &query.projection);
+    if query.filter.is_none() {
+        run.record_filter(FilterPath::None);
+    }
     match (&query.filter, &query.sort) {
         (None, None) if !(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))) => {
             let (list, span) = (list_call(run)?, Span { start, count });
@@ -169,7 +172,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
             let needs = |path: &AttrPath| needed.iter().any(|needed| needed.same_attribute(path));
             let candidates = complete::settled(run, candidates, || complete::wanted(run, needs)).await?;
             let matching = match filter {
-                Some(filter) => matching(run, candidates, &filter.filter, needs).await?,
+                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
                 None => candidates,
             };
             let total = matching.len();
@@ -192,16 +195,32 @@ fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
     paths
 }
 
-/// The objects that satisfy the whole filter, in order.
+/// The objects that satisfy the whole filter, in order. Only what the filter mentions is read of each.
 async fn matching(
     run: &Run<'_>,
     objects: Vec<Object>,
     filter: &Filter,
-    needs: impl Fn(&AttrPath) -> bool,
+    mentioned: &[AttrPath],
 ) -> Result<Vec<Object>, ScimError> {
-    let resources = read::assembled(run, objects.clone(), needs).await?;
-    let pairs = objects.into_iter().zip(resources);
-    Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect())
+    let needs = |path: &AttrPath| mentioned.iter().any(|mentioned| mentioned.same_attribute(path));
+    if mentioned.iter().any(is_made_last) {
+        let resources = read::assembled(run, objects.clone(), needs).await?;
+        let pairs = objects.into_iter().zip(resources);
+        return Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect());
+    }
+    let related = read::related(run, &objects, needs).await?;
+    let rows = mentioned.iter().fold(0, |rows, path| rows | run.mapping.index.of_attribute(path));
+    let pairs = objects.into_iter().zip(related.of_each());
+    let matching = pairs.filter_map(|(object, related)| {
+        let resource = read::extract(run, &object, rows, related);
+        filter.matches(&resource).then_some(object)
+    });
+    Ok(matching.collect())
+}
+
+/// Whether an attribute depends on the whole of a resource.
+fn is_made_last(path: &AttrPath) -> bool {
+    path.extension.is_none() && matches!(&*path.attribute, "meta" | "schemas")
 }
 
 /// The objects that a list shows.
@@ -238,13 +257,14 @@ fn scan_cache(run: &Run<'_>) -> Option<Duration> {
 
 /// A superset of the objects that satisfy the filter.
 async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    match lookup::candidates(run, filter).await? {
+    match lookup::candidates(run, filter, |path| run.record_filter(path)).await? {
         Some(found) => Ok(found),
         None => scan(run, filter).await,
     }
 }
 
 async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
+    run.record_filter(if run.mapping.scan.is_some() { FilterPath::Scanned } else { FilterPath::Refused });
     run.mapping.scan.ok_or_else(|| {
         ScimError::invalid_filter(format!(
             "this application cannot search {} by {filter}; supported: {}",
@@ -258,7 +278,7 @@ async fn scan(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> 
 
 /// A superset of the objects that satisfy the filter as they are at this moment: never from a list that was kept.
 pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
-    match lookup::candidates(run, filter).await? {
+    match lookup::candidates(run, filter, |_| {}).await? {
         Some(found) => Ok(found),
         None => {
             let list = list_call(run)?;
@@ -271,5 +291,6 @@ pub(super) async fn fresh(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>,
 async fn everything(run: &Run<'_>) -> Result<Vec<Object>, ScimError> {
     let list = list_call(run)?;
     let items = pages::kept(run, list, &run.env(), scan_max(run), scan_cache(run)).await?;
+    run.native.report(|report| report.scanned += items.len() as u64);
     Ok(objects(run, list, items))
 }

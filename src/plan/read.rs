@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::part::PartSet;
-use crate::mapping::{Call, Extract, FilterCall, Inverse, Lacks, ListCall, Members, NativePath, from_native};
+use crate::mapping::{Call, Extract, FilterCall, Inverse, Lacks, ListCall, Members, NativePath, RowSet, from_native};
 use crate::scim::filter::CompareOp;
 use crate::scim::projection::Projection;
 use crate::scim::query::parse_projection;
@@ -219,12 +219,7 @@ pub(super) async fn assembled(
     let complete = related.complete;
     let resources = objects.into_iter().zip(related.of_each()).map(|(object, (members, groups))| {
         let mut resource = base(run, &object);
-        if !members.is_empty() {
-            resource.set(&MEMBERS, Some(Value::Array(members)));
-        }
-        if !groups.is_empty() {
-            resource.set(&GROUPS, Some(Value::Array(groups)));
-        }
+        relate(&mut resource, members, groups);
         answer::finish(run, &mut resource, &object, complete && complete::holds_rows(run, &object));
         resource
     });
@@ -267,6 +262,32 @@ pub(super) async fn related(
     Ok(related)
 }
 
+fn relate(resource: &mut Resource, members: Vec<Value>, groups: Vec<Value>) {
+    if !members.is_empty() {
+        resource.set(&MEMBERS, Some(Value::Array(members)));
+    }
+    if !groups.is_empty() {
+        resource.set(&GROUPS, Some(Value::Array(groups)));
+    }
+}
+
+/// Some rows of one object, with its id, members and groups: enough to decide about, and not to be shown.
+pub(super) fn extract(
+    run: &Run<'_>,
+    object: &Object,
+    rows: RowSet,
+    (members, groups): (Vec<Value>, Vec<Value>),
+) -> Resource {
+    let env = Env { id: Some(&object.key), ..run.env() };
+    let mut faults = Vec::new();
+    let mut resource = from_native::extract(run.mapping, &object.document, rows, &env, &mut faults);
+    show::note_faults(run, object, faults);
+    resource.0.insert("id".to_owned(), Value::from(object.id.as_str()));
+    relate(&mut resource, members, groups);
+    run.native.trace(|trace| trace.read(run.mapping, &resource));
+    resource
+}
+
 /// The rows of one object, with its id.
 pub(super) fn base(run: &Run<'_>, object: &Object) -> Resource {
     let env = Env { id: Some(&object.key), ..run.env() };
@@ -296,6 +317,11 @@ pub(super) async fn member_items(
     let path = match &members.source {
         MemberSource::Native(path) => path,
         MemberSource::List(list) => {
+            if let [object] = objects
+                && let Some(items) = run.recent_members(&object.id)
+            {
+                return Ok(vec![items]);
+            }
             let max = members.max.unwrap_or(run.snapshot.limits.members_max);
             return lists_of(run, list, members.parallel, pages::Most::Members(max), objects).await;
         }

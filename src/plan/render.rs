@@ -56,6 +56,9 @@ pub(super) fn call(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>) ->
         if !found {
             return Err(mapping_fault(call, &format!("the table `{table}` has no one entry '{name}'")));
         }
+        if run.native.is_traced() {
+            tables::trace_name(run, table, name);
+        }
     }
     let mut request = of_backend(run.backend, resource, call, env, rows)?;
     if let Some(name) = &run.backend.idempotency
@@ -115,6 +118,16 @@ pub(super) fn of_backend(
 /// Tells a transcript how the body of a call may be shown.
 pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<'_>, sent: &NativeCall) {
     let (Some(veiled), Some(sent)) = (rows.veiled, &sent.body) else { return };
+    let document = match &call.body {
+        Body::None => None,
+        Body::Rows => rows_body(call, rows),
+        Body::Built(node) => node.spread().and_then(|spread| spread_rows(spread, rows)),
+    };
+    for row in run.mapping.rows.iter().filter(|row| row.writes_from_native()) {
+        if document.zip(row.native_path()).is_some_and(|(document, path)| path.get(document).is_some()) {
+            run.native.trace(|trace| trace.from_native.push((sent.clone(), row.origin.clone())));
+        }
+    }
     let rows = Rows::new(&veiled.mapped, &veiled.changed);
     let env = Env { mapped: rows.mapped, changed: rows.changed, ..*env };
     // What cannot be made of hidden values is hidden itself.
@@ -126,16 +139,40 @@ pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<
 
 /// Adds or overrides one query parameter of a rendered target.
 pub(super) fn set_query(target: &mut String, name: &str, value: &str) {
-    let encoded = encode_query(name);
-    if let Some((path, query)) = target.split_once('?') {
-        let kept: Vec<&str> =
-            query.split('&').filter(|pair| pair.split('=').next().is_some_and(|key| key != encoded)).collect();
-        *target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    let name = Encoded(name);
+    let query = target.find('?').map(|at| at + 1);
+    if let Some(start) = query {
+        let is_same = |pair: &str| pair.split('=').next().is_some_and(|key| name.is(key));
+        let (path, query) = target.split_at(start);
+        if query.split('&').any(is_same) {
+            let kept: Vec<&str> = query.split('&').filter(|pair| !is_same(pair)).collect();
+            *target =
+                if kept.is_empty() { path.trim_end_matches('?').to_owned() } else { path.to_owned() + &kept.join("&") };
+        }
     }
     target.push(if target.contains('?') { '&' } else { '?' });
-    target.push_str(&encoded);
+    target.extend(name.parts());
     target.push('=');
-    target.push_str(&encode_query(value));
+    target.extend(Encoded(value).parts());
+}
+
+/// A query name or value, percent-encoded part by part.
+#[derive(Clone, Copy)]
+struct Encoded<'t>(&'t str);
+
+impl<'t> Encoded<'t> {
+    fn parts(self) -> PercentEncode<'t> {
+        utf8_percent_encode(self.0, QUERY)
+    }
+
+    /// Whether this is what the text reads encoded.
+    fn is(self, text: &str) -> bool {
+        let mut rest = Some(text);
+        for part in self.parts() {
+            rest = rest.and_then(|rest| rest.strip_prefix(part));
+        }
+        rest == Some("")
+    }
 }
 
 fn append_query<'t>(

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config::{Backend, Route, Snapshot};
-use crate::dialect::Repairs;
+use crate::dialect::{Repair, Repairs};
 use crate::expr::Env;
 use crate::mapping::{Call, Mapping};
 use crate::scim::{FilterRepair, ScimError};
 
-use super::call::{NativeCall, NativeReply};
+use super::call::{FilterPath, NativeCall, NativeReply};
 use super::coroutine::Native;
 use super::judge::{Verdict, judge};
 use super::{Context, guard, render};
@@ -130,8 +130,14 @@ impl<'a> Run<'a> {
         self.native.report(|report| report.repairs.merge(repairs));
     }
 
+    /// How a filter is answered; of several the most costly.
+    pub(super) fn record_filter(&self, path: FilterPath) {
+        self.native.report(|report| report.filter = report.filter.max(Some(path)));
+    }
+
     pub(super) fn record_filter_repairs(&self, repairs: &[FilterRepair]) {
-        self.native.report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| repair.as_str())));
+        self.native
+            .report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| Repair::from(*repair).name())));
     }
 
     /// Counts what the client sent and the mapping has no place for.

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::expr::{Env, Name};
-use crate::mapping::{Body, Call, Each, Flow, Slot, Step};
+use crate::mapping::{Body, Call, Each, Flow, ListCall, Slot, Step};
 use crate::scim::ScimError;
 
 use super::call::NativeReply;
@@ -114,6 +114,12 @@ impl<'f> Walk<'_, 'f> {
             return Ok(None);
         }
         let env = self.env(&[]);
+        if let Some(list) = &step.list {
+            let read = self.lists(list, vec![env], 1).await?.pop();
+            let reply = read.ok_or_else(|| ScimError::internal("no reply"))??;
+            self.remember(step, own, &reply)?;
+            return Ok(Some(reply));
+        }
         let request = self.run.render(&step.call, &env, self.rows)?;
         render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
         let outcome = self.run.native.together(vec![request], 1).await?.pop();
@@ -174,17 +180,15 @@ impl<'f> Walk<'_, 'f> {
         let mut results = Vec::with_capacity(total);
         let mut failure = None;
         for group in elements.chunks(each.parallel.max(1)) {
-            let mut calls = Vec::with_capacity(group.len());
-            for element in group {
-                let env = self.env(std::slice::from_ref(element));
-                let request = self.run.render(&step.call, &env, self.rows)?;
-                render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
-                calls.push(request);
-            }
-            let outcomes = self.run.native.together(calls, each.parallel).await?;
-            for (element, outcome) in group.iter().zip(outcomes) {
+            let judged = match &step.list {
+                Some(list) => {
+                    let envs = group.iter().map(|element| self.env(std::slice::from_ref(element))).collect();
+                    self.lists(list, envs, each.parallel).await?
+                }
+                None => self.replies(step, group, each.parallel).await?,
+            };
+            for (element, judged) in group.iter().zip(judged) {
                 let locals = std::slice::from_ref(element);
-                let judged = judge::judge(self.run, &step.call, outcome, &self.env(locals)).into_result();
                 match judged.and_then(|reply| self.saved_from(step, &reply)) {
                     Ok(saved) => {
                         results.push(saved);
@@ -206,6 +210,39 @@ impl<'f> Walk<'_, 'f> {
             steps.insert(id.to_string(), Value::Array(results));
         }
         failure.map_or(Ok(total > 0), Err)
+    }
+
+    /// One call for each of some elements.
+    async fn replies(
+        &self,
+        step: &Step,
+        group: &[Value],
+        parallel: usize,
+    ) -> Result<Vec<Result<NativeReply, ScimError>>, ScimError> {
+        let mut calls = Vec::with_capacity(group.len());
+        for element in group {
+            let env = self.env(std::slice::from_ref(element));
+            let request = self.run.render(&step.call, &env, self.rows)?;
+            render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
+            calls.push(request);
+        }
+        let outcomes = self.run.native.together(calls, parallel).await?;
+        let judged = group.iter().zip(outcomes).map(|(element, outcome)| {
+            let env = self.env(std::slice::from_ref(element));
+            judge::judge(self.run, &step.call, outcome, &env).into_result()
+        });
+        Ok(judged.collect())
+    }
+
+    /// Lists that are read to their ends.
+    async fn lists(
+        &self,
+        list: &ListCall,
+        envs: Vec<Env<'_>>,
+        parallel: usize,
+    ) -> Result<Vec<Result<NativeReply, ScimError>>, ScimError> {
+        let most = pages::Most::Parts(self.run.snapshot.limits.members_max);
+        pages::whole(self.run, list, envs, most, parallel).await
     }
 
     /// The elements whose condition holds.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::mapping::row::Source;
-use crate::mapping::tables::Entries;
+use crate::mapping::tables::{Entries, Table};
 use crate::mapping::{Codec, Row, from_native, to_native};
 use crate::scim::{PatchOp, Resource, ScimError};
 
@@ -18,11 +18,21 @@ use super::{change, judge, pages};
 /// What this request knows of tables: as first read, and as read again.
 #[derive(Debug, Default)]
 pub(super) struct Known {
+    /// What was said beforehand: these tables are not read.
+    given: OnceLock<Entries>,
     first: OnceLock<Entries>,
     again: OnceLock<Entries>,
 }
 
 impl Known {
+    pub(super) fn give(&self, entries: Entries) {
+        let _ = self.given.set(entries);
+    }
+
+    fn is_given(&self, table: &Table) -> bool {
+        self.given.get().is_some_and(|entries| entries.has(&table.name))
+    }
+
     pub(super) fn entries(&self) -> Option<&Entries> {
         self.again.get().or_else(|| self.first.get())
     }
@@ -51,7 +61,7 @@ pub(super) async fn load(run: &Run<'_>) -> Result<(), ScimError> {
 
 async fn again(run: &Run<'_>) -> Result<(), ScimError> {
     let known = run.native.tables();
-    if known.again.get().is_none() {
+    if known.again.get().is_none() && used(run).any(|table| !known.is_given(table)) {
         run.note("a table lacks something and is read again");
         let entries = read(run, Some(AGAIN)).await?;
         let _ = known.again.set(entries);
@@ -60,11 +70,9 @@ async fn again(run: &Run<'_>) -> Result<(), ScimError> {
 }
 
 async fn read(run: &Run<'_>, keep: Option<Duration>) -> Result<Entries, ScimError> {
-    let mut entries = Entries::default();
-    for (index, table) in run.backend.tables.iter().enumerate() {
-        if !run.route.mappings.iter().any(|mapping| mapping.tables.contains(&index)) {
-            continue;
-        }
+    let known = run.native.tables();
+    let mut entries = known.given.get().cloned().unwrap_or_default();
+    for table in used(run).filter(|table| !known.is_given(table)) {
         let keep = keep.map_or(table.cache, |keep| keep.min(table.cache));
         let items = pages::kept(run, &table.list, &run.env(), table.max, Some(keep)).await.map_err(|mut error| {
             // Nothing about it is the client's fault.
@@ -79,6 +87,14 @@ async fn read(run: &Run<'_>, keep: Option<Duration>) -> Result<Entries, ScimErro
         entries.add(table, &items);
     }
     Ok(entries)
+}
+
+/// The tables that types of this route use.
+fn used<'a>(run: &Run<'a>) -> impl Iterator<Item = &'a Table> {
+    let mappings = &run.route.mappings;
+    let tables = run.backend.tables.iter().enumerate();
+    let used = tables.filter(move |(index, _)| mappings.iter().any(|mapping| mapping.tables.contains(index)));
+    used.map(|(_, table)| table)
 }
 
 /// Rows whose values pass a table.
@@ -119,9 +135,36 @@ pub(super) async fn know_sent(run: &Run<'_>, ops: &[PatchOp]) -> Result<(), Scim
     Ok(())
 }
 
+/// Where the entries of a row's tables come from, and how long they serve.
+fn from(run: &Run<'_>, row: &Row) -> String {
+    let Source::Native { codec, .. } = &row.source else { return String::new() };
+    let names = codec.iter().filter_map(|codec| if let Codec::Table(name) = codec { Some(&**name) } else { None });
+    names.map(|name| format!("   ({})", origin(run, name))).collect()
+}
+
+fn origin(run: &Run<'_>, name: &str) -> String {
+    let table = run.backend.tables.iter().find(|table| &*table.name == name);
+    match table {
+        Some(table) if run.native.tables().is_given(table) => format!("{name}: as given"),
+        Some(table) if table.cache.is_zero() => format!("{name}: {}", table.list.call.origin),
+        Some(table) => format!("{name}: {}, kept for {:?}", table.list.call.origin, table.cache),
+        None => name.to_owned(),
+    }
+}
+
+/// Shows a name that a call looks up by itself.
+pub(super) fn trace_name(run: &Run<'_>, table: &str, name: &str) {
+    let key = run.env().table.and_then(|tables| tables.get(table)?.get(name)).unwrap_or(&Value::Null);
+    run.native.trace(|trace| trace.table(format!("'{name}' -> {key}   ({})", origin(run, table))));
+}
+
 fn trace(run: &Run<'_>, row: &Row, value: &Value) {
+    if !run.native.is_traced() {
+        return;
+    }
     if let Ok(key) = to_native::encode(row, value, &run.env()) {
-        run.native.trace(|trace| trace.table(format!("{}: {value} -> {key}", row.target)));
+        let from = from(run, row);
+        run.native.trace(|trace| trace.table(format!("{}: {value} -> {key}{from}", row.target)));
     }
 }
 
@@ -139,7 +182,8 @@ pub(super) async fn know_keys(run: &Run<'_>, objects: &[Object]) -> Result<(), S
     if run.native.is_traced() {
         for row in by_table(run) {
             for (raw, name) in raw(row).iter().filter_map(|raw| Some((&raw.1, name(raw).ok()?))) {
-                run.native.trace(|trace| trace.table(format!("{}: {raw} -> {name}", row.target)));
+                let from = from(run, row);
+                run.native.trace(|trace| trace.table(format!("{}: {raw} -> {name}{from}", row.target)));
             }
         }
     }

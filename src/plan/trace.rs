@@ -23,6 +23,8 @@ pub struct Trace {
     /// Bodies that hold more than rows, each with the form in which it may be shown: values that no row is about are
     /// hidden, for nobody knows what they are.
     pub veiled: Vec<(Value, Value)>,
+    /// Bodies with the rows whose values in them are made of what was there before.
+    pub from_native: Vec<(Value, Origin)>,
     /// Places of the rules that decided something: write rules, error rules, guards.
     pub rules: BTreeSet<(Arc<str>, u32)>,
 }
@@ -57,6 +59,15 @@ impl Trace {
 
     pub(super) fn written(&mut self, mapping: &Mapping, rows: RowSet) {
         self.rows.entry(Arc::clone(&mapping.resource_type.name)).or_default().written |= rows;
+    }
+
+    /// The rows of a new object: those with a value, and those whose default is in its document.
+    pub(super) fn created(&mut self, mapping: &Mapping, with_value: RowSet, document: &Value) {
+        let defaulted = mapping.rows.iter().enumerate().filter(|(_, row)| {
+            let held = row.native_path().and_then(|path| path.get(document));
+            row.default.is_some() && held.is_some_and(|value| !value.is_null())
+        });
+        self.written(mapping, defaulted.fold(with_value, |set, (index, _)| set | 1 << index));
     }
 
     /// The rows that gave a resource a value.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 use super::run::Run;
 
@@ -102,7 +102,7 @@ impl Run<'_> {
             None => "this resource".to_owned(),
         };
         let detail = format!("{what} was being changed by other requests for {waited:?}; try again");
-        Err(ScimError::new(503, detail).with_retry_after(1))
+        Err(ScimError::new(503, detail).with_retry_after(1).with_bound(Bound::RequestTimeout))
     }
 }
 

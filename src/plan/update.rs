@@ -22,7 +22,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
-use super::{ScimRequest, answer, change, guard, members, parts, show, tables};
+use super::{ScimRequest, advice, answer, change, guard, members, parts, show, tables};
 
 /// `PATCH /Type/{id}`.
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
@@ -63,8 +63,12 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
         None => send_difference(run, id, known, &ops, request).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
-    let latest = with_members(run, id, &key, written, change, &member_ops).await?;
-    updated(run, id, latest, &projection, only_members).await
+    let bare = only_members && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All);
+    let latest = with_members(run, id, &key, written, (change, &member_ops), bare).await?;
+    if bare {
+        return Ok(answer::empty(204));
+    }
+    updated(run, id, latest, &projection).await
 }
 
 /// What writing attributes left behind.
@@ -75,21 +79,25 @@ struct Written {
     after: Option<Object>,
 }
 
-/// Changes the members after the attributes; answers with the object as it is, if that is known.
+/// Changes the members after the attributes; answers with the object as it is, if that is known. `bare` says that the
+/// answer will not look at it.
 async fn with_members(
     run: &Run<'_>,
     id: &str,
     key: &Value,
     written: Written,
-    change: MemberChange,
-    ops: &[PatchOp],
+    (change, ops): (MemberChange, &[PatchOp]),
+    bare: bool,
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
     if change == MemberChange::None || run.mapping.members.is_none() {
         return Ok(after);
     }
-    let group = Group { run, id, key, known: after.clone().or(before), is_new: false };
-    let Applied { sent, read } = members::apply(group, change, ops).await?;
+    let group = Group { run, id, key, known: after.clone().or(before), is_new: false, look: false };
+    let Applied { sent, read, doubt } = members::apply(group, change, ops).await?;
+    if doubt && bare {
+        read::fetch(run, id).await?;
+    }
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
 }
 
@@ -132,8 +140,8 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
     let key = object.key.clone();
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
-    let latest = with_members(run, id, &key, written, change, &[]).await?;
-    updated(run, id, latest, &projection, false).await
+    let latest = with_members(run, id, &key, written, (change, &[]), false).await?;
+    updated(run, id, latest, &projection).await
 }
 
 /// Attribute operations, and operations on members. What the mapping has no place for is dropped and counted.
@@ -300,10 +308,10 @@ pub(super) async fn send(
     old: Option<(&Object, &Resource)>,
     changed: RowSet,
 ) -> Result<Option<Object>, ScimError> {
+    change::note_elements(run, state);
     if changed == 0 {
         return Ok(None);
     }
-    change::note_collapsed(run, changed, state);
     let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
     let native = old.map(|(object, _)| &object.document);
@@ -381,11 +389,7 @@ fn holds(rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
 /// Nothing is rolled back: a retry computes the remaining difference and sends only that. `start` is how much was done
 /// before anything about the attributes at hand was.
 fn stopped(error: ScimError, progress: &Progress<'_>, start: usize) -> ScimError {
-    let retry = if progress.done.len() == start {
-        "a retry sends what is left"
-    } else {
-        "a retry that finds the attribute as wished sends nothing: change it back and forth to repeat what is left"
-    };
+    let retry = if progress.done.len() == start { advice::SENDS_REST } else { advice::SENDS_NOTHING };
     after(error, &progress.done, retry)
 }
 
@@ -568,17 +572,13 @@ fn is_whole(run: &Run<'_>, object: &Object) -> bool {
     rows.all(|(_, row)| row.native_path().is_none_or(held))
 }
 
-/// 200 with the resource, or the status that the configuration wants for a PATCH of members.
+/// 200 with the resource.
 async fn updated(
     run: &Run<'_>,
     id: &str,
     latest: Option<Object>,
     projection: &Projection,
-    only_members: bool,
 ) -> Result<ScimResponse, ScimError> {
-    if only_members && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All) {
-        return Ok(answer::empty(204));
-    }
     let object = match latest {
         Some(object) => object,
         None => read::fetch(run, id).await?,

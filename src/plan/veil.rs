@@ -5,7 +5,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::expr::Name;
 use crate::mapping::row::{Access, Row, Source};
 use crate::mapping::{Mapping, NativePath};
 
@@ -38,13 +37,11 @@ fn shown(mapping: &Mapping, document: &Value, named: &[&NativePath]) -> Value {
 /// a mark of ours in it, say.
 fn is_kept(mapping: &Mapping, path: &NativePath) -> bool {
     let here = || mapping.rows.iter().filter(|row| row.native_path() == Some(path));
-    let from_native =
-        |row: &Row| matches!(&row.source, Source::Computed { write: Some(write), .. } if write.uses(Name::Native));
     let returned = |row: &Row| {
         let unchanged = matches!(&row.source, Source::Native { codec, .. } if codec.is_empty());
         unchanged && matches!(row.access, Access::Both | Access::Read)
     };
-    here().any(from_native) && !here().any(returned)
+    here().any(Row::writes_from_native) && !here().any(returned)
 }
 
 /// The same structure with every value hidden; depth is that of a reply that was read, and bounded.

@@ -11,7 +11,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
 use super::downstream::Downstream;
-use crate::scim::ScimError;
+use crate::scim::{Bound, ScimError};
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,11 @@ impl From<BodyFault> for ScimError {
         match fault {
             BodyFault::TooLarge { max_bytes } => {
                 ScimError::new(413, format!("the request body is larger than the {max_bytes} bytes allowed here"))
+                    .with_bound(Bound::BodyMaxBytes)
             }
             BodyFault::Timeout { allowed } => {
                 ScimError::new(408, format!("the request body was not complete within {allowed:?}"))
+                    .with_bound(Bound::BodyTimeout)
             }
             BodyFault::Broken => ScimError::invalid_syntax("the request body ended early or is framed wrongly"),
             BodyFault::MediaType => {

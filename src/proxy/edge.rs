@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::forward::TrustedProxies;
 use super::upstream::Upstream;
 use crate::config::LogRule;
-use crate::scim::ScimError;
-pub use crate::telemetry::events::RequestLabels;
+use crate::scim::{Bound, ScimError};
+pub use crate::telemetry::events::{RequestLabels, Work};
 use crate::telemetry::trace::{RequestTrace, Tracer};
 
 /// One configuration as far as the proxy is concerned; requests keep the one they began with.
@@ -61,6 +61,9 @@ pub trait ScimService: Send + Sync {
     /// Decides by the path alone, as received and without its query, whose request it is. `None` is nobody's here: it
     /// passes through.
     fn claim(&self, path: &str) -> Option<Box<dyn Claim>>;
+
+    /// Is told once when requests begin to come.
+    fn put_in_force(&self) {}
 }
 
 /// A request that is SCIM's, or is refused because it could be taken for one.
@@ -135,6 +138,10 @@ pub struct EdgeResponse {
     pub body: Bytes,
     /// `scimType`, if this is an error that has one.
     pub scim_type: Option<&'static str>,
+    /// The bound that refused the request, if one did.
+    pub bound: Option<Bound>,
+    /// How its time was spent, if it came to be carried out.
+    pub work: Option<Work>,
     /// What the request was about.
     pub labels: RequestLabels,
 }
@@ -148,6 +155,8 @@ impl EdgeResponse {
             headers: retry_after.into_iter().collect(),
             body: Bytes::from(error.to_json().to_string()),
             scim_type: error.scim_type.map(crate::scim::ScimType::as_str),
+            bound: error.bound,
+            work: None,
             labels,
         }
     }

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::HeaderMap;
 use pingora::protocols::http::ServerSession;
-use prometheus::IntGauge;
 use tokio::sync::watch;
 
 use super::body::{self, BodyFault};
@@ -22,6 +21,7 @@ use super::{forward, respond};
 use crate::scim::ScimError;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{Panicked, ScimAnswered};
+use crate::telemetry::series::Counted;
 use crate::telemetry::trace::RequestTrace;
 
 /// What is known of a request besides its bytes.
@@ -68,13 +68,13 @@ pub(super) async fn serve(conversation: &mut impl Conversation, incoming: Incomi
         conversation.close();
     }
     let whole = conversation.answer(&response, &request_id).await;
-    let EdgeResponse { labels, status, scim_type, .. } = &response;
-    let (duration, request_id) = (started.elapsed(), request_id.as_str());
-    let trace_id = trace.id();
-    ScimAnswered { labels, status: *status, scim_type: *scim_type, request_id, trace_id, duration }.emit(metrics);
     if let Some(recording) = trace.recording() {
-        recording.answered(conversation.head().method, &response, request_id);
+        recording.answered(conversation.head().method, &response, &request_id);
     }
+    let EdgeResponse { labels, status, scim_type, bound, work, .. } = response;
+    let (ended, request_id, trace_id) = (Instant::now(), request_id.as_str(), trace.id());
+    let (labels, duration) = (&labels, ended.saturating_duration_since(started));
+    ScimAnswered { labels, status, scim_type, bound, request_id, trace_id, duration, ended, work }.emit(metrics);
     whole
 }
 
@@ -129,7 +129,7 @@ impl Context<'_> {
     }
 
     async fn carry_out(&self, conversation: &mut impl Conversation, exchange: Box<dyn Exchange>) -> EdgeResponse {
-        let _in_flight = InFlight::begin(&self.metrics.requests_in_flight);
+        let _in_flight = Counted::begin(&self.metrics.requests_in_flight);
         let labels = exchange.labels();
         let bounds = &self.live.bounds;
         match conversation.body(bounds.body_max_bytes, bounds.body_timeout).await {
@@ -154,21 +154,5 @@ impl Context<'_> {
         let (request_id, peer) = (self.request_id.to_owned(), self.peer.ip());
         let (headers, trace) = (conversation.take_headers(), self.trace.clone());
         EdgeRequest { method, path, query, headers, body, origin, request_id, peer, trace }
-    }
-}
-
-/// One request under way, until dropped: a request that ends in no ordinary way is still counted out.
-struct InFlight(IntGauge);
-
-impl InFlight {
-    fn begin(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

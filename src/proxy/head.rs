@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use crate::scim::Bound;
+
 /// Fields a head may have.
 pub const FIELDS_MAX: usize = 100;
 
@@ -114,6 +116,15 @@ impl Refusal {
         Self::TransferEncoding,
         Self::LengthAndEncoding,
     ];
+
+    /// The bound of the configuration that refused it, if one did.
+    pub fn bound(self) -> Option<Bound> {
+        match self {
+            Self::TooLarge => Some(Bound::HeaderMaxBytes),
+            Self::Timeout => Some(Bound::HeaderTimeout),
+            _ => None,
+        }
+    }
 
     /// The word used in metrics and logs.
     pub fn as_str(self) -> &'static str {

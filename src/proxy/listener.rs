@@ -29,6 +29,7 @@ use super::respond;
 use super::service::ScimProxy;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{ConnectionRejected, Panicked, ProtocolRefused};
+use crate::telemetry::series::Counted;
 
 /// How far a stop has come. Each includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,7 +182,7 @@ impl Connections {
     }
 
     async fn serve(self, socket: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        let _open = OpenConnection::begin(&self.metrics);
+        let _open = Counted::begin(&self.metrics.connections);
         let stopping = self.stopping.clone();
         let mut watched = stopping.clone();
         // One for all requests of the connection.
@@ -267,22 +268,6 @@ fn session(connection: Downstream, bounds: &Bounds) -> ServerSession {
 /// A connection that the library gives back.
 fn again(stream: Option<Stream>) -> Option<Downstream> {
     Some(*stream?.into_any().downcast::<Downstream>().ok()?)
-}
-
-/// One open connection, until dropped.
-struct OpenConnection(prometheus::IntGauge);
-
-impl OpenConnection {
-    fn begin(metrics: &Metrics) -> Self {
-        metrics.connections.inc();
-        Self(metrics.connections.clone())
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 /// The library's own settings; its file, its signals and its server are not used.

@@ -97,6 +97,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, so that its counter exists before it happens.
+    pub const ALL: [Self; 9] = [
+        Self::EmptySegment,
+        Self::DotSegment,
+        Self::Backslash,
+        Self::ControlByte,
+        Self::InvalidEncoding,
+        Self::NotUtf8,
+        Self::Disguised,
+        Self::TooLong,
+        Self::NotOriginForm,
+    ];
+
     /// The word used in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -88,6 +88,9 @@ pub enum NotFoundReason {
 }
 
 impl NotFoundReason {
+    /// The word of every reason, so that its counter exists before it happens.
+    pub const WORDS: [&'static str; 3] = ["bad_variable", "unknown_endpoint", "no_route"];
+
     /// The word used in metrics and logs.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -189,7 +189,8 @@ impl ResourceType {
         resolve_sub(None, attribute, sub)
     }
 
-    fn core_attribute(&self, name: &str) -> Option<&Attribute> {
+    /// The attribute of the core schema, or the common attribute, of that name, compared without case.
+    pub fn core_attribute(&self, name: &str) -> Option<&Attribute> {
         self.schema.attribute(name).or_else(|| find(common_attributes(), name))
     }
 

@@ -3,13 +3,25 @@
 //! [`PathError`](super::PathError) has none, because its keyword depends on where the path stood: `invalidPath` in a
 //! PATCH, `invalidFilter` in a filter, `invalidValue` in `sortBy`.
 
+use super::bound::Bound;
 use super::error::ScimError;
 use super::filter::FilterError;
 use super::query::QueryError;
 
 impl From<FilterError> for ScimError {
     fn from(error: FilterError) -> Self {
-        Self::invalid_filter(error.to_string())
+        Self { bound: error.bound(), ..Self::invalid_filter(error.to_string()) }
+    }
+}
+
+impl FilterError {
+    /// The bound that refused the filter, if one did.
+    pub fn bound(&self) -> Option<Bound> {
+        match self {
+            Self::TooDeep { .. } => Some(Bound::FilterMaxDepth),
+            Self::TooManyTerms { .. } => Some(Bound::FilterMaxTerms),
+            _ => None,
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use super::bound::Bound;
+
 /// The schema URN of an error body.
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
@@ -26,6 +28,8 @@ pub struct ScimError {
     pub retry_after: Option<u64>,
     /// Whose fault it is: the label of the metric.
     pub side: Side,
+    /// The bound that was reached, if that is why.
+    pub bound: Option<Bound>,
 }
 
 /// Which side caused an error.
@@ -128,7 +132,7 @@ impl ScimError {
     /// An error of the downstream side (400 to 499) or the upstream side (500 and above).
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
         let side = if status < 500 { Side::Downstream } else { Side::Upstream };
-        Self { status, scim_type: None, detail: detail.into(), retry_after: None, side }
+        Self { status, scim_type: None, detail: detail.into(), retry_after: None, side, bound: None }
     }
 
     /// 400 with the given keyword.
@@ -195,6 +199,13 @@ impl ScimError {
     #[must_use]
     pub fn with_type(mut self, scim_type: ScimType) -> Self {
         self.scim_type = Some(scim_type);
+        self
+    }
+
+    /// Names the bound that was reached.
+    #[must_use]
+    pub fn with_bound(mut self, bound: Bound) -> Self {
+        self.bound = Some(bound);
         self
     }
 

@@ -83,19 +83,43 @@ impl ListResponse {
         Value::Object(document)
     }
 
-    /// The document as text, with resources that are text already instead of its own.
+    /// The document as text, with resources that are text already instead of its own. Its members stand in the order
+    /// of their names, as those of [`Self::into_json`].
     pub fn into_text(self, listing: Listing) -> Vec<u8> {
         let Listing { mut text, count } = listing;
-        let mut rest = Self { resources: Vec::new(), ..self }.into_json();
-        if let Value::Object(rest) = &mut rest {
-            rest.remove("Resources");
-            rest.insert("itemsPerPage".to_owned(), Value::from(count));
+        text.extend_from_slice(b"],\"itemsPerPage\":");
+        put_number(&mut text, count as u64);
+        for (name, cursor) in [("nextCursor", &self.next_cursor), ("previousCursor", &self.previous_cursor)] {
+            if let Some(cursor) = cursor {
+                put_name(&mut text, name);
+                // As above.
+                serde_json::to_writer(&mut text, cursor).unwrap_or_default();
+            }
         }
-        text.extend_from_slice(b"],");
-        let rest = rest.to_string();
-        text.extend_from_slice(rest.strip_prefix('{').unwrap_or(&rest).as_bytes());
+        put_name(&mut text, "schemas");
+        text.extend_from_slice(b"[\"");
+        text.extend_from_slice(LIST_SCHEMA.as_bytes());
+        text.extend_from_slice(b"\"]");
+        for (name, number) in [("startIndex", self.start_index), ("totalResults", self.total_results)] {
+            if let Some(number) = number {
+                put_name(&mut text, name);
+                put_number(&mut text, number);
+            }
+        }
+        text.push(b'}');
         text
     }
+}
+
+fn put_name(text: &mut Vec<u8>, name: &str) {
+    text.extend_from_slice(b",\"");
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(b"\":");
+}
+
+fn put_number(text: &mut Vec<u8>, number: u64) {
+    // As above.
+    serde_json::to_writer(text, &number).unwrap_or_default();
 }
 
 #[cfg(test)]
@@ -126,10 +150,17 @@ mod tests {
             for resource in &resources {
                 listing.push(resource);
             }
-            let page =
-                ListResponse { total_results: Some(12), start_index: Some(6), resources, ..ListResponse::default() };
-            let text = String::from_utf8(page.clone().into_text(listing)).unwrap();
-            assert_eq!(text, page.into_json().to_string());
+            let index = ListResponse { total_results: Some(12), start_index: Some(6), ..ListResponse::default() };
+            let cursor = ListResponse {
+                next_cursor: Some("n\"1".to_owned()),
+                previous_cursor: Some("p".to_owned()),
+                ..ListResponse::default()
+            };
+            for page in [index, cursor] {
+                let page = ListResponse { resources: resources.clone(), ..page };
+                let text = String::from_utf8(page.clone().into_text(listing.clone())).unwrap();
+                assert_eq!(text, page.into_json().to_string());
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! and no native API.
 
 pub mod attr_path;
+mod bound;
 pub mod compare;
 mod convert;
 pub mod digest;
@@ -21,6 +22,7 @@ pub mod schema;
 pub mod sort;
 
 pub use attr_path::{AttrPath, PathError, Resolved, Target};
+pub use bound::Bound;
 pub use equality::values_equal;
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, FilterError, FilterLimits, FilterRepair};

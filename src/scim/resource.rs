@@ -1,15 +1,22 @@
 //! A SCIM resource in canonical form: a JSON object whose keys have the spelling of the schema.
 
+use ref_cast::RefCast;
 use serde_json::{Map, Value};
 
 use super::attr_path::AttrPath;
 
 /// A resource. Extension attributes are nested under their URN; absent, null and `[]` are all "unassigned"
 /// (RFC 7643 2.5) and a canonical resource holds none of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, RefCast)]
+#[repr(transparent)]
 pub struct Resource(pub Map<String, Value>);
 
 impl Resource {
+    /// The resource that a JSON object is, without a copy.
+    pub fn of(value: &Value) -> Option<&Self> {
+        value.as_object().map(Self::ref_cast)
+    }
+
     /// The value at a path. For a sub-attribute of a multi-valued attribute this is `None`: filters look at elements
     /// one by one.
     pub fn get(&self, path: &AttrPath) -> Option<&Value> {

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use prometheus::IntGauge;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -89,6 +90,7 @@ pub fn start(
     metrics: Arc<Metrics>,
 ) -> io::Result<Running> {
     check_trust_roots()?;
+    current.load().scim.put_in_force();
     let (data_addr, admin_addr) = (listeners.data.local_addr()?, listeners.admin.local_addr()?);
     let (phase, watch_phase) = watch::channel(Phase::Running);
     let health = Arc::new(Health::default());
@@ -96,7 +98,8 @@ pub fn start(
     let data = DataListener::new(listeners.data, limit, current.clone(), metrics.clone(), watch_phase, traffic.clone());
     let serving = tokio::spawn(data.run());
     health.listening.store(true, Ordering::Release);
-    let stop = Stop { current, phase: Arc::new(phase), health: health.clone() };
+    let draining = metrics.draining.clone();
+    let stop = Stop { current, phase: Arc::new(phase), health: health.clone(), draining };
     let leaving = stop.clone();
     let drain = Box::new(move || leaving.drain());
     let admin = tokio::spawn(admin::serve(listeners.admin, Arc::new(Admin { health, metrics, traffic, drain })));
@@ -110,6 +113,7 @@ pub struct Stop {
     current: Arc<ArcSwap<Live>>,
     phase: Arc<watch::Sender<Phase>>,
     health: Arc<Health>,
+    draining: IntGauge,
 }
 
 impl std::fmt::Debug for Stop {
@@ -186,6 +190,7 @@ impl Stop {
             later
         });
         if entered {
+            self.draining.set(1);
             tracing::info!(phase = ?phase, "stopping");
         }
     }

@@ -4,14 +4,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::metrics::{Metrics, observe};
-use super::series::{AnswerSeries, CallSeries};
+use prometheus::IntCounter;
+
+use super::metrics::Metrics;
+use super::registry::observe;
+use super::series::{AnswerSeries, Answered, CallSeries, DroppedReason};
+use super::tenants::Tenant;
+pub use super::window::Provisioning;
 use crate::mapping::{Origin, Slot};
 use crate::native::{BreakerState, CallRecord};
 use crate::plan::{NativeOutcome, Report};
 use crate::proxy::head::Refusal;
+use crate::scim::Bound;
 use crate::scim::error::Side;
 
 /// What a SCIM request was about, in words of the configuration and the RFC.
@@ -23,6 +29,12 @@ pub struct RequestLabels {
     pub resource_type: Arc<str>,
     /// `list`, `get`, `create`, `replace`, `patch`, `delete`, `bulk`, `discovery` or `none`.
     pub operation: &'static str,
+    /// `GET`, `POST`, ..., or `other`.
+    pub method: &'static str,
+    /// What it is to the identity provider.
+    pub provisioning: Provisioning,
+    /// Whose it is, once its credential was accepted.
+    pub tenant: Option<Arc<Tenant>>,
     /// The series of exactly these labels.
     series: Arc<AnswerSeries>,
 }
@@ -30,7 +42,37 @@ pub struct RequestLabels {
 impl RequestLabels {
     /// Labels whose series are found when they are needed; clones share them.
     pub fn new(route: Arc<str>, resource_type: Arc<str>, operation: &'static str) -> Self {
-        Self { route, resource_type, operation, series: Arc::default() }
+        let (method, provisioning) = ("other", Provisioning::Other);
+        Self { route, resource_type, operation, method, provisioning, tenant: None, series: Arc::default() }
+    }
+
+    /// The same of a method, and of what it is to the identity provider.
+    #[must_use]
+    pub fn with(self, method: &'static str, provisioning: Provisioning) -> Self {
+        Self { method, provisioning, ..self }
+    }
+
+    /// What the tenant is called, if its route tells tenants apart.
+    pub fn tenant_name(&self) -> Option<&str> {
+        self.tenant.as_ref().and_then(|tenant| tenant.name())
+    }
+
+    /// Makes the series of answers of these statuses, and those of their times.
+    pub fn known(&self, metrics: &Metrics, statuses: &[u16]) {
+        for status in statuses {
+            self.series.answers.find(*status, || self.counter(metrics, *status, None));
+        }
+        let labels = [&*self.resource_type, self.operation];
+        self.series.duration.get_or_init(|| metrics.request_duration.with_label_values(&labels));
+        self.series.mapping.get_or_init(|| metrics.mapping_duration.with_label_values(&labels));
+    }
+
+    fn counter(&self, metrics: &Metrics, status: u16, scim_type: Option<&'static str>) -> IntCounter {
+        let mut code = CodeText::default();
+        let (code, scim_type) = (code.of(status), scim_type.unwrap_or("none"));
+        let outcome = Answered::of(status).as_str();
+        let Self { route, resource_type, operation, method, .. } = self;
+        metrics.requests.with_label_values(&[&**route, &**resource_type, operation, method, code, scim_type, outcome])
     }
 }
 
@@ -49,36 +91,59 @@ pub struct ScimAnswered<'a> {
     pub status: u16,
     /// `scimType` of the error, if it was one and has one.
     pub scim_type: Option<&'static str>,
+    /// The bound that refused the request, if one did.
+    pub bound: Option<Bound>,
     /// `X-Request-Id`.
     pub request_id: &'a str,
     /// The id of its trace, if it stands in one.
     pub trace_id: Option<&'a str>,
     /// From the request head to the end of the answer.
     pub duration: Duration,
+    /// The end of the answer.
+    pub ended: Instant,
+    /// How the time was spent, of a request that came to be carried out.
+    pub work: Option<Work>,
+}
+
+/// What a request did with its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// When it began to be carried out.
+    pub begun: Instant,
+    /// How long it waited since, for native calls and turns.
+    pub waited: Duration,
 }
 
 impl ScimAnswered<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        let RequestLabels { route, resource_type, operation, series } = self.labels;
+        let RequestLabels { route, resource_type, operation, series, .. } = self.labels;
         let (route, resource_type): (&str, &str) = (route, resource_type);
         let scim_type = self.scim_type.unwrap_or("none");
-        let find = || {
-            let mut code = CodeText::default();
-            let code = code.of(self.status);
-            metrics.requests.with_label_values(&[route, resource_type, operation, code, scim_type])
-        };
+        let find = || self.labels.counter(metrics, self.status, self.scim_type);
         match self.scim_type {
             None => series.answers.count(self.status, find),
             Some(_) => find().inc(),
         }
-        let duration = || metrics.request_duration.with_label_values(&[resource_type, operation]);
+        let duration = || metrics.request_duration.with_label_values(&[resource_type, *operation]);
         observe(series.duration.get_or_init(duration), self.duration);
+        if let Some(Work { begun, waited }) = self.work {
+            let mapping = || metrics.mapping_duration.with_label_values(&[resource_type, *operation]);
+            let worked = self.ended.saturating_duration_since(begun).saturating_sub(waited);
+            observe(series.mapping.get_or_init(mapping), worked);
+        }
+        if let Some(tenant) = &self.labels.tenant {
+            tenant.answered(self.labels.provisioning, self.status, self.ended, self.duration);
+        }
+        if let Some(bound) = self.bound {
+            metrics.bound_refusals.with_label_values(&[bound.as_str()]).inc();
+        }
         tracing::info!(
             target: REQUEST,
             request_id = self.request_id,
             trace_id = self.trace_id,
             route,
+            tenant = self.labels.tenant_name(),
             resource_type,
             operation = *operation,
             status = self.status,
@@ -117,10 +182,25 @@ impl ScimPlanned<'_> {
         for repair in &report.filter_repairs {
             metrics.repairs.with_label_values(&[repair]).inc();
         }
-        metrics.unmapped_attributes.inc_by(report.unmapped.len() as u64);
+        let of_type = &*self.labels.resource_type;
+        for (reason, count) in [
+            (DroppedReason::Unmapped, report.unmapped.len() as u64),
+            (DroppedReason::Unknown, report.unknown.len() as u64),
+            (DroppedReason::Collapsed, report.collapsed_attributes),
+        ] {
+            if count > 0 {
+                metrics.dropped_attributes.with_label_values(&[of_type, reason.as_str()]).inc_by(count);
+            }
+        }
         metrics.moved_members.inc_by(report.moved_members);
-        metrics.collapsed_attributes.inc_by(report.collapsed_attributes);
-        metrics.unknown_attributes.inc_by(report.unknown.len() as u64);
+        if let Some(filter) = report.filter
+            && let Some(kept) = self.labels.series.filters.get(filter as usize)
+        {
+            kept.get_or_init(|| metrics.filters.with_label_values(&[of_type, filter.as_str()])).inc();
+        }
+        if report.scanned > 0 {
+            metrics.scanned_items.with_label_values(&[of_type]).inc_by(report.scanned);
+        }
         for note in &report.notes {
             tracing::debug!(target: REQUEST, request_id = self.request_id, trace_id = self.trace_id, "{note}");
         }
@@ -152,7 +232,7 @@ impl NativeCalled<'_> {
     pub fn emit(&self, metrics: &Metrics) {
         let slot = self.record.call.slot.as_str();
         if self.record.kept {
-            metrics.native_requests.with_label_values(&[self.backend, slot, "none", "kept"]).inc();
+            metrics.native.requests.with_label_values(&[self.backend, slot, "none", "kept"]).inc();
             return;
         }
         let (status, outcome) = match self.record.outcome {
@@ -162,13 +242,13 @@ impl NativeCalled<'_> {
         let find = || {
             let mut code = CodeText::default();
             let code = if status == 0 { "none" } else { code.of(status) };
-            metrics.native_requests.with_label_values(&[self.backend, slot, code, outcome])
+            metrics.native.requests.with_label_values(&[self.backend, slot, code, outcome])
         };
         match outcome {
             "reply" => self.series.replies.count(status, find),
             _ => find().inc(),
         }
-        let duration = || metrics.native_request_duration.with_label_values(&[self.backend, slot]);
+        let duration = || metrics.native.request_duration.with_label_values(&[self.backend, slot]);
         observe(self.series.duration.get_or_init(duration), self.record.duration);
         tracing::debug!(
             target: NATIVE,
@@ -200,7 +280,7 @@ pub struct CredentialRefused<'a> {
 impl CredentialRefused<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.backends.credential_refusals.with_label_values(&[self.backend]).inc();
+        metrics.native.credential_refusals.with_label_values(&[self.backend]).inc();
         let (backend, slot, origin) = (self.backend, self.slot.as_str(), self.origin);
         tracing::error!(target: NATIVE, backend, slot, %origin, "the adapter's own credential was refused; renew it");
     }
@@ -218,7 +298,7 @@ pub struct LoggedIn<'a> {
 impl LoggedIn<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.backends.logins.with_label_values(&[self.backend, self.outcome]).inc();
+        metrics.native.logins.with_label_values(&[self.backend, self.outcome]).inc();
         let Self { backend, outcome } = *self;
         tracing::info!(target: NATIVE, backend, outcome, "logged in to the application, or not");
     }
@@ -236,7 +316,10 @@ pub struct BreakerChanged<'a> {
 impl BreakerChanged<'_> {
     /// Logs and sets the gauge.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.backends.breaker_state.with_label_values(&[self.backend]).set(self.state.level());
+        metrics.native.breaker_state.with_label_values(&[self.backend]).set(self.state.level());
+        if self.state == BreakerState::Open {
+            metrics.native.breaker_opened.with_label_values(&[self.backend]).inc();
+        }
         let (backend, state) = (self.backend, self.state.as_str());
         match self.state {
             BreakerState::Open => {
@@ -299,6 +382,9 @@ impl ProtocolRefused {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.protocol_rejections.with_label_values(&[self.refusal.as_str()]).inc();
+        if let Some(bound) = self.refusal.bound() {
+            metrics.bound_refusals.with_label_values(&[bound.as_str()]).inc();
+        }
         let (reason, peer) = (self.refusal.as_str(), self.peer);
         tracing::info!(target: CONNECTION, reason, %peer, "request refused by protocol");
     }
@@ -353,12 +439,13 @@ pub struct ConfigLoaded<'a> {
 impl ConfigLoaded<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
-        metrics.config_reloads.with_label_values(&[self.outcome]).inc();
-        metrics.config_last_reload_successful.set(i64::from(self.success));
+        metrics.config.reloads.with_label_values(&[self.outcome]).inc();
+        metrics.config.last_reload_successful.set(i64::from(self.success));
         if self.success {
-            metrics.config_last_reload_success_timestamp.set(self.now);
-            metrics.config_info.reset();
-            metrics.config_info.with_label_values(&[self.hash]).set(1);
+            metrics.config.last_reload_success_timestamp.set(self.now);
+            metrics.config.info.reset();
+            metrics.config.info.with_label_values(&[self.hash]).set(1);
+            metrics.config.generation.inc();
         }
         let (outcome, hash) = (self.outcome, self.hash);
         for remark in self.remarks {
@@ -411,16 +498,19 @@ mod tests {
             labels: &labels,
             status: 409,
             scim_type: Some("uniqueness"),
+            bound: None,
             request_id: "r",
             trace_id: None,
             duration: Duration::from_millis(30),
+            ended: Instant::now(),
+            work: None,
         };
         answered.emit(&metrics);
         let text = metrics.render();
         assert!(
             text.contains(
-                "scimshim_requests_total{code=\"409\",operation=\"create\",resource_type=\"User\",\
-                 route=\"/scim/v2\",scim_type=\"uniqueness\"} 1"
+                "scimshim_requests_total{code=\"409\",method=\"other\",operation=\"create\",outcome=\"rejected\",\
+                 resource_type=\"User\",route=\"/scim/v2\",scim_type=\"uniqueness\"} 1"
             ),
             "{text}"
         );
@@ -442,8 +532,7 @@ mod tests {
             (&user, 400, Some("invalidPath")),
             (&user, 400, None),
         ] {
-            ScimAnswered { labels, status, scim_type, request_id: "r", trace_id: None, duration: Duration::ZERO }
-                .emit(&metrics);
+            answered(labels, status, scim_type, None).emit(&metrics);
         }
         let text = metrics.render();
         for (code, resource_type, scim_type, count) in [
@@ -455,11 +544,42 @@ mod tests {
             (400, "User", "none", 1),
         ] {
             let line = format!(
-                "scimshim_requests_total{{code=\"{code}\",operation=\"get\",resource_type=\"{resource_type}\",\
-                 route=\"/a\",scim_type=\"{scim_type}\"}} {count}\n"
+                "scimshim_requests_total{{code=\"{code}\",method=\"other\",operation=\"get\",outcome=\"{}\",\
+                 resource_type=\"{resource_type}\",route=\"/a\",scim_type=\"{scim_type}\"}} {count}\n",
+                Answered::of(code).as_str()
             );
             assert!(text.contains(&line), "{line} in {text}");
         }
+    }
+
+    fn answered<'a>(
+        labels: &'a RequestLabels,
+        status: u16,
+        scim_type: Option<&'static str>,
+        work: Option<Work>,
+    ) -> ScimAnswered<'a> {
+        let (duration, ended) = (Duration::ZERO, Instant::now());
+        ScimAnswered { labels, status, scim_type, bound: None, request_id: "r", trace_id: None, duration, ended, work }
+    }
+
+    #[test]
+    fn waiting_is_no_work() {
+        let metrics = Metrics::new().unwrap();
+        let labels = RequestLabels::new("/a".into(), "User".into(), "get");
+        labels.known(&metrics, &[200]);
+        let text = metrics.render();
+        assert!(text.contains("scimshim_mapping_duration_seconds_count{operation=\"get\",resource_type=\"User\"} 0\n"));
+        let whole = answered(&labels, 200, None, None);
+        let begun = whole.ended.checked_sub(Duration::from_secs(2)).unwrap();
+        for waited in [1500, 3000] {
+            let work = Some(Work { begun, waited: Duration::from_millis(waited) });
+            ScimAnswered { work, ..answered(&labels, 200, None, None) }.emit(&metrics);
+        }
+        let text = metrics.render();
+        assert!(text.contains("scimshim_mapping_duration_seconds_count{operation=\"get\",resource_type=\"User\"} 2\n"));
+        // One half of a second, and a request that cannot have waited longer than it lasted.
+        let line = "scimshim_mapping_duration_seconds_bucket{operation=\"get\",resource_type=\"User\",le=\"0.1\"} 1\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]
@@ -472,5 +592,6 @@ mod tests {
         assert!(text.contains("scimshim_config_info{hash=\"aa\"} 1"), "{text}");
         assert!(text.contains("scimshim_config_last_reload_successful 0"), "{text}");
         assert!(text.contains("success_timestamp_seconds 7"), "{text}");
+        assert!(text.contains("scimshim_config_generation 1\n"), "{text}");
     }
 }

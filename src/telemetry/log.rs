@@ -11,6 +11,7 @@ use std::io::IsTerminal;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prometheus::IntCounter;
 use tracing::span;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -23,7 +24,7 @@ use crate::config::{LogFormat, LogRule};
 
 pub use levels::{LevelSource, LevelState, end as end_levels, set as set_levels, state};
 
-static OUTLET: LazyLock<Outlet> = LazyLock::new(Outlet::default);
+static OUTLET: LazyLock<Outlet> = LazyLock::new(Outlet::counting);
 static AS_TEXT: AtomicBool = AtomicBool::new(false);
 /// Whether a flag says how lines look, so that no configuration does.
 static FORMAT_FIXED: AtomicBool = AtomicBool::new(false);
@@ -40,6 +41,11 @@ pub struct LogOptions {
 /// Writes the lines that still wait. To be called before the process ends.
 pub fn flush() {
     OUTLET.flush();
+}
+
+/// How many lines were dropped: one counter for the whole process.
+pub(super) fn dropped_lines() -> Option<&'static IntCounter> {
+    OUTLET.dropped()
 }
 
 /// Starts logging. Called again, as several servers in one process do, it changes nothing.

@@ -10,15 +10,20 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use prometheus::IntCounter;
 use tracing::Level;
 
+use super::catalogue::entries;
 use super::line::{self, MESSAGE};
+use super::registry::opts;
 
 /// Lines on their way out.
 #[derive(Debug, Default)]
 pub(super) struct Outlet {
     held: Mutex<Held>,
     arrived: Condvar,
+    /// Lines dropped, ever.
+    dropped: Option<IntCounter>,
     /// Whether a thread takes what gathers; without it every line is written where it arises.
     gathers: AtomicBool,
 }
@@ -30,6 +35,17 @@ struct Held {
 }
 
 impl Outlet {
+    /// One that counts what it drops.
+    pub(super) fn counting() -> Self {
+        // Nothing but a malformed entry of the catalogue would be refused.
+        Self { dropped: IntCounter::with_opts(opts(&entries::LOG_DROPPED)).ok(), ..Self::default() }
+    }
+
+    /// The counter of lines dropped.
+    pub(super) fn dropped(&self) -> Option<&IntCounter> {
+        self.dropped.as_ref()
+    }
+
     /// Starts the thread that writes, unless the system refuses one.
     pub(super) fn start(&'static self) {
         let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || self.run());
@@ -80,6 +96,8 @@ impl Outlet {
         let mut held = self.lock();
         if held.lines.len() + line.len() > HELD_MAX_BYTES {
             held.dropped += 1;
+            drop(held);
+            self.dropped.iter().for_each(IntCounter::inc);
             return;
         }
         let first = held.lines.is_empty();
@@ -107,12 +125,13 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_bound_are_counted_and_not_kept() {
-        let outlet = Outlet::default();
+        let outlet = Outlet::counting();
         let line = vec![b'x'; HELD_MAX_BYTES / 2];
         for _ in 0..5 {
             outlet.hold(&line);
         }
         let held = outlet.lock();
         assert_eq!((held.lines.len(), held.dropped), (HELD_MAX_BYTES, 3));
+        assert_eq!(outlet.dropped().map(IntCounter::get), Some(3));
     }
 }

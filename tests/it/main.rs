@@ -13,6 +13,7 @@ mod conformance_lists;
 mod conformance_strict;
 mod cycles;
 mod doc_blocks;
+mod doc_commands;
 mod drain;
 mod examples_bench;
 mod examples_cases;

@@ -259,7 +259,10 @@ exclusive = "move"
     };
     let before = metrics().await;
     assert!(before.contains("scimshim_moved_members_total 0"), "{before}");
-    assert!(before.contains("scimshim_collapsed_attributes_total 0"), "{before}");
+    assert!(
+        before.contains("scimshim_dropped_attributes_total{reason=\"collapsed\",resource_type=\"User\"} 0"),
+        "{before}"
+    );
     let emails = r#""emails":[{"type":"work","value":"ann@x.example"},{"type":"home","value":"a@y.example"}]}"#;
     let created = ask(&sidecar, "POST", "/Users", &ANN.replace('}', &format!(",{emails}"))).await;
     assert_eq!(created.status, 201, "{created:?}");
@@ -268,6 +271,9 @@ exclusive = "move"
     assert_eq!(joined.status, 204, "{joined:?}");
     let after = metrics().await;
     assert!(after.contains("scimshim_moved_members_total 1"), "{after}");
-    assert!(after.contains("scimshim_collapsed_attributes_total 1"), "{after}");
+    assert!(
+        after.contains("scimshim_dropped_attributes_total{reason=\"collapsed\",resource_type=\"User\"} 1"),
+        "{after}"
+    );
     sidecar.stop();
 }

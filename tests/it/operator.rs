@@ -91,6 +91,7 @@ fn commands_about_a_configuration() {
     for part in [
         "  User at /Users: POST, GET, list, PUT, PATCH, DELETE\n",
         "    filter userName eq: query  (config.toml:",
+        "    externalId  not kept: what a client sends is ignored\n",
         "  announced: patch, bulk (up to 100), filter (up to 100), changePassword, sort, etag, pages by index, pages by cursor\n",
     ] {
         assert!(said.contains(part), "{part}\n{said}");

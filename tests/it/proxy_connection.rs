@@ -23,7 +23,7 @@ async fn probes_and_metrics_are_served_beside_the_traffic() {
     let text = get("/metrics").await.body;
     assert!(
         text.contains(
-            "scimshim_requests_total{code=\"200\",operation=\"get\",resource_type=\"User\",route=\"/scim\",scim_type=\"none\"} 1"
+            "scimshim_requests_total{code=\"200\",method=\"other\",operation=\"get\",outcome=\"ok\",resource_type=\"User\",route=\"/scim\",scim_type=\"none\"} 1"
         ),
         "{text}"
     );

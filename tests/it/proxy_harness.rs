@@ -142,7 +142,7 @@ impl Exchange for EchoExchange {
 }
 
 fn answer(status: u16, body: Bytes) -> EdgeResponse {
-    EdgeResponse { status, headers: Vec::new(), body, scim_type: None, labels: labels() }
+    EdgeResponse { status, headers: Vec::new(), body, scim_type: None, bound: None, work: None, labels: labels() }
 }
 
 fn labels() -> RequestLabels {

@@ -81,7 +81,7 @@ async fn a_bad_file_leaves_the_old_configuration_in_force() {
         }
         assert_eq!(reloader.reload_if_changed().await, outcome, "{text:?}");
         assert_eq!(client.ask(ASK).await.body, name, "{text:?}");
-        assert_eq!(metrics.config_last_reload_successful.get(), successful, "{text:?}");
+        assert_eq!(metrics.config.last_reload_successful.get(), successful, "{text:?}");
     }
     let text = metrics.render();
     for expected in [
@@ -149,7 +149,7 @@ async fn a_config_map_may_be_swapped_again_and_again() {
     }
     // By events, that is, for the poll comes every ten seconds.
     assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
-    assert_eq!(metrics.config_last_reload_successful.get(), 1);
+    assert_eq!(metrics.config.last_reload_successful.get(), 1);
     watching.abort();
 }
 

@@ -125,13 +125,6 @@ const RULES: &[Rule] = &[
         find: machine_paths,
         example: ("docs/install.md", "Unpack it in /home/alice/scimshim.\n"),
     },
-    Rule {
-        name: "links lead somewhere",
-        why: "a relative link names a file of this checkout",
-        applies: |path| has_extension(path, "md"),
-        find: dead_links,
-        example: ("README.md", "See [the guide](docs/no-such-guide.md#start).\n"),
-    },
 ];
 
 /// Long enough for both limits: a function that holds this file three times.
@@ -305,27 +298,6 @@ fn machine_paths(source: &Source) -> Vec<Finding> {
     found
 }
 
-fn dead_links(source: &Source) -> Vec<Finding> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = root.join(&source.path).parent().map_or(root.to_path_buf(), Path::to_path_buf);
-    let mut found = Vec::new();
-    let mut fenced = false;
-    for (index, line) in source.text.lines().enumerate() {
-        fenced ^= line.trim_start().starts_with("```");
-        if fenced {
-            continue;
-        }
-        let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
-        for target in targets {
-            let file = target.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains(':') && !folder.join(file).exists() {
-                found.push(Finding { line: index + 1, what: format!("`{target}` is not there") });
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn core_and_shell_are_told_apart() {
     for core in ["src/lib.rs", "src/scim/mod.rs", "src/config/raw.rs", "src/proxying.rs", "src/config/reloading.rs"] {
@@ -345,12 +317,4 @@ fn words_are_whole_and_code_only() {
     assert_eq!(impure("use std::fs;"), 1);
     assert_eq!(impure("use std::fs::File;\nuse tokio::sync::Notify;"), 2);
     assert_eq!(impure("enum Key { Instant(u8) } fn hyperbole() {}"), 0);
-}
-
-#[test]
-fn links_that_work_are_left_alone() {
-    let found = |text| dead_links(&Source::new("README.md", text)).len();
-    assert_eq!(found("[a](Cargo.toml) [b](#here) [c](https://example.com/x) [d](src/lib.rs#L1)"), 0);
-    assert_eq!(found("```\n[a](nowhere.md)\n```\n"), 0);
-    assert_eq!(found("[a](nowhere.md) and [b](src/nowhere.rs)"), 2);
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::book;
 use crate::suite;
 use crate::workspace::{Workspace, answers, capture, step};
 
@@ -36,10 +37,11 @@ const IO_CRATES: &[&str] = &[
     "walkdir",
 ];
 
-/// Format, dependencies, lints, documentation, house rules.
+/// Format, links, dependencies, lints, documentation, house rules.
 pub(crate) fn check(workspace: &Workspace, _args: &[String]) -> Result<(), String> {
     step("format", &mut workspace.cargo(["fmt", "--all", "--check"]))?;
     step("format, fuzz targets", &mut workspace.cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    book::links(workspace)?;
     core_dependencies(workspace)?;
     cargo_deny(workspace)?;
     step(

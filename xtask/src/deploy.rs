@@ -7,6 +7,7 @@
 mod image;
 mod kubernetes;
 mod package;
+mod spans;
 mod tools;
 
 use std::cell::OnceCell;
@@ -37,6 +38,7 @@ const CHECKS: &[Check] = &[
     Check { name: "configs", about: "every configuration that is shipped, by the program", run: kubernetes::configs },
     Check { name: "completions", about: "completions, by the shells", run: package::completions },
     Check { name: "manual", about: "manual pages, by man", run: package::manual },
+    Check { name: "spans", about: "spans of a request, by a receiver of OTLP", run: spans::spans },
     Check { name: "debian", about: "the Debian package, by lintian", run: package::debian },
     Check { name: "unit", about: "the systemd unit, as the package installs it", run: package::unit },
     Check {

@@ -2,10 +2,11 @@
 //!
 //! In: a verb, the checkout it was started in, and whatever tools the machine has. Out: the verb's own output and
 //! an exit status, 0 only if everything it stands for held. People and CI use the same verbs. It does not build
-//! anything itself: every verb is a handful of child processes, mostly cargo.
+//! anything itself: nearly every verb is a handful of child processes, mostly cargo.
 
 mod apps;
 mod bench;
+mod book;
 mod check;
 mod conformance;
 mod demo;
@@ -71,6 +72,7 @@ const VERBS: &[Verb] = &[
         help: "check what is under deploy: chart, manifests, image, packages; --bless renders again",
         run: deploy::deploy_check,
     },
+    Verb { name: "book", arguments: "", help: "build the book of docs and follow its links", run: book::book },
     Verb {
         name: "fuzz",
         arguments: "[--seconds N] [TARGET]",

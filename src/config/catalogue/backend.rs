@@ -149,7 +149,7 @@ pub(crate) static ERROR_RULE: Keys = Keys {
     about: "What a reply that is no success means to the SCIM client.",
     own: &[
         key("id", Kind::Word, "A name, by which a file that extends this one replaces or unsets the rule."),
-        key("on", Kind::List(&Kind::Text), "Call slots, perhaps of one type, such as `\"Group.get\"`; without it all."),
+        key("on", Kind::List(&Kind::Slot), "The calls it is about, perhaps of one type, such as `\"Group.get\"`; without it all."),
         key("when", Kind::Expression, "Which replies, over `status`, `headers` and `body`.").required(),
         key("scim", Kind::Table(&ERROR_ANSWER), "What the client reads; what is left out comes from the built-in table.").required(),
         key("retry", Kind::Table(&RULE_RETRY), "The reply says that nothing was done: the call is first sent again."),

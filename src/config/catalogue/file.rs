@@ -16,6 +16,7 @@ pub(crate) static FILE: Keys = Keys {
         key("log", Kind::Table(&LOG), "What is logged, and how."),
         key("trace", Kind::Table(&TRACE), "Spans, and where they are sent; without it no span is made."),
         key("limits", Kind::Table(&LIMITS), "Bounds on everything that comes from outside."),
+        key("metrics", Kind::Table(&METRICS), "What is counted."),
         key("store", Kind::Table(&STORE), "What the adapter would keep itself; this version keeps nothing and refuses it (E107)."),
         key("patterns", Kind::Map("name", &Kind::Pattern), "Regular expressions for use as `\"$name\"`."),
         key("auth", Kind::Map("name", &Kind::Table(&AUTHENTICATOR)), "Who may come in."),
@@ -123,6 +124,17 @@ pub(crate) static LIMITS: Keys = Keys {
         key("bulk_max_operations", Kind::Int(1, 10_000), "Operations in one `/Bulk` request.").default("100"),
         key("upstream_connect_timeout", Kind::Duration, "Opening a connection to a backend.").default("\"5s\""),
         key("upstream_read_timeout", Kind::Duration, "Between two reads of what is passed through.").default("\"60s\""),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static METRICS: Keys = Keys {
+    title: "`[metrics]`",
+    what: "[metrics]",
+    about: "What is counted; `docs/metrics.md` lists the metrics.",
+    own: &[
+        key("tenants", Kind::Int(0, 10_000), "Tenants that metrics tell apart: values of route variables in requests whose credential was accepted. All further ones are counted together as `other`; one that was silent for a day gives its place away. 0 tells none apart.").default("100"),
     ],
     shared: &[],
     later: &[],

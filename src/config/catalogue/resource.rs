@@ -116,7 +116,7 @@ pub(crate) static ELSE: Keys = Keys {
     what: "`else`",
     about: "What stands for values that are not in `map`.",
     own: &[
-        key("read", Kind::Literal, "SCIM value for every other native one."),
+        key("read", Kind::Literal, "SCIM value for every other native one, null and an absent field among them."),
         key("write", Kind::Literal, "Native value for every other SCIM one."),
     ],
     shared: &[],
@@ -290,6 +290,7 @@ pub(crate) static STEP: Keys = Keys {
     about: "A call that may depend on a condition, be made for every element of a list, and use what earlier steps saved.",
     own: &[
         key("id", Kind::Word, "The name by which later steps find what it saves: `steps.<id>.<name>`."),
+        key("paging", Kind::Table(&PAGING), "Reads the list of the reply to its end, at most `limits.members_max` items, before anything is saved; `style = \"none\"` where one reply is enough. Needed where the backend pages its lists."),
         WHEN,
         FOR,
         AS,

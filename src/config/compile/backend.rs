@@ -18,7 +18,8 @@ use super::credential::{credential, header_name};
 use super::defaults::{CallDefaults, call_defaults};
 use super::errors::{check_ok, error_rules};
 use super::guard;
-use super::slots::{REPLY, REQUEST, SlotScope};
+use super::scopes::REQUEST;
+use super::slots::{REPLY, SlotScope};
 use super::tables;
 
 /// What calls inherit from their backend.

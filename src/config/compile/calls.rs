@@ -27,6 +27,8 @@ pub(super) struct CallSpec<'s> {
     pub(super) body: Body,
     /// What the backend lays under every call.
     pub(super) defaults: &'s CallDefaults,
+    /// How the backend pages its lists.
+    pub(super) paging: Option<&'s Paging>,
 }
 
 /// A call slot: a call string, or a table. `fallback` is the call string where the table has none.
@@ -141,6 +143,7 @@ pub(super) fn line_of(cx: &mut Context, node: &Node, scope: &SlotScope<'_>) -> b
         ok: None,
         body: Body::None,
         defaults: &defaults,
+        paging: None,
     };
     request_line(cx, node, &spec).is_some()
 }

@@ -17,7 +17,8 @@ use crate::mapping::tables::Table;
 
 use super::context::Context;
 use super::defaults::CallDefaults;
-use super::slots::{NO_NAMES, REPLY, SlotScope};
+use super::scopes::{self, NO_NAMES};
+use super::slots::{REPLY, SlotScope};
 
 /// What `auth` says.
 #[derive(Debug)]
@@ -220,6 +221,7 @@ fn login(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaul
         ok,
         body: Body::None,
         defaults,
+        paging: None,
     };
     let login = call(cx, node, &catalogue::LOGIN, &spec, None)?;
     if login.save.is_empty() {
@@ -301,8 +303,7 @@ fn field_path(cx: &mut Context, node: &Node) -> Option<crate::mapping::NativePat
 }
 
 fn session_value(cx: &mut Context, fields: &Fields<'_>, node: &Node, saved: Option<&[Arc<str>]>) -> Option<Template> {
-    const LOGIN: SlotScope<'static> =
-        SlotScope { names: &[("login", Name::Login)], route_variables: false, resource_type: None };
+    const LOGIN: SlotScope<'static> = SlotScope { names: scopes::LOGIN, route_variables: false, resource_type: None };
     let Some(value) = fields.get("value") else {
         // One saved value is what is sent.
         let [only] = saved? else {

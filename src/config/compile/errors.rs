@@ -14,7 +14,7 @@ use crate::mapping::Slot;
 use crate::scim::{ResourceType, ScimType};
 
 use super::context::Context;
-use super::slots::REPLY;
+use super::slots::{REPLY, REPLY_DETAIL};
 
 pub(super) fn error_rules(cx: &mut Context, node: &Node, types: &[ResourceType]) -> Vec<ErrorRule> {
     let mut rules: Vec<ErrorRule> = Vec::new();
@@ -62,7 +62,7 @@ fn answer(cx: &mut Context, node: &Node) -> (Option<u16>, Option<ScimType>, Opti
     let status = fields.get("status").and_then(|node| status(cx, node));
     let types = ScimType::ALL.map(|kind| (kind.as_str(), kind));
     let scim_type = fields.get("type").and_then(|node| cx.report.choice(node, &types));
-    let detail = fields.get("detail").and_then(|node| cx.template(node, &REPLY));
+    let detail = fields.get("detail").and_then(|node| cx.template(node, &REPLY_DETAIL));
     (status, scim_type, detail)
 }
 

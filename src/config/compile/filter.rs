@@ -21,7 +21,8 @@ use super::defaults::add_parts;
 use super::lacks;
 use super::resource::Inherited;
 use super::rows::RowDraft;
-use super::slots::{SlotScope, VALUE};
+use super::scopes::VALUE;
+use super::slots::SlotScope;
 use super::store;
 use super::target::split_error;
 
@@ -279,8 +280,9 @@ fn complete(
                 cx.report.error_help("E036", &place, message, help.to_owned());
             } else if ignores_case {
                 let place = value_place(cx, &entry.value);
-                let help =
-                    "fold the case with `codec = [\"lower\"]`, or state `case = \"exact\"` on the row".to_owned();
+                let help = "state `case = \"exact\"` on the row, so that the value is compared as it is written; only \
+                            where no key of the application has capitals, `codec = [\"lower\"]` folds it instead"
+                    .to_owned();
                 let message = "`{value}` is not complete: the attribute ignores case, the key does not";
                 cx.report.error_help("E037", &place, message, help);
             }

@@ -6,9 +6,9 @@ use crate::config::catalogue::{self, Keys};
 use crate::config::read::Fields;
 use crate::config::tree::Node;
 use crate::expr::Name;
-use crate::mapping::{Body, Each, Flow, Phase, Slot, Step};
+use crate::mapping::{Body, Call, Each, Flow, ListCall, Paging, PagingStyle, Phase, Slot, Step};
 
-use super::calls::{CallSpec, call, call_table, phases};
+use super::calls::{CallSpec, call, call_table, paging, phases};
 use super::context::{Context, KnownStep};
 use super::slots::SlotScope;
 
@@ -88,7 +88,7 @@ fn own_step(cx: &mut Context, node: &Node, fields: &Fields<'_>, spec: &FlowSpec<
     let inner = CallSpec { scope, body: spec.call.body.clone(), ..spec.call };
     let call = call_table(cx, node, fields, &inner, spec.fallback);
     let undo = undo(cx, fields, &SlotScope { names: spec.names, ..scope }, &inner);
-    Some(Step { id: None, when: None, each: each?, call: call?, undo: undo? })
+    Some(Step { id: None, when: None, each: each?, call: call?, list: None, undo: undo? })
 }
 
 /// `steps = [..]`: each sees what the ones before it saved.
@@ -136,7 +136,46 @@ fn step(cx: &mut Context, node: &Node, spec: &FlowSpec<'_>) -> Option<Step> {
         cx.known_steps.push(KnownStep { id: id.to_string(), saved, looped });
     }
     let undo = undo(cx, &fields, &scope, &inner);
-    Some(Step { id, when: when?, each: each?, call: call?, undo: undo? })
+    let call = call?;
+    let list = list(cx, &fields, &call, spec.call.paging)?;
+    Some(Step { id, when: when?, each: each?, call, list, undo: undo? })
+}
+
+/// `paging` of a step. A list of which one page is read would look like all of it, so where the backend pages its lists
+/// a step that saves one says how it is read. The outer `None` is a mistake.
+#[expect(clippy::option_option, reason = "a mistake and an absent key are different")]
+fn list(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    call: &Call,
+    of_backend: Option<&Paging>,
+) -> Option<Option<Box<ListCall>>> {
+    let reads = &*call.method == "GET";
+    let Some(entry) = fields.entry("paging") else {
+        let pages = of_backend.is_some_and(|paging| paging.style != PagingStyle::None);
+        let saved = call.save.iter().find(|(_, from)| from.native.reads_list(&call.envelope.items));
+        if let (true, true, Some((name, _)), Some(save)) = (reads, pages, saved, fields.entry("save")) {
+            let message = format!("`{name}` is a list of which one page would be read: the backend pages its lists");
+            let help = "say how it is read to its end, `paging = { style = .. }`, or that one reply is enough, \
+                        `paging = { style = \"none\" }`";
+            cx.report.error_help("E161", &save.key, message, help.to_owned());
+        }
+        return Some(None);
+    };
+    let (paging, total) = paging(cx, &entry.value)?;
+    let saves = call.save.iter().any(|(_, from)| from.native.reads_list(&call.envelope.items));
+    if !reads || !saves {
+        let why = if reads { "`save` takes nothing from its list" } else { "it is no GET" };
+        let message = format!("`paging` reads the list of a reply to its end, and of this call {why}");
+        cx.report.error("E004", &entry.key, message);
+        return None;
+    }
+    if paging.style == PagingStyle::None {
+        return Some(None);
+    }
+    let mut call = call.clone();
+    call.envelope.total = total.unwrap_or(call.envelope.total);
+    Some(Some(Box::new(ListCall { call, paging, lacks: None })))
 }
 
 fn saved_names(fields: &Fields<'_>) -> Vec<String> {

@@ -9,10 +9,8 @@ use crate::mapping::{Extract, Guard, IdRule, Inverse, Mapping, PagingStyle};
 use crate::scim::ResourceType;
 
 use super::context::Context;
+use super::scopes::GUARD;
 use super::slots::SlotScope;
-
-const NAMES: &[(&str, Name)] =
-    &[("id", Name::Id), ("native", Name::Native), ("scim", Name::Scim), ("old", Name::Old), ("req", Name::Req)];
 
 pub(super) fn guards(cx: &mut Context, node: Option<&Node>, of: &ResourceType, id: &IdRule) -> Vec<Guard> {
     let items = node.and_then(|node| cx.report.list(node)).unwrap_or(&[]);
@@ -21,7 +19,7 @@ pub(super) fn guards(cx: &mut Context, node: Option<&Node>, of: &ResourceType, i
 
 fn guard(cx: &mut Context, node: &Node, of: &ResourceType, id: &IdRule) -> Option<Guard> {
     let fields = Fields::of(&mut cx.report, node, &catalogue::GUARD)?;
-    let scope = SlotScope::of(NAMES, of);
+    let scope = SlotScope::of(GUARD, of);
     let when_node = fields.require(&mut cx.report, "when", "which objects it is about");
     let when = when_node.and_then(|node| cx.condition(node, &scope));
     let deny_node = fields.require(&mut cx.report, "deny", "what must not be done");

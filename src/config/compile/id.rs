@@ -12,7 +12,8 @@ use crate::mapping::{Collision, IdKind, IdMutability, IdPart, IdRule, NativePath
 use crate::scim::ResourceType;
 
 use super::context::Context;
-use super::slots::{SCIM, SlotScope};
+use super::scopes::SCIM;
+use super::slots::SlotScope;
 use super::store;
 
 pub(super) fn id(cx: &mut Context, node: Option<&Node>, of: &ResourceType) -> IdRule {
@@ -146,7 +147,10 @@ impl KeyTypes {
 
 fn collision(cx: &mut Context, node: &Node) -> Option<Collision> {
     if matches!(node.as_text(), Some("adopt" | "suffix")) {
-        cx.report.error("E002", &node.place, "this answer to a collision is not supported in this version");
+        let message = "this answer to a collision is not supported in this version";
+        let help = "use \"reject\", or \"reuse\" where an object may have several names; `exists = \"adopt\"` takes over \
+                    an object that is there";
+        cx.report.error_help("E002", &node.place, message, help.to_owned());
         return None;
     }
     let names = [("native", Collision::Native), ("reject", Collision::Reject), ("reuse", Collision::Reuse)];

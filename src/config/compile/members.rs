@@ -17,7 +17,8 @@ use super::coverage;
 use super::flow::{FlowSpec, flow};
 use super::lacks;
 use super::resource::Inherited;
-use super::slots::{BATCH, BATCH_ONLY, BY_ID, MEMBER, MEMBER_ONLY, REPLY, SlotScope};
+use super::scopes::{BATCH, BATCH_ONLY, BY_ID, MEMBER, MEMBER_ONLY};
+use super::slots::{REPLY, SlotScope};
 use super::target::split_error;
 
 pub(super) fn members(

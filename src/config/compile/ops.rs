@@ -12,7 +12,7 @@ use super::deletion;
 use super::flow::{FlowSpec, OWN_CALL, flow};
 use super::lacks;
 use super::resource::Inherited;
-use super::slots::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, REVIVAL, WRITE_CALL};
+use super::scopes::{BY_ID, CREATE, CREATE_BY_ID, REMOVAL, REQUEST, REVIVAL, WRITE_CALL};
 
 pub(super) fn operations(
     cx: &mut Context,
@@ -25,6 +25,7 @@ pub(super) fn operations(
     let own = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::OPERATIONS));
     let slots = Slots { own, defaults: defaults.and_then(Node::as_table), of, id, inherited };
     let list = slots.node(Slot::List).and_then(|node| slots.list(cx, node));
+    slots.check_replace(cx);
     Operations {
         list,
         get: slots.node(Slot::Get).and_then(|node| slots.get(cx, node)),
@@ -65,6 +66,14 @@ impl<'s> Slots<'s> {
     /// The call string of the preset, for a table that names no call.
     fn fallback(&self, slot: Slot) -> Option<&'s Node> {
         self.default(slot).filter(|node| matches!(node.data, Data::Text(_)))
+    }
+
+    /// Where an update sends what changed, nothing is sent back whole.
+    fn check_replace(&self, cx: &mut Context) {
+        let (Some(update), Some(replace)) = (self.node(Slot::Update), self.node(Slot::Replace)) else { return };
+        let message = format!("`replace` ({}) is never used: `update` is there", cx.origin(&replace.place));
+        let help = "`replace = \"reject\"` says that it is not; without `update`, an object is read, changed and sent back whole";
+        cx.report.warn("W168", &update.place, message, help.to_owned());
     }
 
     fn list(&self, cx: &mut Context, node: &Node) -> Option<ListCall> {

@@ -5,7 +5,9 @@ use crate::config::read::Fields;
 use crate::config::tree::{Entry, Node, Place};
 use crate::expr::Name;
 use crate::mapping::part::{MAX_PARTS, Part, PartSource};
-use crate::mapping::{Access, Body, Flow, IdRule, ListCall, Mapping, NativePath, Readers, RowSet, Slot, fields_meet};
+use crate::mapping::{
+    Access, Body, Flow, IdRule, ListCall, Mapping, NativePath, Omit, Readers, RowSet, Slot, fields_meet,
+};
 use crate::scim::ResourceType;
 
 use super::calls::{CallSpec, EnvelopeParts, call, paging, unpaged};
@@ -13,7 +15,8 @@ use super::context::Context;
 use super::coverage::names;
 use super::flow::{FlowSpec, flow};
 use super::resource::Inherited;
-use super::slots::{BY_ID, WRITE_CALL};
+use super::rows::RowDraft;
+use super::scopes::{BY_ID, WRITE_CALL};
 
 /// Parts, and where each of them is written.
 pub(super) type PartPlaces = Vec<Place>;
@@ -100,6 +103,17 @@ fn list(cx: &mut Context, node: &Node, of: &ResourceType, inherited: &Inherited<
     }
     let paging = own.map(|(paging, _)| paging).or_else(|| inherited.backend_paging.cloned()).unwrap_or_else(unpaged);
     Some(ListCall { call: call?, paging, lacks: None })
+}
+
+/// How "unassigned" looks in a part follows from the call of the part, not from those of the object: an object that is
+/// replaced whole may have a part that takes changes.
+pub(super) fn omit(parts: &[Part], rows: &mut [RowDraft]) {
+    for part in parts {
+        let (Some(update), PartSource::Get(_)) = (&part.update, &part.source) else { continue };
+        let omit = if update.sends_all_rows() { Omit::Absent } else { Omit::Null };
+        let own = rows.iter_mut().filter(|draft| draft.row.native_path().is_some_and(|path| part.holds(path)));
+        own.for_each(|draft| draft.omit_otherwise(omit));
+    }
 }
 
 /// Tells parts which rows are written there.

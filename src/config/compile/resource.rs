@@ -10,7 +10,6 @@ use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
-use crate::scim::filter::CompareOp;
 use crate::scim::{AttrPath, ResourceType};
 
 use super::backend::BackendParts;
@@ -21,9 +20,10 @@ use super::filter::{FilterBase, filters};
 use super::lacks::{self, LackedPath};
 use super::route::RouteParts;
 use super::rows::{OMIT, RowDraft, rows};
-use super::slots::{NO_NAMES, READ, SlotScope};
+use super::scopes::{NO_NAMES, READ};
+use super::slots::SlotScope;
 use super::{
-    announce, coverage, deletion, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
+    announce, coverage, deletion, entra, exists, guard, id, laws, members, ops, overlap, parts, probe, store, writes,
 };
 
 /// What the calls of a resource inherit.
@@ -48,6 +48,7 @@ impl Inherited<'_> {
             ok: self.ok,
             body: Body::None,
             defaults: self.defaults,
+            paging: self.backend_paging,
         }
     }
 }
@@ -88,7 +89,9 @@ pub(super) fn mappings(
         let Some(draft) = resource(cx, entry, defaults, of, types, backend) else { continue };
         let used = cx.take_used();
         check_variables(cx, Some(&of.name), &serving, used);
-        check_clients(cx, &draft, &serving);
+        if serving.iter().any(|route| route.entra) {
+            entra::check(cx, &draft.mapping, &draft.rows, &draft.place);
+        }
         check_member_type(cx, &draft, &serving);
         drafts.push(draft);
     }
@@ -136,14 +139,17 @@ fn resource(
     store::tombstone(cx, &fields);
     let id = id::id(cx, fields.get("id").or(default_id), of);
     let ops = ops::operations(cx, fields.get("ops"), defaults, of, &id, &inherited);
-    let rows = attribute_table(cx, entry, &fields, of, &ops);
+    let mut rows = attribute_table(cx, entry, &fields, of, &ops);
+    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
+    if fields.get("omit").is_none() {
+        parts::omit(&parts, &mut rows);
+    }
     let writes = writes::writes(cx, fields.get("write"), of, &rows, &inherited);
     let base = FilterBase { of, rows: &rows, ops: &ops, id: &id, inherited: &inherited };
     let (filters, scan) = filters(cx, fields.get("filter"), &base);
     let exists = fields.get("exists").and_then(|node| exists::exists(cx, node, &rows, &filters, scan.is_some()));
     let members = fields.get("members").map(|node| members::members(cx, node, of, types, &inherited));
     let (members, inverse) = members.flatten().map_or((None, None), |(members, inverse)| (Some(members), inverse));
-    let (parts, part_places) = parts::parts(cx, fields.get("part"), of, &inherited);
     let read_scope = SlotScope { names: READ, route_variables: true, resource_type: None };
     let guards = guard::guards(cx, fields.get("guard"), of, &id);
     let mut mapping = Mapping {
@@ -244,6 +250,7 @@ fn path(cx: &mut Context, node: &Node, of: &ResourceType) -> Option<Vec<Template
         ok: None,
         body: Body::None,
         defaults: &defaults,
+        paging: None,
     };
     if text.contains('?') && !text.contains('{') {
         cx.report.error("E021", &node.place, "the path of a resource has no query");
@@ -287,22 +294,6 @@ fn check_variables(cx: &mut Context, name: Option<&str>, routes: &[&RouteParts],
         let leave = name.map_or_else(String::new, |name| format!(", or leave `{name}` out of its `resources`"));
         let help = format!("give it one with `set = {{ {variable} = \"...\" }}`{leave}");
         cx.report.error_help("E028", &place, message, help);
-    }
-}
-
-/// Entra looks users up by `userName` and groups by `displayName` before it writes anything.
-fn check_clients(cx: &mut Context, draft: &Draft, routes: &[&RouteParts]) {
-    let wanted = match &*draft.mapping.resource_type.name {
-        "User" => "userName",
-        "Group" => "displayName",
-        _ => return,
-    };
-    let path = AttrPath::core(wanted, None);
-    let planned = draft.mapping.filters.iter().any(|plan| plan.path == path && plan.ops.contains(&CompareOp::Eq));
-    if routes.iter().any(|route| route.entra) && !planned && draft.mapping.scan.is_none() {
-        let message = format!("Entra asks for `{wanted} eq`, and there is no plan for it");
-        let help = format!("add '{wanted} eq' or '*' to `[resource.{}.filter]`", draft.mapping.resource_type.name);
-        cx.report.warn("W040", &draft.place, message, help);
     }
 }
 

@@ -9,11 +9,12 @@ use crate::expr::{Name, Template};
 use crate::mapping::codec::{Form, ValueMap};
 use crate::mapping::{Access, Codec, NativePath, Omit, Row, Source, Target};
 use crate::scim::schema::Mutability;
-use crate::scim::{AttributeType, ResourceType};
+use crate::scim::{AttrPath, AttributeType, ResourceType};
 
 use super::codecs;
 use super::context::Context;
-use super::slots::{READ, SCIM, SlotScope, WRITE};
+use super::scopes::{READ, SCIM, WRITE};
+use super::slots::SlotScope;
 use super::store;
 use super::target::{KeyedTarget, target};
 use super::types;
@@ -35,6 +36,15 @@ pub(super) struct RowDraft {
     omit_given: bool,
 }
 
+impl RowDraft {
+    /// How "unassigned" looks natively, where the row does not say so.
+    pub(super) fn omit_otherwise(&mut self, otherwise: Omit) {
+        if !self.omit_given {
+            self.row.omit = default_omit(&self.row, otherwise);
+        }
+    }
+}
+
 /// All rows; faulty ones are left out and reported.
 pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, omit: Omit) -> Vec<RowDraft> {
     let table = node.and_then(|node| cx.report.table(node));
@@ -53,8 +63,8 @@ pub(super) fn rows(cx: &mut Context, node: Option<&Node>, of: &ResourceType, omi
         cx.report.error("E019", &place, format!("a resource type has at most {} rows", crate::mapping::MAX_ROWS));
         drafts.truncate(crate::mapping::MAX_ROWS);
     }
-    for draft in drafts.iter_mut().filter(|draft| !draft.omit_given) {
-        draft.row.omit = default_omit(&draft.row, omit);
+    for draft in &mut drafts {
+        draft.omit_otherwise(omit);
     }
     resolve_mirrors(cx, &mut drafts, of);
     drafts
@@ -325,7 +335,9 @@ fn default_omit(row: &Row, otherwise: Omit) -> Omit {
         }),
         _ => false,
     };
-    if row.default.is_some() || row.required || stateless { Omit::Keep } else { otherwise }
+    // Nobody knows what an account would be that is neither active nor not.
+    let is_active = row.target.path == AttrPath::core("active", None);
+    if row.default.is_some() || row.required || stateless || is_active { Omit::Keep } else { otherwise }
 }
 
 /// Turns names into row numbers. `access = "mirror"` without `mirror` means the row with the same native path.

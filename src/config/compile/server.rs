@@ -1,11 +1,11 @@
-//! `[server]` and `[limits]`.
+//! `[server]`, `[limits]` and `[metrics]`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::catalogue;
 use crate::config::read::Fields;
-use crate::config::snapshot::{Cidr, Limits, Server};
+use crate::config::snapshot::{Cidr, Limits, MetricsRule, Server};
 use crate::config::tree::Node;
 
 use super::context::Context;
@@ -103,6 +103,14 @@ fn cidr(cx: &mut Context, node: &Node) -> Option<Cidr> {
 
 fn count(cx: &mut Context, node: &Node, min: u64, max: u64) -> Option<usize> {
     cx.report.integer(node, min..=max).and_then(|number| usize::try_from(number).ok())
+}
+
+pub(super) fn metrics(cx: &mut Context, node: Option<&Node>) -> MetricsRule {
+    let mut metrics = MetricsRule { tenants: 100 };
+    if let Some(fields) = node.and_then(|node| Fields::of(&mut cx.report, node, &catalogue::METRICS)) {
+        set(&mut metrics.tenants, fields.get("tenants").and_then(|node| count(cx, node, 0, 10_000)));
+    }
+    metrics
 }
 
 pub(super) fn limits(cx: &mut Context, node: Option<&Node>) -> Limits {

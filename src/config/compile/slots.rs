@@ -8,6 +8,7 @@ use crate::scim::ResourceType;
 use crate::scim::attr_path::Resolved;
 
 use super::context::Context;
+use super::scopes;
 use super::target::split_error;
 use super::types;
 
@@ -21,39 +22,11 @@ pub(super) struct SlotScope<'t> {
     pub(super) resource_type: Option<&'t ResourceType>,
 }
 
-pub(super) const REPLY: SlotScope<'static> = SlotScope {
-    names: &[("status", Name::Status), ("headers", Name::Headers), ("body", Name::Body)],
-    route_variables: false,
-    resource_type: None,
-};
+pub(super) const REPLY: SlotScope<'static> =
+    SlotScope { names: scopes::REPLY, route_variables: false, resource_type: None };
 
-pub(super) const READ: &[(&str, Name)] = &[("native", Name::Native), ("id", Name::Id)];
-pub(super) const WRITE: &[(&str, Name)] = &[("scim", Name::Scim), ("native", Name::Native)];
-pub(super) const SCIM: &[(&str, Name)] = &[("scim", Name::Scim)];
-pub(super) const REQUEST: &[(&str, Name)] = &[("req", Name::Req)];
-pub(super) const BY_ID: &[(&str, Name)] = &[("id", Name::Id), ("req", Name::Req)];
-pub(super) const CREATE: &[(&str, Name)] = &[("scim", Name::Scim), ("mapped", Name::Mapped), ("req", Name::Req)];
-pub(super) const CREATE_BY_ID: &[(&str, Name)] =
-    &[("id", Name::Id), ("scim", Name::Scim), ("mapped", Name::Mapped), ("req", Name::Req)];
-pub(super) const WRITE_CALL: &[(&str, Name)] = &[
-    ("id", Name::Id),
-    ("scim", Name::Scim),
-    ("old", Name::Old),
-    ("native", Name::Native),
-    ("mapped", Name::Mapped),
-    ("changed", Name::Changed),
-    ("req", Name::Req),
-];
-pub(super) const REVIVAL: &[(&str, Name)] =
-    &[("id", Name::Id), ("scim", Name::Scim), ("native", Name::Native), ("mapped", Name::Mapped), ("req", Name::Req)];
-pub(super) const REMOVAL: &[(&str, Name)] =
-    &[("id", Name::Id), ("old", Name::Old), ("native", Name::Native), ("req", Name::Req)];
-pub(super) const MEMBER: &[(&str, Name)] = &[("id", Name::Id), ("member", Name::Member), ("req", Name::Req)];
-pub(super) const MEMBER_ONLY: &[(&str, Name)] = &[("member", Name::Member)];
-pub(super) const BATCH: &[(&str, Name)] = &[("id", Name::Id), ("batch", Name::Batch), ("req", Name::Req)];
-pub(super) const BATCH_ONLY: &[(&str, Name)] = &[("batch", Name::Batch), ("req", Name::Req)];
-pub(super) const VALUE: &[(&str, Name)] = &[("value", Name::Value)];
-pub(super) const NO_NAMES: &[(&str, Name)] = &[];
+/// What the client reads about a reply. Route variables have been checked against their patterns, so they may be shown.
+pub(super) const REPLY_DETAIL: SlotScope<'static> = SlotScope { route_variables: true, ..REPLY };
 
 impl<'t> SlotScope<'t> {
     pub(super) fn of(names: &'t [(&'t str, Name)], resource_type: &'t ResourceType) -> Self {

@@ -13,7 +13,8 @@ use crate::mapping::{Body, Extract, ListCall, NativePath, Slot};
 use super::backend::BackendParts;
 use super::calls::{CallSpec, call_table, extract, paging, unpaged};
 use super::context::Context;
-use super::slots::{REQUEST, SlotScope};
+use super::scopes::REQUEST;
+use super::slots::SlotScope;
 
 /// How long entries may serve.
 const CACHE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -37,6 +38,7 @@ fn table(cx: &mut Context, entry: &Entry, backend: &BackendParts) -> Option<Tabl
         ok: backend.ok.as_ref(),
         body: Body::None,
         defaults: &backend.defaults,
+        paging: None,
     };
     let call = call_table(cx, &entry.value, &fields, &spec, None);
     let key = fields.require(&mut cx.report, "key", "what the application uses").and_then(|node| extract(cx, node));

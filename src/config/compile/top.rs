@@ -7,7 +7,9 @@ use crate::auth::{AuthKind, Authenticator};
 use crate::config::catalogue;
 use crate::config::layers::{Fetch, Layered, layered};
 use crate::config::read::{Fields, Report};
-use crate::config::snapshot::{Backend, Limits, LogRule, OutboundAuth, Route, Server, Snapshot, TraceRule};
+use crate::config::snapshot::{
+    Backend, Limits, LogRule, MetricsRule, OutboundAuth, Route, Server, Snapshot, TraceRule,
+};
 use crate::config::tree::{Node, Place, Source, SourceMap, Table};
 use crate::mapping::Mapping;
 use crate::scim::ResourceType;
@@ -31,6 +33,7 @@ pub(super) struct Parts<'n> {
     log: LogRule,
     trace: Option<TraceRule>,
     limits: Limits,
+    metrics: MetricsRule,
     authenticators: Vec<Authenticator>,
     backends: Vec<(Backend, BackendParts)>,
     routes: Vec<RouteParts>,
@@ -48,6 +51,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let log = observe::log(cx, fields.get("log"));
     let trace = observe::trace(cx, fields.get("trace"));
     let limits = server::limits(cx, fields.get("limits"));
+    let metrics = server::metrics(cx, fields.get("metrics"));
     let authenticators = auth::authenticators(cx, fields.get("auth"));
     let backend_names = names(fields.get("backend"));
     let types = schema::resource_types(cx, fields.get("schema"), fields.get("resource"));
@@ -56,7 +60,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let routes = route::routes(cx, fields.get("route"), &backend_names, &auth_names, &types);
     let backends = backend::backends(cx, fields.get("backend"), &types);
     let passthrough = server::passthrough(cx, passthrough_node, &backend_names);
-    Parts { server, passthrough, log, trace, limits, authenticators, backends, routes, types, fields }
+    Parts { server, passthrough, log, trace, limits, metrics, authenticators, backends, routes, types, fields }
 }
 
 /// Compiles the mappings and puts the snapshot together; `None` if something is missing that was reported.
@@ -98,6 +102,7 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
         log: parts.log,
         trace: parts.trace,
         limits: parts.limits,
+        metrics: parts.metrics,
         variables: cx.variables.clone(),
         routes,
         backends: parts.backends.into_iter().map(|(backend, _)| backend).collect(),

@@ -11,7 +11,8 @@ use super::context::Context;
 use super::flow::{FlowSpec, flow_table};
 use super::resource::Inherited;
 use super::rows::RowDraft;
-use super::slots::{SlotScope, WRITE_CALL};
+use super::scopes::WRITE_CALL;
+use super::slots::SlotScope;
 
 pub(super) fn writes(
     cx: &mut Context,

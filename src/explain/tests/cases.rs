@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{folder, snapshot};
-use crate::explain::{Layout, Replies, ReplyEntry, Request, explain};
+use crate::explain::{Layout, Replies, ReplyEntry, Request, Tables, explain};
 use crate::pattern::compilations;
 
 #[derive(Deserialize)]
@@ -29,11 +29,22 @@ pub(super) struct Case {
     #[serde(default)]
     body: String,
     #[serde(default)]
-    pub(super) replies: Vec<ReplyEntry>,
+    replies: Vec<ReplyEntry>,
+    #[serde(default)]
+    tables: Tables,
     expect: String,
 }
 
 impl Case {
+    /// Bodies of the replies.
+    pub(super) fn reply_bodies(&self) -> impl Iterator<Item = &str> {
+        self.replies.iter().map(|reply| reply.body.as_str())
+    }
+
+    pub(super) fn replies(&self) -> Replies {
+        Replies::new(self.replies.clone()).and_then(|replies| replies.with_tables(self.tables.clone())).unwrap()
+    }
+
     pub(super) fn request(&self) -> Request {
         let header = |name: &str| self.headers.get(name).cloned();
         let line = Request::parse(&self.request).unwrap_or_else(|| panic!("{}: no request line", self.name));
@@ -69,10 +80,7 @@ fn every_transcript_is_as_written() {
         let texts: Vec<String> = file
             .cases
             .iter()
-            .map(|case| {
-                let replies = Replies::new(case.replies.clone()).unwrap();
-                explain(&snapshot, &case.request(), replies).text(Layout::Compact)
-            })
+            .map(|case| explain(&snapshot, &case.request(), case.replies()).text(Layout::Compact))
             .collect();
         count += texts.len();
         if bless {
@@ -98,8 +106,7 @@ fn serving_compiles_nothing() {
         let loaded = compilations();
         assert!(loaded > unloaded + 10, "{}: loading is counted", path.display());
         for case in &file.cases {
-            let replies = Replies::new(case.replies.clone()).unwrap();
-            explain(&snapshot, &case.request(), replies);
+            explain(&snapshot, &case.request(), case.replies());
             assert_eq!(compilations(), loaded, "{}: {} compiles something", path.display(), case.name);
             cases += 1;
         }

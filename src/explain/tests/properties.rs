@@ -22,7 +22,7 @@ static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
         let snapshot = snapshot(&file.config);
         for case in &file.cases {
             requests.push((Arc::clone(&snapshot), case.request()));
-            bodies.extend(case.replies.iter().filter_map(|reply| serde_json::from_str(&reply.body).ok()));
+            bodies.extend(case.reply_bodies().filter_map(|body| serde_json::from_str(body).ok()));
         }
     }
     Corpus { requests, bodies }
@@ -97,7 +97,7 @@ proptest! {
         let run = || explain(snapshot, request, Replies::new(replies.clone()).unwrap());
         let first = run();
         prop_assert_ne!(first.end, End::ReplyMissing, "{}", first.text(Layout::Compact));
-        let calls = first.text(Layout::Compact).lines().filter(|line| line.starts_with("   <- ")).count();
+        let calls = first.calls().count();
         prop_assert!(calls <= snapshot.limits.calls_max, "{} calls", calls);
         prop_assert_eq!(first, run());
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::*;
 use crate::native::credential::Attached;
-use crate::native::form;
 use crate::native::request::{Envelope, build};
+use crate::plan::form;
 
 fn hostile() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[

@@ -2,21 +2,23 @@
 //!
 //! All of them are tried. A batch that meets an unknown member is halved until it is known who that is.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::expr::Env;
+use crate::expr::{Env, Name};
 use crate::mapping::members::MemberCall;
-use crate::mapping::{Call, Members, MissingPolicy, Slot};
+use crate::mapping::{AlsoOk, Call, Members, MissingPolicy, Slot};
 use crate::scim::ScimError;
 
 use super::change::{Current, Difference};
 use super::known::{self, Person};
 use super::{key_of, unknown_member};
+use crate::plan::advice;
 use crate::plan::call::{NativeCall, NativeOutcome};
-use crate::plan::guard;
-use crate::plan::judge::{Standing, assess, reply_matches, says_absent};
+use crate::plan::create::OnTheWay;
+use crate::plan::judge::{self, Standing, assess, reply_matches, says_absent};
 use crate::plan::read;
 use crate::plan::render::Rows;
 use crate::plan::run::Run;
@@ -29,8 +31,20 @@ pub(super) struct Target<'a> {
     pub(super) key: &'a Value,
     /// Whether this request has read the group or made it, so that it is known to be there.
     pub(super) seen: bool,
-    /// Whether the group was looked for because of a reply, and is there.
-    looked: AtomicBool,
+    /// What looking for the group because of a reply has shown.
+    looked: OnceLock<Shown>,
+    /// That there was no such thing counted as success.
+    doubt: AtomicBool,
+    /// That another call of this request did something with the group.
+    proof: AtomicBool,
+}
+
+/// Whether a group is there, as far as that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    There,
+    /// Looking for it failed.
+    Unknown(ScimError),
 }
 
 /// One member, or one batch, on its way.
@@ -62,7 +76,15 @@ impl Delivery {
 
 impl<'a> Target<'a> {
     pub(super) fn new(run: &'a Run<'a>, members: &'a Members, key: &'a Value, seen: bool) -> Self {
-        Self { run, members, key, seen, looked: AtomicBool::new(false) }
+        Self {
+            run,
+            members,
+            key,
+            seen,
+            looked: OnceLock::new(),
+            doubt: AtomicBool::new(false),
+            proof: AtomicBool::new(false),
+        }
     }
 
     /// The same after the group was read.
@@ -86,6 +108,8 @@ impl<'a> Target<'a> {
         if let (Some(call), false) = (&self.members.add, add.is_empty()) {
             self.add(call, add, &mut failures).await?;
         }
+        // Who was sent under another value is wanted, whatever the group says.
+        let remove: Vec<String> = remove.into_iter().filter(|value| !failures.has_come(value)).collect();
         if let (Some(call), false) = (&self.members.remove, remove.is_empty()) {
             self.remove(call, remove, current, &mut failures).await?;
         }
@@ -94,16 +118,18 @@ impl<'a> Target<'a> {
 
     async fn add(&self, call: &MemberCall, values: Vec<String>, failures: &mut Failures) -> Result<(), ScimError> {
         let mut people = Vec::with_capacity(values.len());
+        let mut strangers = Vec::new();
         for value in values {
             match key_of(self.run, self.members, &value) {
                 Some(key) => people.push(Person { value, key, object: None }),
-                None => self.refuse_unknown(&value, failures),
+                None => strangers.extend(self.stranger(call, &value, failures).await?),
             }
         }
         let (mut people, unknown) = known::read_people(self.run, self.members, call, people, true).await?;
         for person in unknown {
             people.extend(self.unknown_before_the_call(call, person, failures).await?);
         }
+        people.append(&mut strangers);
         if let Some(exclusive) = self.members.exclusive {
             let group = self.run.id_of(self.key).unwrap_or_default();
             let (joining, refused) = known::leave_others(self.run, self.members, exclusive, &group, people).await?;
@@ -126,7 +152,7 @@ impl<'a> Target<'a> {
                 let count = delivery.people.len();
                 match settled {
                     Settled::Done => failures.succeeded += count,
-                    Settled::Failed(error) => self.failed(error, count, failures).await?,
+                    Settled::Failed(error) => self.failed(call, &delivery, error, failures).await?,
                     Settled::Missing if count > 1 => {
                         let mut first = delivery.people;
                         let second = first.split_off(count / 2);
@@ -168,7 +194,7 @@ impl<'a> Target<'a> {
         for (delivery, settled) in deliveries.iter().zip(settled) {
             match settled {
                 Settled::Done | Settled::Missing => failures.succeeded += delivery.people.len(),
-                Settled::Failed(error) => self.failed(error, delivery.people.len(), failures).await?,
+                Settled::Failed(error) => self.failed(call, delivery, error, failures).await?,
             }
         }
         Ok(())
@@ -252,75 +278,88 @@ impl<'a> Target<'a> {
             return Ok(Settled::Missing);
         }
         Ok(match assess(self.run, call, outcome, &env) {
-            Standing::Ok | Standing::Accepted => Settled::Done,
+            // "There is no such thing" is success for a member, and not for a group.
+            Standing::Accepted if says_nothing_else(call) && is_not_found(outcome) => {
+                self.doubt.store(true, Ordering::Relaxed);
+                Settled::Done
+            }
+            Standing::Ok | Standing::Accepted => {
+                self.proof.store(true, Ordering::Relaxed);
+                Settled::Done
+            }
             Standing::Failed(error) => Settled::Failed(error),
         })
     }
 
     /// 404 may be about the member or about the group.
     pub(super) async fn expect_group(&self, outcome: &NativeOutcome) -> Result<(), ScimError> {
-        match outcome {
-            NativeOutcome::Reply(reply) if reply.status == 404 => self.look_for_group().await,
-            _ => Ok(()),
-        }
+        if is_not_found(outcome) { self.look_for_group().await.map(drop) } else { Ok(()) }
+    }
+
+    /// Whether a reply that counts as success may have been about the group, which nobody has looked for.
+    pub(super) fn has_doubt(&self) -> bool {
+        let known = self.seen || self.proof.load(Ordering::Relaxed) || self.looked.get() == Some(&Shown::There);
+        self.doubt.load(Ordering::Relaxed) && !known
     }
 
     /// A group that is not there explains every failure.
-    pub(super) async fn look_for_group(&self) -> Result<(), ScimError> {
-        if self.seen || self.looked.swap(true, Ordering::Relaxed) {
-            return Ok(());
+    pub(super) async fn look_for_group(&self) -> Result<Shown, ScimError> {
+        if self.seen {
+            return Ok(Shown::There);
         }
-        match read::find_by_key(self.run, self.key).await {
-            Ok(None) => Err(self.run.not_found(&self.run.id_of(self.key).unwrap_or_default())),
-            _ => Ok(()),
+        if let Some(shown) = self.looked.get() {
+            return Ok(shown.clone());
         }
+        let shown = match read::find_by_key(self.run, self.key).await {
+            Ok(None) => return Err(self.run.not_found(&self.run.id_of(self.key).unwrap_or_default())),
+            Ok(Some(_)) => Shown::There,
+            Err(error) => Shown::Unknown(error),
+        };
+        Ok(self.looked.get_or_init(|| shown).clone())
     }
 
-    async fn failed(&self, error: ScimError, count: usize, failures: &mut Failures) -> Result<(), ScimError> {
+    async fn failed(
+        &self,
+        call: &MemberCall,
+        delivery: &Delivery,
+        mut error: ScimError,
+        failures: &mut Failures,
+    ) -> Result<(), ScimError> {
         if says_absent(&error) {
-            self.look_for_group().await?;
+            let shown = self.look_for_group().await?;
+            error = match shown {
+                // An application from which no group can be read is not unwell.
+                Shown::Unknown(failure) if failure.status != 501 => failure,
+                shown => self.not_the_group(call.flow.slot, delivery, &shown, &error),
+            };
         }
-        failures.add(error, count);
+        failures.add(error, delivery.people.len());
         Ok(())
     }
 
-    /// Somebody whose own document is not there.
-    async fn unknown_before_the_call(
-        &self,
-        call: &MemberCall,
-        person: Person,
-        failures: &mut Failures,
-    ) -> Result<Option<Person>, ScimError> {
-        let MissingPolicy::Create(attributes) = &self.members.missing.policy else {
-            self.refuse_unknown(&person.value, failures);
-            return Ok(None);
+    /// To the client 404 means that the group is gone, and it would make another one.
+    fn not_the_group(&self, slot: Slot, delivery: &Delivery, shown: &Shown, error: &ScimError) -> ScimError {
+        let (name, of, who) = (&self.run.backend.name, self.run.type_name(), delivery.who());
+        let group = match shown {
+            Shown::There => format!("and the {of} is there"),
+            Shown::Unknown(_) => format!("and whether the {of} is there cannot be seen"),
         };
-        if self.is_hidden(&person.key).await? {
-            failures.add(unknown_member(self.members, &person.value), 1);
-            return Ok(None);
-        }
-        let member = known::member(self.run, self.members, call, &person, None);
-        let value = person.value.clone();
-        if let Err(error) = self.create_member(attributes, &value, &member).await {
-            failures.add(error, 1);
-            return Ok(None);
-        }
-        let (mut found, unknown) = known::read_people(self.run, self.members, call, vec![person], true).await?;
-        for person in unknown {
-            failures.add(unknown_member(self.members, &person.value), 1);
-        }
-        Ok(found.pop())
+        let removal = slot == Slot::MembersRemove;
+        let (what, meant) = if removal {
+            ("removal", "they are no member, say `also_ok = [404]` in `members.remove`")
+        } else {
+            ("addition", "the application does not know them, let `members.missing` say so")
+        };
+        let own = error.detail != judge::unknown_object(self.run);
+        let detail = if own {
+            format!("members: '{who}': {}", error.detail)
+        } else {
+            format!("members: {name} answered 404 to the {what} of '{who}', {group}; if that means that {meant}")
+        };
+        if removal { ScimError::no_target(detail) } else { ScimError::invalid_value(detail) }
     }
 
-    /// Whether somebody who seems not to be there is only hidden: nobody is made in their place.
-    async fn is_hidden(&self, key: &Value) -> Result<bool, ScimError> {
-        match self.run.of_type(&self.members.of).filter(guard::hides_by_document) {
-            Some(of) => Ok(read::find_by_key(&of.seeing_all(), key).await?.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    fn refuse_unknown(&self, value: &str, failures: &mut Failures) {
+    pub(super) fn refuse_unknown(&self, value: &str, failures: &mut Failures) {
         match self.members.missing.policy {
             MissingPolicy::Ignore => self.run.note(format!("unknown member {value} ignored")),
             MissingPolicy::Reject | MissingPolicy::Create(_) => failures.add(unknown_member(self.members, value), 1),
@@ -333,19 +372,20 @@ impl<'a> Target<'a> {
             self.look_for_group().await?;
         }
         let who = delivery.who();
-        let (MissingPolicy::Create(attributes), Some(member)) = (&self.members.missing.policy, &delivery.member) else {
+        let Some(member) = &delivery.member else {
             self.refuse_unknown(&who, failures);
             return Ok(());
         };
-        if let Err(error) = self.create_member(attributes, &who, member).await {
-            failures.add(error, 1);
-            return Ok(());
-        }
+        let Some(person) = self.welcome(call, &who, member, failures).await? else { return Ok(()) };
+        let who = person.value.clone();
+        let again = self.deliveries(call, vec![person], None);
         // Once more, and only once.
-        match self.send_all(call, std::slice::from_ref(&delivery)).await.map(|mut settled| settled.pop()) {
-            Ok(Some(Settled::Done)) => failures.succeeded += 1,
-            Ok(Some(Settled::Failed(error))) | Err(error) => failures.add(error, 1),
-            Ok(Some(Settled::Missing) | None) => failures.add(unknown_member(self.members, &who), 1),
+        let settled = self.send_all(call, &again).await.map(|mut settled| settled.pop());
+        match (settled, again.first()) {
+            (Ok(Some(Settled::Done)), _) => failures.succeeded += 1,
+            (Ok(Some(Settled::Failed(error))), Some(delivery)) => self.failed(call, delivery, error, failures).await?,
+            (Ok(Some(Settled::Failed(error))) | Err(error), _) => failures.add(error, 1),
+            (Ok(Some(Settled::Missing) | None), _) => failures.add(unknown_member(self.members, &who), 1),
         }
         Ok(())
     }
@@ -359,32 +399,63 @@ impl<'a> Target<'a> {
     }
 }
 
+fn is_not_found(outcome: &NativeOutcome) -> bool {
+    matches!(outcome, NativeOutcome::Reply(reply) if reply.status == 404)
+}
+
+/// Whether `also_ok` takes any 404, whatever else the reply says.
+fn says_nothing_else(call: &Call) -> bool {
+    call.also_ok.iter().any(|also| match also {
+        AlsoOk::Status(status) => *status == 404,
+        AlsoOk::When(when) => !when.uses(Name::Body) && !when.uses(Name::Headers),
+    })
+}
+
 /// Failed memberships of one request.
 #[derive(Default)]
 pub(super) struct Failures {
     worst: Option<ScimError>,
     failed: usize,
     succeeded: usize,
+    /// Ids of people who were sent under values that nobody knew.
+    came: Vec<String>,
+    /// Those of them who were made, for the client.
+    made: Vec<String>,
 }
 
 impl Failures {
     /// An error that is about so many members.
-    fn add(&mut self, error: ScimError, members: usize) {
+    pub(super) fn add(&mut self, error: ScimError, members: usize) {
         self.failed += members;
         if self.worst.as_ref().is_none_or(|worst| error.status > worst.status) {
             self.worst = Some(error);
         }
     }
 
+    /// Somebody is there whom nobody knew.
+    pub(super) fn came(&mut self, of: &Run<'_>, who: &OnTheWay) {
+        self.came.push(who.id.clone());
+        if who.fresh {
+            self.made.push(format!("{} {}", of.type_name(), who.id));
+        }
+    }
+
+    fn has_come(&self, id: &str) -> bool {
+        self.came.iter().any(|came| came == id)
+    }
+
     fn into_result(self) -> Result<(), ScimError> {
         let Some(mut worst) = self.worst else { return Ok(()) };
-        if self.failed + self.succeeded > 1 {
-            worst.detail = format!(
-                "{} ({} of {} membership changes failed; a retry sends what is left)",
-                worst.detail,
-                self.failed,
-                self.failed + self.succeeded
-            );
+        let all = self.failed + self.succeeded;
+        let mut said = Vec::new();
+        if all > 1 {
+            said.push(format!("{} of {all} membership changes failed; {}", self.failed, advice::SENDS_REST));
+        }
+        if !self.made.is_empty() {
+            said.push(format!("created on the way: {}", self.made.join(", ")));
+        }
+        if !said.is_empty() {
+            worst.detail = format!("{} ({})", worst.detail, said.join("; "));
         }
         Err(worst)
     }

@@ -9,7 +9,6 @@ use crate::scim::{PatchOp, ScimError};
 
 use super::change::{Difference, values};
 use super::known::{self, Detail, Person};
-use crate::plan::complete;
 use crate::plan::guard::{self, Facts};
 use crate::plan::read::{self, MEMBERS, Object};
 use crate::plan::run::Run;
@@ -86,20 +85,20 @@ async fn difference(
 }
 
 async fn permit_people(of: &Run<'_>, members: &Members, difference: Difference) -> Result<(), ScimError> {
-    let values = difference.add.into_iter().chain(difference.remove);
-    let person = |value: String| of.native_id(&value).map(|key| Person { value, key, object: None });
-    let mut people: Vec<Person> = values.filter_map(person).collect();
-    if guard::looks_into(of, Verb::Member) {
-        let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
-        let objects = complete::by_keys(of, &keys, members.parallel).await?;
-        // Who is not there, or hidden, is found out when the calls are made.
-        people = people
-            .into_iter()
-            .zip(objects)
-            .filter_map(|(person, object)| Some(Person { object: Some(object?), ..person }))
-            .collect();
+    let looks = guard::looks_into(of, Verb::Member);
+    let mut all = Vec::with_capacity(difference.add.len() + difference.remove.len());
+    for (values, call) in [(difference.add, &members.add), (difference.remove, &members.remove)] {
+        let person = |value: String| of.native_id(&value).map(|key| Person { value, key, object: None });
+        let mut people: Vec<Person> = values.into_iter().filter_map(person).collect();
+        if looks {
+            people = known::objects(of, members, call.as_ref(), people).await?;
+            known::remember(of, &people);
+            // Who is not there, or hidden, is found out when the calls are made.
+            people.retain(|person| person.object.is_some());
+        }
+        all.append(&mut people);
     }
-    people.iter().try_for_each(|person| {
+    all.iter().try_for_each(|person| {
         guard::allow(of, Verb::Member, Some(&person.key), Facts { object: person.object.as_ref(), scim: None })
     })
 }

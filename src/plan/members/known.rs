@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::expr::Env;
-use crate::mapping::members::{Exclusive, MemberCall};
+use crate::mapping::members::{Exclusive, MemberCall, MemberSource};
 use crate::mapping::{MemberLookup, Members, Readers};
 use crate::scim::ScimError;
 
@@ -38,6 +38,9 @@ pub(super) async fn current(
     };
     let object = group.first().unwrap_or(object);
     let mut lists = read::member_items(run, members, std::slice::from_ref(object)).await?;
+    if let (MemberSource::List(_), Some(items)) = (&members.source, lists.first()) {
+        run.remember_members(&object.id, items);
+    }
     if detail == Detail::Elements {
         lists = complete::member_items(run, members, lists).await?;
     }
@@ -86,16 +89,65 @@ pub(super) async fn read_people(
     let needed = call.reads.scim || call.reads.object || (adding && members.exclusive.is_some());
     let of = run.of_type(&members.of).filter(|of| needed || guard::hides_by_document(of));
     let Some(of) = of else { return Ok((people, Vec::new())) };
-    let keys: Vec<&Value> = people.iter().map(|person| &person.key).collect();
-    let objects = match &call.lookup {
-        Some(lookup) => together(&of, lookup, &people).await?,
-        None if call.reads.scim || call.reads.object => {
-            complete::by_keys_with_parts(&of, &keys, members.parallel).await?
+    let read = objects(&of, members, Some(call), people).await?;
+    Ok(read.into_iter().partition(|person| person.object.is_some()))
+}
+
+/// The same people with their own documents, as far as these are there and may be seen. What this request has read is
+/// not read again.
+pub(super) async fn objects(
+    of: &Run<'_>,
+    members: &Members,
+    call: Option<&MemberCall>,
+    people: Vec<Person>,
+) -> Result<Vec<Person>, ScimError> {
+    let whole = call.is_some_and(|call| call.reads.scim || call.reads.object);
+    let (mut found, mut unread) = (Vec::with_capacity(people.len()), Vec::new());
+    for person in people {
+        match of.recent_person(&person.value) {
+            Some(object) => found.push(Person { object, ..person }),
+            None => {
+                unread.push(Person { value: person.value.clone(), key: person.key.clone(), object: None });
+                found.push(person);
+            }
         }
-        None => complete::by_keys(&of, &keys, members.parallel).await?,
+    }
+    let keys: Vec<&Value> = unread.iter().map(|person| &person.key).collect();
+    let read = match call.and_then(|call| call.lookup.as_ref()) {
+        Some(lookup) => together(of, lookup, &unread).await?,
+        None if whole => complete::by_keys_with_parts(of, &keys, members.parallel).await?,
+        None => complete::by_keys(of, &keys, members.parallel).await?,
     };
-    let read = people.into_iter().zip(objects).map(|(person, object)| Person { object, ..person });
-    Ok(read.partition(|person| person.object.is_some()))
+    let mut read: HashMap<String, Option<Object>> =
+        unread.iter().map(|person| person.value.clone()).zip(read).collect();
+    for person in &mut found {
+        if let Some(object) = read.get_mut(&person.value) {
+            person.object = object.take();
+        }
+    }
+    if whole && !of.mapping.parts.is_empty() {
+        found = with_parts(of, found).await?;
+    }
+    Ok(found)
+}
+
+/// Keeps what was read of people for those who ask after this.
+pub(super) fn remember(of: &Run<'_>, people: &[Person]) {
+    for person in people {
+        of.remember_person(&person.value, person.object.as_ref());
+    }
+}
+
+/// People who were read for another purpose, with all of their parts.
+async fn with_parts(of: &Run<'_>, people: Vec<Person>) -> Result<Vec<Person>, ScimError> {
+    let known = people.iter().filter_map(|person| person.object.clone()).collect();
+    let read = parts::fetched(of, known, of.mapping.all_parts()).await?;
+    let mut read: HashMap<String, Object> = read.into_iter().map(|object| (object.id.clone(), object)).collect();
+    let place = |person: Person| {
+        let object = of.id_of(&person.key).and_then(|id| read.remove(&id));
+        Person { object, ..person }
+    };
+    Ok(people.into_iter().map(place).collect())
 }
 
 /// The documents of several people by one call for each batch; `None` for who is not there.

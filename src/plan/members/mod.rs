@@ -9,6 +9,7 @@ mod deliver;
 mod guarded;
 mod known;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -17,9 +18,10 @@ use crate::expr::Env;
 use crate::mapping::members::MemberSource;
 use crate::mapping::{Flow, Members, MissingPolicy};
 use crate::scim::patch::{self, MemberChange};
-use crate::scim::{PatchOp, ScimError};
+use crate::scim::{Bound, PatchOp, ScimError};
 
 use super::ScimRequest;
+use super::advice;
 use super::guard;
 use super::judge::{Standing, assess, reply_matches, says_absent};
 use super::read::{self, MEMBERS, Object};
@@ -100,7 +102,8 @@ fn check_count(run: &Run<'_>, members: &Members, count: usize) -> Result<(), Sci
         Some(max) => Err(ScimError::too_large(format!(
             "this is about {count} members of one {}, and at most {max} are allowed; send fewer at once, or raise members.max in the mapping",
             run.type_name()
-        ))),
+        ))
+        .with_bound(Bound::MembersMax)),
     }
 }
 
@@ -171,6 +174,8 @@ pub(super) struct Group<'a> {
     pub(super) known: Option<Object>,
     /// This request has made it, so that nobody is in it.
     pub(super) is_new: bool,
+    /// Somebody may be in it already, which is seen first.
+    pub(super) look: bool,
 }
 
 /// What carrying a change of membership out came to.
@@ -180,6 +185,8 @@ pub(super) struct Applied {
     pub(super) sent: bool,
     /// The group, if it had to be read for this.
     pub(super) read: Option<Object>,
+    /// Whether it is not even sure that the group is there.
+    pub(super) doubt: bool,
 }
 
 /// Carries a change of membership out; `ops` decide a change that needs the current members.
@@ -187,7 +194,7 @@ pub(super) struct Applied {
 /// # Errors
 /// 404 when there is no such group. All calls are tried; if any failed, the worst mapped error, with counts.
 pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp]) -> Result<Applied, ScimError> {
-    let Group { run, id, key, known, is_new } = group;
+    let Group { run, id, key, known, is_new, look } = group;
     let Some(members) = &run.mapping.members else { return Ok(Applied::default()) };
     let target = Target::new(run, members, key, known.is_some() || is_new);
     let change = match change {
@@ -195,16 +202,17 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
         MemberChange::Set(elements) | MemberChange::Delta { add: elements, .. } if is_new => {
             let wanted = values(&elements);
             target.write_set(&Current::default(), &wanted, Prefer::Set).await?;
-            return Ok(Applied { sent: !wanted.is_empty(), read: None });
+            return Ok(Applied { sent: !wanted.is_empty(), ..Applied::default() });
         }
         MemberChange::Delta { add, remove }
-            if !members.always_diff
+            if !look
+                && !members.always_diff
                 && !removal_needs_state(members, remove.is_empty())
                 && can_send(members, &add, &remove) =>
         {
             run.note("current members not read");
             target.send_deltas(Difference { add: values(&add), remove }, &Current::default()).await?;
-            return Ok(Applied { sent: true, read: None });
+            return Ok(Applied { sent: true, read: None, doubt: target.has_doubt() });
         }
         other => other,
     };
@@ -240,7 +248,7 @@ pub(super) async fn apply(group: Group<'_>, change: MemberChange, ops: &[PatchOp
         }
     };
     check_count(run, members, wanted.len())?;
-    Ok(Applied { sent: target.write_set(&current, &wanted, prefer).await?, read })
+    Ok(Applied { sent: target.write_set(&current, &wanted, prefer).await?, read, doubt: false })
 }
 
 /// Whether a difference can go out as it is.
@@ -255,6 +263,15 @@ enum Prefer {
     Set,
     /// What comes and goes.
     Deltas,
+}
+
+/// What hiding does to a whole list.
+#[derive(Default)]
+struct Veil {
+    /// Values of those who would join and are not there, or not to be seen.
+    absent: HashSet<String>,
+    /// Keys of those who would leave and are hidden.
+    stay: Vec<Value>,
 }
 
 impl Target<'_> {
@@ -279,10 +296,15 @@ impl Target<'_> {
         Ok(true)
     }
 
-    /// Whether somebody who would join is not there, or is hidden. The call that adds members looks at them where the
+    /// Whether somebody who would join is not there, is hidden, or has yet to be made. The call that adds members looks at them where the
     /// application takes ids that are nobody's, and a whole list must be no way around that.
     async fn names_strangers(&self, joining: &[String]) -> Result<bool, ScimError> {
-        let hides = || self.run.of_type(&self.members.of).is_some_and(|of| guard::hides_by_document(&of));
+        let of = self.run.of_type(&self.members.of);
+        let creates = matches!(self.members.missing.policy, MissingPolicy::Create(_));
+        if creates && joining.iter().any(|value| key_of(self.run, self.members, value).is_none()) {
+            return Ok(true);
+        }
+        let hides = || of.as_ref().is_some_and(guard::hides_by_document);
         let add = self.members.add.as_ref();
         let Some(add) = add.filter(|add| add.reads.scim || add.reads.object || hides()) else {
             return Ok(false);
@@ -292,8 +314,36 @@ impl Target<'_> {
             Some(Person { value: value.clone(), key, object: None })
         };
         let people = joining.iter().filter_map(person).collect();
-        let (_, strangers) = known::read_people(self.run, self.members, add, people, true).await?;
+        let (known, strangers) = known::read_people(self.run, self.members, add, people, true).await?;
+        if let Some(of) = &of {
+            known::remember(of, &known);
+            known::remember(of, &strangers);
+        }
         Ok(!strangers.is_empty())
+    }
+
+    /// Whom a whole list has to leave out because they are hidden, and whom it has to keep for the same reason.
+    async fn veil(&self, difference: &Difference) -> Result<Veil, ScimError> {
+        let Some(of) = self.run.of_type(&self.members.of).filter(guard::hides_by_document) else {
+            return Ok(Veil::default());
+        };
+        let person = |run: &Run<'_>, value: &String| {
+            let key = run.native_id(value)?;
+            Some(Person { value: value.clone(), key, object: None })
+        };
+        let joining = difference.add.iter().filter_map(|value| person(&of, value)).collect();
+        let joining = known::objects(&of, self.members, self.members.add.as_ref(), joining).await?;
+        known::remember(&of, &joining);
+        let absent = joining.into_iter().filter(|person| person.object.is_none());
+        let all = of.seeing_all();
+        let leaving = difference.remove.iter().filter_map(|value| person(&all, value)).collect();
+        let leaving = known::objects(&all, self.members, None, leaving).await?;
+        let is_hidden = |person: &Person| {
+            let document = person.object.as_ref().map(|object| &object.document);
+            document.is_some() && guard::hides(&of, &person.key, document)
+        };
+        let stay = leaving.into_iter().filter(is_hidden).map(|person| person.key);
+        Ok(Veil { absent: absent.map(|person| person.value).collect(), stay: stay.collect() })
     }
 
     /// Replaces the whole list. Where the reply says that somebody is unknown but not who, and members can be added one
@@ -305,9 +355,11 @@ impl Target<'_> {
         wanted: &[String],
         difference: Difference,
     ) -> Result<(), ScimError> {
+        let Veil { absent, stay } = self.veil(&difference).await?;
         let mut keys = Vec::with_capacity(wanted.len());
         for value in wanted {
-            match (key_of(self.run, self.members, value), &self.members.missing.policy) {
+            let key = key_of(self.run, self.members, value).filter(|_| !absent.contains(value));
+            match (key, &self.members.missing.policy) {
                 (Some(key), _) => keys.push(key),
                 (None, MissingPolicy::Ignore) => self.run.note(format!("unknown member {value} ignored")),
                 (None, _) => return Err(unknown_member(self.members, value)),
@@ -315,6 +367,7 @@ impl Target<'_> {
         }
         // What the client does not see it cannot have wished to remove.
         keys.extend(current.hidden.iter().filter_map(|value| key_of(&self.run.seeing_all(), self.members, value)));
+        keys.extend(stay);
         self.run.native.trace(|trace| trace.members(&difference.add, &difference.remove));
         let batch = Value::Array(keys);
         let env = Env { id: Some(self.key), batch: Some(&batch), ..self.run.env() };
@@ -351,7 +404,7 @@ impl Target<'_> {
                 self.look_for_group().await?;
                 Err(error)
             }
-            Err(error) => Err(after(error, &progress.done, "a retry sends the list again")),
+            Err(error) => Err(after(error, &progress.done, advice::SENDS_LIST)),
         }
     }
 }

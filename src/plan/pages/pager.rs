@@ -141,7 +141,7 @@ impl Pager {
                     Some(total) => items.is_empty() || self.position >= total,
                     None => items.is_empty() || (self.short_ends && items.len() < self.size),
                 };
-                self.first_item = items.first().cloned();
+                self.first_item = if self.ended { None } else { items.first().cloned() };
             }
             PagingStyle::Cursor { .. } | PagingStyle::Link { .. } => {
                 if self.turn == 1 && before == 0 && marker.is_none() {

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::expr::Env;
 use crate::mapping::ListCall;
-use crate::plan::call::{NativeCall, NativeOutcome};
-use crate::plan::judge::{Verdict, judge};
-use crate::scim::ScimError;
+use crate::plan::call::{NativeCall, NativeOutcome, NativeReply};
+use crate::plan::judge::{Verdict, judge, unreadable};
+use crate::scim::{Bound, ScimError};
 
 use super::pager::{Pager, largest};
 use super::{Page, Run, page};
@@ -75,6 +75,58 @@ async fn together(
         }
     }
     Ok(walks.into_iter().map(|walk| walk.result).collect())
+}
+
+/// Replies whose lists were read to their ends, one for each environment: the first page with all items in it. The outer
+/// error ends all of them; an inner one is about one.
+pub(in crate::plan) async fn whole(
+    run: &Run<'_>,
+    list: &ListCall,
+    envs: Vec<Env<'_>>,
+    most: Most,
+    parallel: usize,
+) -> Result<Vec<Result<NativeReply, ScimError>>, ScimError> {
+    let mut walks: Vec<(Walk<'_>, Option<NativeReply>)> =
+        envs.into_iter().map(|env| (Walk::new(list, env, None), None)).collect();
+    loop {
+        let mut requests = Vec::new();
+        for (walk, _) in walks.iter().filter(|(walk, _)| !walk.is_done()) {
+            requests.push(walk.pager.request(run, list, &walk.env)?);
+        }
+        if requests.is_empty() {
+            break;
+        }
+        let outcomes = run.native.together(requests, parallel).await?;
+        for ((walk, first), outcome) in walks.iter_mut().filter(|(walk, _)| !walk.is_done()).zip(outcomes) {
+            match judge(run, &list.call, outcome, &walk.env) {
+                Verdict::Failed(error) => walk.result = Err(error),
+                // Success by `also_ok` alone says that there is nothing more.
+                Verdict::Accepted(reply) => {
+                    walk.pager.ended = true;
+                    first.get_or_insert(reply);
+                }
+                Verdict::Ok(reply) if reply.unreadable => walk.result = Err(unreadable(run)),
+                Verdict::Ok(reply) => {
+                    first.get_or_insert_with(|| reply.clone());
+                    let page = page(run, list, Verdict::Ok(reply));
+                    if let Err(error) = page.and_then(|page| walk.take(run, list, page, most)) {
+                        walk.result = Err(error);
+                    }
+                }
+            }
+        }
+    }
+    let with_all = |(walk, first): (Walk<'_>, Option<NativeReply>)| {
+        let items = walk.result?;
+        let mut reply = first.unwrap_or_default();
+        if list.call.envelope.items.is_whole() {
+            reply.body = Value::Array(items);
+        } else if !items.is_empty() {
+            list.call.envelope.items.put(&mut reply.body, Some(Value::Array(items)));
+        }
+        Ok(reply)
+    };
+    Ok(walks.into_iter().map(with_all).collect())
 }
 
 /// A list that is read to its end beside other calls.
@@ -156,7 +208,7 @@ impl Most {
         if items <= max {
             return Ok(());
         }
-        Err(ScimError::too_many(match self {
+        let error = ScimError::too_many(match self {
             Self::Objects(max) => format!(
                 "answering this needs more than {max} {name} objects to be read; narrow the filter, or raise filter '*' scan.max in the mapping"
             ),
@@ -166,6 +218,10 @@ impl Most {
             Self::Parts(max) => format!(
                 "a list that belongs to one {name} has more than {max} items; raise limits.members_max, or leave out what is read from it"
             ),
-        }))
+        });
+        Err(match self {
+            Self::Objects(_) => error,
+            Self::Members(_) | Self::Parts(_) => error.with_bound(Bound::MembersMax),
+        })
     }
 }

@@ -124,7 +124,7 @@ pub enum FilterRepair {
 }
 
 impl FilterRepair {
-    /// The word used in metrics and logs.
+    /// A word for it; in metrics and logs it is a [`Repair`](crate::dialect::Repair).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnquotedValue => "filter_unquoted_value",

@@ -183,6 +183,7 @@ impl Recording {
         if &*labels.route != "none" {
             attributes.push(("scimshim.route", (&labels.route).into()));
         }
+        attributes.extend(labels.tenant_name().map(|tenant| ("scimshim.tenant", tenant.to_owned().into())));
         if &*labels.resource_type != "none" {
             attributes.push(("scimshim.resource_type", (&labels.resource_type).into()));
         }

@@ -45,6 +45,13 @@ fn entries_are_whole() {
     }
 }
 
+#[test]
+fn what_is_not_supported_says_what_serves_instead() {
+    for name in tables().iter().flat_map(|keys| keys.later) {
+        assert!(crate::config::read::instead(name).is_some(), "`{name}`");
+    }
+}
+
 /// What the sources of the compiler ask a table for, whether or not through `Fields`, which checks it by itself.
 #[test]
 fn the_compiler_reads_no_other_keys() {

@@ -8,40 +8,61 @@
 //! | `{"mail": [{"kind": 1}]}` | `mail[0][kind]=1` |
 //! | an array or a plain value as the whole body | keys `0`, `1`, ...; a value without a name |
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
-/// Encodes a body. Its nesting is what JSON parsing and the configuration allow, so the recursion is bounded.
-pub(super) fn encode(body: &Value) -> String {
+/// Encodes a body.
+pub fn encode(body: &Value) -> String {
     let mut text = String::new();
-    match body {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| append(&mut text, name, value)),
-        Value::Array(items) => append_indexed(&mut text, "", items),
-        scalar => append(&mut text, "", scalar),
-    }
+    each(body, &mut |name, value| pair(&mut text, name, value));
     text
 }
 
-fn append(text: &mut String, name: &str, value: &Value) {
-    match value {
-        Value::Object(fields) => {
-            for (key, inner) in fields {
-                append(text, &below(name, key), inner);
-            }
-        }
-        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-            append_indexed(text, name, items);
-        }
-        Value::Array(items) => items.iter().for_each(|item| append(text, name, item)),
-        Value::Null => pair(text, name, ""),
-        Value::String(value) => pair(text, name, value),
-        Value::Bool(_) | Value::Number(_) => pair(text, name, &value.to_string()),
+/// The pairs of a body, not encoded.
+pub fn pairs(body: &Value) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    each(body, &mut |name, value| pairs.push((name.to_owned(), value.to_owned())));
+    pairs
+}
+
+/// The pairs of an encoded form.
+pub fn decode(text: &str) -> Vec<(String, String)> {
+    let plain = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pair =
+        |pair: &str| pair.split_once('=').map_or_else(|| (plain(pair), String::new()), |(a, b)| (plain(a), plain(b)));
+    text.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
+}
+
+/// Visits the pairs. The nesting of a body is what JSON parsing and the configuration allow, so the recursion is
+/// bounded.
+fn each(body: &Value, visit: &mut impl FnMut(&str, &str)) {
+    match body {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| append(visit, name, value)),
+        Value::Array(items) => append_indexed(visit, "", items),
+        scalar => append(visit, "", scalar),
     }
 }
 
-fn append_indexed(text: &mut String, name: &str, items: &[Value]) {
+fn append(visit: &mut impl FnMut(&str, &str), name: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                append(visit, &below(name, key), inner);
+            }
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+            append_indexed(visit, name, items);
+        }
+        Value::Array(items) => items.iter().for_each(|item| append(visit, name, item)),
+        Value::Null => visit(name, ""),
+        Value::String(value) => visit(name, value),
+        Value::Bool(_) | Value::Number(_) => visit(name, &value.to_string()),
+    }
+}
+
+fn append_indexed(visit: &mut impl FnMut(&str, &str), name: &str, items: &[Value]) {
     for (index, item) in items.iter().enumerate() {
-        append(text, &below(name, &index.to_string()), item);
+        append(visit, &below(name, &index.to_string()), item);
     }
 }
 
@@ -90,6 +111,7 @@ mod tests {
         ];
         for (body, expected) in cases {
             assert_eq!(encode(&body), expected, "{body}");
+            assert_eq!(decode(expected), pairs(&body), "{body}");
         }
     }
 }
