@@ -167,9 +167,7 @@ impl BackendCalls {
         let name = [("backend", &*backend.name)];
         native.breaker_opened.known(&entries::BREAKER_OPENED, &name);
         native.credential_refusals.known(&entries::CREDENTIAL_REFUSALS, &name);
-        if backend.auth.is_renewed() {
-            native.logins.known(&entries::LOGINS, &name);
-        }
+        native.logins.known(&entries::LOGINS, &name);
     }
 
     pub(super) fn of(&self, slot: Slot) -> &CallSeries {

@@ -4,6 +4,7 @@
 //! pure functions called here in order; native calls go through the snapshot's own client. No type of the proxy
 //! library appears here.
 
+mod expiry;
 mod labels;
 mod memory;
 mod transcript;
@@ -39,6 +40,7 @@ use crate::telemetry::tenants::{RouteTenants, Tenant};
 pub use transcript::{ExchangeRecord, ExchangeSink, NativeRecord};
 pub use turns::ResourceLocks;
 
+use expiry::Expiries;
 use labels::{BackendCalls, RouteLabels, method_word};
 use turns::RequestTurns;
 
@@ -65,6 +67,7 @@ struct Core {
     calls: Vec<BackendCalls>,
     /// By route.
     tenants: Vec<RouteTenants>,
+    expiries: Expiries,
     shared: Shared,
 }
 
@@ -118,6 +121,7 @@ impl Adapter {
         let labels = snapshot.routes.iter().map(RouteLabels::new).collect();
         let calls = snapshot.backends.iter().map(|_| BackendCalls::default()).collect();
         let tenants = snapshot.routes.iter().map(|route| tenants_of(route, &snapshot, &shared.metrics)).collect();
+        let expiries = Expiries::of(&snapshot, secrets);
         let core = Core {
             snapshot,
             routes,
@@ -130,6 +134,7 @@ impl Adapter {
             labels,
             calls,
             tenants,
+            expiries,
             shared,
         };
         core.make_series();
@@ -174,7 +179,8 @@ impl ScimService for Adapter {
     }
 
     fn put_in_force(&self) {
-        let Core { snapshot, shared, .. } = &*self.core;
+        let Core { snapshot, shared, expiries, .. } = &*self.core;
+        expiries.show(&shared.metrics);
         let routes: Vec<Arc<str>> = snapshot.routes.iter().map(|route| Arc::clone(&route.label)).collect();
         shared.metrics.tenants.keep_to(&routes, snapshot.metrics.tenants);
     }

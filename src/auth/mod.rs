@@ -5,10 +5,12 @@
 //! holds a token.
 
 mod bearer;
+mod expiry;
 
 use std::sync::Arc;
 
 pub use bearer::{BearerVerifier, TOKEN_MAX_BYTES, TokenError, TokenHash};
+pub use expiry::jwt_expiry;
 
 /// `[auth.<name>]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,17 @@ pub struct Authenticator {
     pub kind: AuthKind,
     /// Id of the user resource it belongs to, which `/Me` names (RFC 7644 3.11).
     pub user: Option<String>,
+    /// What is known of each of its tokens, in their order.
+    pub tokens: Vec<TokenFacts>,
+}
+
+/// What the configuration says about a token, besides where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// What it is called: label of metrics, and never the token.
+    pub name: Arc<str>,
+    /// Seconds since 1970 at which it expires.
+    pub expires: Option<i64>,
 }
 
 /// Kinds of inbound authentication.

@@ -11,9 +11,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::config::migrate::migrate;
-use crate::config::reload::fetch_text;
+use crate::config::reload::{fetch_text, now};
 use crate::config::{
-    Diagnostic, Origins, Severity, Snapshot, Source, compile_with, json_schema, reference, render, show,
+    Diagnostic, Origins, Severity, Snapshot, Source, compile_at, compile_with, json_schema, reference, render, show,
 };
 use crate::mapping::{Access, FilterCall, Mapping};
 use crate::plan;
@@ -125,7 +125,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.config.config;
     let source = source(path)?;
     let begin = Instant::now();
-    let compiled = compile_with(source, &fetch_text);
+    let compiled = compile_at(source, &fetch_text, now());
     let took = begin.elapsed();
     let mut snapshot = None;
     let (findings, usable) = match compiled {
@@ -198,6 +198,17 @@ fn eprint(text: &str) {
     use std::io::Write as _;
     // Nobody can be told that standard error is gone.
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Where only some elements of a list have a place: which.
+fn places(mapping: &Mapping, attribute: &str) -> Option<String> {
+    let path = AttrPath::core(attribute, None);
+    let places = mapping.index.places().iter().find(|places| places.attribute == path)?;
+    let targets = places.rows.iter().filter_map(|index| Some(mapping.rows.get(*index)?.target.to_string()));
+    let mut elements: Vec<String> =
+        targets.filter_map(|target| Some(format!("[{}]", target.split_once('[')?.1.rsplit_once(']')?.0))).collect();
+    elements.dedup();
+    Some(format!("only {}", elements.join(" and ")))
 }
 
 /// What follows from a configuration for SCIM clients, base URL by base URL.
@@ -274,6 +285,8 @@ fn capabilities_of(text: &mut String, mapping: &Mapping) {
             about.extend(attribute.required.then_some("required"));
             about.extend(attribute.case_exact.then_some("case exact"));
             let subs: Vec<&str> = attribute.sub_attributes.iter().map(|sub| &*sub.name).collect();
+            let places = places(mapping, &attribute.name).filter(|_| schema.id == of.schema.id);
+            about.extend(places.as_deref());
             let subs = if subs.is_empty() { String::new() } else { format!(" {{ {} }}", subs.join(", ")) };
             let _ = writeln!(text, "    {}:{}{subs}  {}", schema.name, attribute.name, about.join(", "));
         }

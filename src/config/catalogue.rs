@@ -27,7 +27,7 @@ pub(crate) use backend::{
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
 pub(crate) use file::{
-    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, METRICS, ROUTE, SCHEMA, SERVER, STORE, TRACE,
+    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, METRICS, ROUTE, SCHEMA, SERVER, STORE, TOKEN, TRACE,
 };
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
@@ -87,6 +87,8 @@ pub(crate) enum Kind {
     LogLevels,
     /// `"500ms"`, `"5s"`, `"2m"`, `"1h"`.
     Duration,
+    /// `"2027-03-01"`, `"2027-03-01T12:00:00Z"`.
+    Date,
     /// Bytes, or `"64KiB"`, `"1MiB"`.
     Size,
     /// Address and port.

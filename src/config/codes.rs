@@ -114,6 +114,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W166", "the named client sends what can only be read"),
     ("W167", "the named client sends values of a list that no row takes"),
     ("W168", "a `replace` that is never used"),
+    ("W170", "a credential has expired, or is about to"),
     ("W175", "an endpoint for spans that looks like one for gRPC"),
     ("W180", "`lossy` on a row that loses nothing"),
     ("W181", "write rules leave one value of a boolean to nobody"),

@@ -77,6 +77,19 @@ pub fn compile(source: Source) -> Result<Snapshot, Vec<Diagnostic>> {
 ///
 /// As [`compile`].
 pub fn compile_with(source: Source, fetch: Fetch<'_>) -> Result<Snapshot, Vec<Diagnostic>> {
+    compiled(source, fetch, None)
+}
+
+/// The same at a time, in seconds since 1970: it warns of what has expired or is about to.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn compile_at(source: Source, fetch: Fetch<'_>, now: i64) -> Result<Snapshot, Vec<Diagnostic>> {
+    compiled(source, fetch, Some(now))
+}
+
+fn compiled(source: Source, fetch: Fetch<'_>, now: Option<i64>) -> Result<Snapshot, Vec<Diagnostic>> {
     if source.text.len() > TEXT_MAX_BYTES {
         return Err(vec![too_long(&source)]);
     }
@@ -84,6 +97,7 @@ pub fn compile_with(source: Source, fetch: Fetch<'_>) -> Result<Snapshot, Vec<Di
     if cx.report.says("E203") {
         return Err(cx.report.finish());
     }
+    cx.now = now;
     let hash = hash(&cx);
     let parts = top::parts(&mut cx, &root);
     let snapshot = top::assemble(&mut cx, parts, hash);

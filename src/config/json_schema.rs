@@ -78,6 +78,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::LogLevels => pattern(LEVELS),
         Kind::Duration => pattern("^[0-9]+(ms|s|m|h)$"),
+        Kind::Date => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$"),
         Kind::Size => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, pattern("^[0-9]+(B|KiB|MiB)?$")] }),
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::AddressRange => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),

@@ -42,7 +42,7 @@ mod tree;
 pub(crate) mod units;
 
 pub use codes::CODES;
-pub use compile::{TEXT_MAX_BYTES, compile, compile_with};
+pub use compile::{TEXT_MAX_BYTES, compile, compile_at, compile_with};
 #[cfg(feature = "server")]
 pub(crate) use diagnostic::closest;
 pub use diagnostic::{Diagnostic, Severity, render};

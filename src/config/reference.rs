@@ -69,6 +69,7 @@ fn value(kind: &Kind) -> String {
         Kind::Share => "number from 0 to 1".to_owned(),
         Kind::LogLevels => "[levels](logs-and-traces.md#levels)".to_owned(),
         Kind::Duration => "duration".to_owned(),
+        Kind::Date => "date or time".to_owned(),
         Kind::Size => "size".to_owned(),
         Kind::Address => "address and port".to_owned(),
         Kind::AddressRange => "address range".to_owned(),

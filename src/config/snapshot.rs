@@ -215,6 +215,8 @@ pub struct Backend {
     pub tls: BackendTls,
     /// How bodies are encoded.
     pub format: Format,
+    /// Seconds since 1970 at which the credential expires.
+    pub expires: Option<i64>,
     /// Recognises the application's refusal of the adapter's own credential; default: status 401.
     pub expired: Option<Expr>,
     /// Where that stands, or the credential it is about.

@@ -1,4 +1,4 @@
-//! Durations and sizes as the configuration writes them.
+//! Durations, sizes and dates as the configuration writes them.
 
 use std::time::Duration;
 
@@ -27,6 +27,15 @@ pub(crate) fn size(text: &str) -> Option<u64> {
     number.checked_mul(bytes)
 }
 
+/// `2027-03-01`, its beginning in UTC; `2027-03-01T12:00:00+02:00`. In seconds since 1970.
+pub(crate) fn date(text: &str) -> Option<i64> {
+    if text.len() == "2027-03-01".len() {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        return Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second());
+    }
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
@@ -36,6 +45,24 @@ fn split(text: &str) -> Option<(u64, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_days_or_points_in_time() {
+        for (text, expected) in [
+            ("1970-01-01", Some(0)),
+            ("2026-01-01", Some(1_767_225_600)),
+            ("2026-01-01T00:00:00Z", Some(1_767_225_600)),
+            ("2026-01-01T02:00:00+02:00", Some(1_767_225_600)),
+            ("2026-01-01 00:00:00Z", Some(1_767_225_600)),
+            ("2026-01-01T00:00:00", None),
+            ("2026-02-30", None),
+            ("01.02.2026", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(date(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn durations() {

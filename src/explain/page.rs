@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::{Backend, Format};
-use crate::plan::{Context, NativeCall, NativeOutcome, Report, ScimResponse, Trace, allowed};
+use crate::plan::{Context, Decision, NativeCall, NativeOutcome, Report, ScimResponse, Trace, allowed};
 use crate::route::Endpoint;
 
 use super::mask::Mask;
@@ -20,6 +20,8 @@ pub(super) struct Page {
     entries: Vec<Entry>,
     mask: Mask,
     calls: usize,
+    /// Where the entries of the last step begin.
+    step: usize,
     shown: Shown,
     used: Trace,
     /// Places of the rules by which calls were made again.
@@ -37,6 +39,7 @@ struct Shown {
     changes: usize,
     guards: usize,
     tables: usize,
+    decisions: usize,
 }
 
 impl Page {
@@ -48,6 +51,7 @@ impl Page {
             entries: Vec::new(),
             mask,
             calls: 0,
+            step: 0,
             shown: Shown::default(),
             used: Trace::default(),
             rules: Vec::new(),
@@ -111,11 +115,32 @@ impl Page {
             self.entries.push(Entry::Guard { text: self.mask.text(text) });
         }
         self.shown.guards = trace.guards.len();
+        for decision in trace.decisions.iter().skip(self.shown.decisions) {
+            self.decided(decision);
+        }
+        self.shown.decisions = trace.decisions.len();
         self.used = trace;
+    }
+
+    /// Puts a decision beside the reply that it is about: the first one of its kind that has none yet.
+    fn decided(&mut self, decision: &Decision) {
+        let (origin, status) = (decision.call.to_string(), decision.status.to_string());
+        let calls = self.entries.iter_mut().skip(self.step).filter_map(|entry| match entry {
+            Entry::Call(call) => Some(call),
+            _ => None,
+        });
+        let is_meant = |call: &&mut Box<Call>| {
+            let reply = call.reply.as_deref().and_then(|reply| reply.split(' ').next());
+            call.rule.is_none() && call.origin == origin && reply == Some(&*status)
+        };
+        if let Some(call) = { calls }.find(is_meant) {
+            call.rule = Some(self.mask.text(&decision.text));
+        }
     }
 
     /// Marks calls that may be under way together.
     pub(super) fn together(&mut self, calls: usize, parallel: usize) {
+        self.step = self.entries.len();
         if calls > 1 {
             self.entries.push(Entry::Together { first: self.calls + 1, last: self.calls + calls, parallel });
         }
@@ -154,6 +179,7 @@ impl Page {
             parts: self.parts(call),
             again: replied.again.clone(),
             reply,
+            rule: None,
             made,
         })));
         self.rules.extend(replied.rules.iter().map(|rule| (Arc::clone(&rule.source), rule.line)));

@@ -139,10 +139,10 @@ impl Replies {
 
     /// The reply to a call.
     pub(super) fn take(&mut self, call: &NativeCall) -> Option<NativeOutcome> {
-        let names =
+        let is_meant =
             |canned: &Canned| canned.call.as_deref().is_some_and(|line| names(line, &call.method, &call.target));
-        let named = self.left.iter().position(names);
-        let index = named.or_else(|| self.left.iter().position(|canned| canned.call.is_none()))?;
+        let meant = self.left.iter().position(is_meant);
+        let index = meant.or_else(|| self.left.iter().position(|canned| canned.call.is_none()))?;
         let canned = self.left.get_mut(index)?;
         canned.times = canned.times.saturating_sub(1);
         let outcome = canned.outcome.clone();

@@ -38,7 +38,7 @@ impl Sent {
             }
             TokenPlace::Query(name) => {
                 self.target.push(if self.target.contains('?') { '&' } else { '?' });
-                self.target.push_str(&format!("{name}={text}"));
+                self.target.extend([name, "=", &text]);
             }
             TokenPlace::Body(path) => {
                 let sends = !matches!(method, "GET" | "HEAD" | "DELETE");

@@ -107,7 +107,8 @@ fn write_call(text: &mut String, call: &Call) {
     for reply in &call.again {
         let _ = writeln!(text, "   <- {reply}");
     }
-    let _ = writeln!(text, "   <- {}", call.reply.as_deref().unwrap_or("?"));
+    let rule = call.rule.as_ref().map_or_else(String::new, |rule| format!("   {rule}"));
+    let _ = writeln!(text, "   <- {}{rule}", call.reply.as_deref().unwrap_or("?"));
 }
 
 /// What would break a line, or hide in it, is escaped.

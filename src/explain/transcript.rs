@@ -144,6 +144,9 @@ pub struct Call {
     pub again: Vec<String>,
     /// Status, or how it failed; `None` if no reply was given.
     pub reply: Option<String>,
+    /// The error rule that is about the reply, and what it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// As a case names it.
     #[serde(skip)]
     pub made: Made,

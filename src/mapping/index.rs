@@ -24,6 +24,17 @@ pub struct Index {
     unfound: RowSet,
     /// How many rows there are.
     rows: usize,
+    /// Lists whose elements have places of their own.
+    places: Vec<Places>,
+}
+
+/// A list of which only the elements that rows ask for have a place.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The attribute.
+    pub attribute: AttrPath,
+    /// The rows about it, in order; never empty.
+    pub rows: Vec<usize>,
 }
 
 /// A field of a native document that some row goes through; sorted by name among its siblings.
@@ -54,6 +65,9 @@ impl Index {
                 Ok(at) => index.scim.get_mut(at).into_iter().for_each(|(_, rows)| *rows |= bit),
                 Err(at) => index.scim.insert(at, (Arc::clone(key), bit)),
             }
+            if !row.target.selector.is_empty() {
+                index.place(number, row);
+            }
             if row.access == Access::Write {
                 continue;
             }
@@ -70,7 +84,27 @@ impl Index {
                 Source::Computed { .. } | Source::Mirror { .. } => index.unfound |= bit,
             }
         }
+        // Where a row holds the whole list, every element has its place.
+        index.places.retain(|places| {
+            let of_list = rows.iter().filter(|row| row.target.path.same_attribute(&places.attribute));
+            of_list.count() == places.rows.len()
+        });
         index
+    }
+
+    fn place(&mut self, number: usize, row: &Row) {
+        match self.places.iter_mut().find(|places| places.attribute.same_attribute(&row.target.path)) {
+            Some(places) => places.rows.push(number),
+            None => {
+                let attribute = AttrPath { sub: None, ..row.target.path.clone() };
+                self.places.push(Places { attribute, rows: vec![number] });
+            }
+        }
+    }
+
+    /// Lists of which only the elements that rows ask for have a place.
+    pub fn places(&self) -> &[Places] {
+        &self.places
     }
 
     /// The rows that may have a value in a resource.

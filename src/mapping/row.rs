@@ -169,7 +169,7 @@ impl Target {
     }
 
     /// Whether an element says nothing about what the selector asks for.
-    fn leaves_open(&self, element: &Value) -> bool {
+    pub fn leaves_open(&self, element: &Value) -> bool {
         self.selector.iter().all(|(name, expected)| match (element.get(&**name), expected) {
             // False is what a `primary` that is not there means.
             (None | Some(Value::Null), _) | (Some(Value::Bool(false)), Value::Bool(true)) => true,

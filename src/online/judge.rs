@@ -1,13 +1,15 @@
 //! What the replies of an application say about the configuration. Pure: what was seen goes in, findings come out.
 //!
-//! A finding names paths, attributes and numbers, never a value: the report may be handed on.
+//! A finding names paths, attributes and numbers, never a value of an object: the report may be handed on. Of a reference
+//! table it names what a client would be told, too.
 
 use serde_json::Value;
 
 use crate::config::closest;
 use crate::expr::Env;
 use crate::mapping::row::{Access, Row, Source};
-use crate::mapping::{Call, FilterPlan, IdKind, Mapping, NativePath, Origin, Total, from_native};
+use crate::mapping::tables::Table;
+use crate::mapping::{Call, Codec, FilterPlan, Guard, IdKind, Mapping, NativePath, Origin, Total, from_native};
 use crate::plan::{NativeCall, NativeOutcome, NativeReply};
 use crate::scim::AttrPath;
 
@@ -22,6 +24,36 @@ pub(super) fn nobody(mapping: &Mapping) -> &'static str {
         IdKind::Int => "999999999",
         IdKind::String => NOBODY,
     }
+}
+
+/// Reference tables: can they be read, and do they hold the names that the configuration itself needs?
+pub(super) fn tables(tables: &[Table], seen: &Seen) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for table in tables {
+        let mut calls = seen.calls.iter().filter(|(call, _)| call.origin == table.list.call.origin);
+        if let Some((call, _)) = calls.next() {
+            findings.push(Finding::fine(format!("table `{}`: {} {}", table.name, call.method, place(call))));
+        }
+    }
+    let of = |name: &str| tables.iter().find(|table| *table.name == *name);
+    if let Some(error) = &seen.response.report.error {
+        let unread = tables.iter().find(|table| error.detail.contains(&format!("the table `{}`", table.name)));
+        findings.extend(unread.map(|table| Finding::error(error.detail.clone(), &table.origin)));
+    }
+    for lacking in seen.body.as_array().into_iter().flatten() {
+        let text = |key: &str| lacking.get(key).and_then(Value::as_str).unwrap_or_default();
+        let line = lacking.get("line").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok());
+        let origin = Origin { source: text("source").into(), line: line.unwrap_or_default() };
+        let known = lacking.get("known").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let (table, name) = (text("table"), text("name"));
+        let help = closest(name, known).map(|near| format!("did you mean '{near}'?"));
+        let help = help.or_else(|| of(table).map(|of| format!("the table is read by {}", of.list.call.origin)));
+        findings.push(
+            Finding::error(format!("the table `{table}` has no one entry '{name}'"), &origin)
+                .help(help.unwrap_or_default()),
+        );
+    }
+    findings
 }
 
 /// The resources of a list answer.
@@ -74,6 +106,9 @@ pub(super) fn list(mapping: &Mapping, seen: &Seen) -> Vec<Finding> {
     }
     if items.is_empty() {
         findings.push(Finding::warning("the list is empty, so nothing about rows can be said", &list.call.origin));
+    } else if resources(seen).is_empty() && mapping.guards.iter().any(Guard::hides) {
+        let text = "no item of the list is shown: a guard hides them all, or none has an id where `id` says";
+        findings.push(Finding::warning(text, &list.call.origin));
     } else if resources(seen).is_empty() {
         let text = "no item of the list has an id where `id` says, or all are `gone`";
         let help = suggestion(&mapping.id.native, &items);
@@ -172,6 +207,10 @@ pub(super) fn miss(mapping: &Mapping, plan: &FilterPlan, seen: &Seen) -> Vec<Fin
     )]
 }
 
+fn passes_a_table(row: &Row) -> bool {
+    matches!(&row.source, Source::Native { codec, .. } if codec.iter().any(|codec| matches!(codec, Codec::Table(_))))
+}
+
 /// Rows against documents. `listed` are items of a list of the same objects, if there are both.
 fn rows(mapping: &Mapping, documents: &[&Value], listed: &[&Value]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -201,7 +240,8 @@ fn rows(mapping: &Mapping, documents: &[&Value], listed: &[&Value]) -> Vec<Findi
     faults.sort_by_key(|fault| fault.row);
     faults.dedup_by_key(|fault| fault.row);
     for fault in faults {
-        let Some(row) = mapping.rows.get(fault.row) else { continue };
+        // What a table says is looked at where tables are.
+        let Some(row) = mapping.rows.get(fault.row).filter(|row| !passes_a_table(row)) else { continue };
         findings.push(Finding::error(format!("`{}` cannot be read: {}", row.target, fault.reason), &row.origin));
     }
     findings

@@ -21,7 +21,7 @@ use crate::mapping::{FilterPlan, Mapping, Slot};
 use crate::native::{
     CallContext, CallRecord, Forwarded, NativeClient, NativeClientError, Observer, Turned, Turns, execute,
 };
-use crate::plan::{NativeCall, NativeOutcome, Plan, ScimResponse, TurnRequest};
+use crate::plan::{Context, NativeCall, NativeOutcome, Plan, ScimResponse, TurnRequest};
 use crate::scim::filter::CompareOp;
 use crate::telemetry::Metrics;
 
@@ -84,10 +84,23 @@ struct Prober<'a> {
 
 impl Prober<'_> {
     async fn route(&self, base: &str, route: &Route, report: &mut Report) {
+        if let Some(findings) = self.tables(base, route, report).await {
+            report.add("reference tables", findings);
+        }
         for mapping in &route.mappings {
             let findings = self.resource_type(base, mapping, report).await;
             report.add(&mapping.resource_type.name, findings);
         }
+    }
+
+    /// Whether every table can be read, and holds the names that the configuration itself needs.
+    async fn tables(&self, base: &str, route: &Route, report: &mut Report) -> Option<Vec<Finding>> {
+        let mapping = route.mappings.iter().find(|mapping| !mapping.tables.is_empty())?;
+        let target = format!("{base}{}", mapping.resource_type.endpoint);
+        let (context, _) = explain::prepared(self.snapshot, &get(target))?;
+        let tables = &self.snapshot.backends.get(route.backend)?.tables;
+        let seen = self.carry_out(Plan::tables, context, report).await?;
+        Some(judge::tables(tables, &seen))
     }
 
     async fn resource_type(&self, base: &str, mapping: &Mapping, report: &mut Report) -> Vec<Finding> {
@@ -147,8 +160,16 @@ impl Prober<'_> {
 
     /// One SCIM read. `None` if the path is no SCIM, which a route's own path always is.
     async fn ask(&self, target: String, report: &mut Report) -> Option<Seen> {
-        let request = Request { method: "GET".to_owned(), target, ..Request::default() };
-        let (context, scim) = explain::prepared(self.snapshot, &request)?;
+        let (context, scim) = explain::prepared(self.snapshot, &get(target))?;
+        self.carry_out(|context| Plan::begin(context, scim), context, report).await
+    }
+
+    async fn carry_out(
+        &self,
+        plan: impl FnOnce(Context) -> Plan,
+        context: Context,
+        report: &mut Report,
+    ) -> Option<Seen> {
         let backend = self.snapshot.routes.get(context.route)?.backend;
         let variables = context.variables.clone();
         let call = CallContext {
@@ -159,7 +180,7 @@ impl Prober<'_> {
             keeping: None,
         };
         let mut calls = Calls(Vec::new());
-        let mut response = execute(Plan::begin(context, scim), self.client, &call, &mut calls, &mut Alone).await;
+        let mut response = execute(plan(context), self.client, &call, &mut calls, &mut Alone).await;
         if let Some(error) = &mut response.report.error {
             self.client.redact(backend, &mut error.detail);
         }
@@ -167,6 +188,10 @@ impl Prober<'_> {
         let body = response.body.as_ref().map(|body| body.tree().into_owned()).unwrap_or_default();
         Some(Seen { calls: calls.0, response, body })
     }
+}
+
+fn get(target: String) -> Request {
+    Request { method: "GET".to_owned(), target, ..Request::default() }
 }
 
 fn encode(text: &str) -> String {

@@ -186,23 +186,18 @@ pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), Sc
 /// Says which elements of lists the application has no place for, and which one goes where it does not quite belong.
 /// What a native document gave has its place, so all of these were sent.
 pub(super) fn note_elements(run: &Run<'_>, resource: &Resource) {
-    for (index, row) in run.mapping.rows_in(run.mapping.index.present(resource)) {
-        let attribute = &row.target.path;
-        if row.target.selector.is_empty() || rows_of(run, attribute).next().is_none_or(|(first, _)| first != index) {
-            continue;
-        }
-        let whole = AttrPath { sub: None, ..attribute.clone() };
-        let Some(elements) = resource.get(&whole).and_then(Value::as_array) else { continue };
-        let sole = run.mapping.sole_on_attribute(row);
-        for element in elements {
-            let mut rows = rows_of(run, attribute);
-            if rows.any(|(_, row)| row.target.selector.is_empty() || row.target.selects(element)) {
+    for places in run.mapping.index.places() {
+        let Some(elements) = resource.get(&places.attribute).and_then(Value::as_array) else { continue };
+        let rows = || places.rows.iter().filter_map(|index| run.mapping.rows.get(*index));
+        let Some(row) = rows().next() else { continue };
+        let sole = places.rows.len() == 1;
+        for element in elements.iter().filter(|element| !rows().any(|row| row.target.selects(element))) {
+            let chosen = sole && row.target.element(elements, true).is_some_and(|chosen| std::ptr::eq(chosen, element));
+            if chosen && elements.len() == 1 && row.target.leaves_open(element) {
                 continue;
             }
             let name = element_name(row, element);
-            let goes_here =
-                sole && row.target.element(elements, true).is_some_and(|chosen| std::ptr::eq(chosen, element));
-            if goes_here {
+            if chosen {
                 run.note(format!("{name} is mapped onto {}, which is all that the application has", row.target));
             } else {
                 run.record_ignored(vec![name], Vec::new());

@@ -83,9 +83,12 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
         return Standing::Accepted;
     }
     let rule = conditions.rule(&run.backend.errors, call.slot, run.type_name());
-    run.native.trace(|trace| rule.iter().for_each(|rule| trace.rule(&rule.origin)));
     Standing::Failed(match rule {
-        Some(rule) => by_rule(run, call, rule, reply, &conditions),
+        Some(rule) => {
+            let error = by_rule(run, call, rule, reply, &conditions);
+            run.native.trace(|trace| trace.decided(call, reply.status, rule, error.status));
+            error
+        }
         None => builtin(run, call, reply),
     })
 }

@@ -64,7 +64,7 @@ use crate::route::Endpoint;
 use crate::scim::ScimError;
 
 pub use crate::mapping::to_native::SECRET_MARKER;
-pub use trace::{RowsUsed, Trace};
+pub use trace::{Decision, RowsUsed, Trace};
 pub use turn::{Share, TurnRequest};
 
 use coroutine::{Asked, Coroutine, Native, Resumed};
@@ -130,6 +130,15 @@ impl Plan {
         plan.coroutine.give_tables(given);
         plan.coroutine.start_trace();
         plan
+    }
+
+    /// Reads the reference tables of a route. The answer is a list of the names that the configuration itself needs and
+    /// that are not there: `table`, `name`, `source` and `line` of the place, and the names that are `known`.
+    pub fn tables(context: Context) -> Self {
+        let native = Native::new(context.snapshot.limits.calls_max);
+        let handle = native.clone();
+        let lacking = async move { tables::lacking(&Run::new(&context, 0, &handle)?).await };
+        Self { coroutine: Coroutine::new(native, lacking) }
     }
 
     /// What a traced plan has used and changed so far.

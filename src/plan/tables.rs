@@ -4,13 +4,15 @@
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::expr::Env;
 use crate::mapping::row::Source;
 use crate::mapping::tables::{Entries, Table};
-use crate::mapping::{Codec, Row, from_native, to_native};
+use crate::mapping::{Codec, Origin, Row, from_native, tables, to_native};
 use crate::scim::{PatchOp, Resource, ScimError};
 
+use super::call::{Content, ScimResponse};
 use super::read::Object;
 use super::run::Run;
 use super::{change, judge, pages};
@@ -57,6 +59,40 @@ pub(super) async fn load(run: &Run<'_>) -> Result<(), ScimError> {
     let complete = names.clone().all(has);
     let _ = known.first.set(entries);
     if complete { Ok(()) } else { again(run).await }
+}
+
+/// Reads the tables and answers with a list of the names that the configuration itself needs and that are not there:
+/// names in calls, and defaults.
+///
+/// # Errors
+/// A table that cannot be read.
+pub(super) async fn lacking(run: &Run<'_>) -> Result<ScimResponse, ScimError> {
+    load(run).await?;
+    let mut lacking = Vec::new();
+    let known = |table: &str| run.env().table.and_then(|tables| tables.get(table)).and_then(Value::as_object).cloned();
+    let told = |table: &str, name: &Value, origin: &Origin| {
+        let known: Vec<String> = known(table).into_iter().flatten().map(|(name, _)| name).collect();
+        json!({ "table": table, "name": name, "source": *origin.source, "line": origin.line, "known": known })
+    };
+    for mapping in &run.route.mappings {
+        for (table, name) in &mapping.table_names {
+            let name = Value::from(name.as_str());
+            let of = run.backend.tables.iter().find(|of| *of.name == **table);
+            if let Some(of) = of.filter(|_| tables::key_of(run.env().table, table, &name).is_err()) {
+                lacking.push(told(table, &name, &of.origin));
+            }
+        }
+        for row in by_table(&Run { mapping, ..*run }) {
+            // Without a request there is nothing that a default could be made of but its own text.
+            let default = row.default.as_ref().and_then(|default| default.eval(&Env::default()).ok());
+            let Some(default @ Value::String(_)) = default else { continue };
+            if to_native::encode(row, &default, &run.env()).is_err() {
+                lacking.push(told(&table_names(row).collect::<String>(), &default, &row.origin));
+            }
+        }
+    }
+    lacking.dedup();
+    Ok(ScimResponse { status: 200, body: Some(Content::Tree(lacking.into())), ..ScimResponse::default() })
 }
 
 async fn again(run: &Run<'_>) -> Result<(), ScimError> {
@@ -137,9 +173,12 @@ pub(super) async fn know_sent(run: &Run<'_>, ops: &[PatchOp]) -> Result<(), Scim
 
 /// Where the entries of a row's tables come from, and how long they serve.
 fn from(run: &Run<'_>, row: &Row) -> String {
-    let Source::Native { codec, .. } = &row.source else { return String::new() };
-    let names = codec.iter().filter_map(|codec| if let Codec::Table(name) = codec { Some(&**name) } else { None });
-    names.map(|name| format!("   ({})", origin(run, name))).collect()
+    table_names(row).flat_map(|name| ["   (".to_owned(), origin(run, name), ")".to_owned()]).collect()
+}
+
+fn table_names(row: &Row) -> impl Iterator<Item = &str> {
+    let codecs = if let Source::Native { codec, .. } = &row.source { codec.as_slice() } else { &[] };
+    codecs.iter().filter_map(|codec| if let Codec::Table(name) = codec { Some(&**name) } else { None })
 }
 
 fn origin(run: &Run<'_>, name: &str) -> String {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::config::ErrorRule;
 use crate::mapping::row::Access;
-use crate::mapping::{Mapping, Origin, RowSet};
+use crate::mapping::{Call, Mapping, Origin, RowSet};
 use crate::scim::Resource;
 
 /// What a plan used of its configuration, and what it set out to change.
@@ -25,8 +26,21 @@ pub struct Trace {
     pub veiled: Vec<(Value, Value)>,
     /// Bodies with the rows whose values in them are made of what was there before.
     pub from_native: Vec<(Value, Origin)>,
+    /// Replies that an error rule is about, in the order in which they were judged.
+    pub decisions: Vec<Decision>,
     /// Places of the rules that decided something: write rules, error rules, guards.
     pub rules: BTreeSet<(Arc<str>, u32)>,
+}
+
+/// What an error rule made of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Place of the call.
+    pub call: Origin,
+    /// Status of the reply.
+    pub status: u16,
+    /// Place of the rule, the slot, and what it answers.
+    pub text: String,
 }
 
 /// Rows of one resource type that were used, as sets of row indices.
@@ -41,6 +55,12 @@ pub struct RowsUsed {
 impl Trace {
     pub(super) fn rule(&mut self, origin: &Origin) {
         self.rules.insert((Arc::clone(&origin.source), origin.line));
+    }
+
+    pub(super) fn decided(&mut self, call: &Call, status: u16, rule: &ErrorRule, answer: u16) {
+        self.rule(&rule.origin);
+        let text = format!("error rule {} ({}): {answer}", rule.origin, call.slot.as_str());
+        self.decisions.push(Decision { call: call.origin.clone(), status, text });
     }
 
     /// Each line once, however many objects it is about.

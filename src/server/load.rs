@@ -12,9 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::adapter::{Adapter, Shared};
-use crate::config::reload::{LoadError, Loaded, Loader, fetch_text, read_text};
+use crate::config::reload::{LoadError, Loaded, Loader, fetch_text, now, read_text};
 use crate::config::secret::{Secret, SecretKind, SecretRef};
-use crate::config::{Backend, ResolvedSecrets, Server, Snapshot, Source, compile_with};
+use crate::config::{Backend, ResolvedSecrets, Server, Snapshot, Source, compile_at};
 use crate::native::TlsMaterial;
 use crate::proxy::edge::{Bounds, Live};
 use crate::proxy::forward::TrustedProxies;
@@ -82,7 +82,7 @@ fn compile_files(path: &Path, text: String, extended: &mut Vec<PathBuf>) -> Resu
         asked.borrow_mut().push(PathBuf::from(path));
         fetch_text(path)
     };
-    let compiled = compile_with(source, &fetch);
+    let compiled = compile_at(source, &fetch, now());
     extended.append(&mut asked.into_inner());
     compiled.map_err(|findings| LoadError::Invalid(findings.iter().map(ToString::to_string).collect()))
 }

@@ -36,7 +36,7 @@ fn the_root_file_compiles_without_warnings() {
     assert_eq!(snapshot.server.passthrough, Some(0));
 }
 
-/// Deleting `[server]` and `[limits]` changes nothing: what the annotated file says is the default, is.
+/// Deleting `[server]`, `[limits]` and `[metrics]` changes nothing: what the annotated file says is the default, is.
 #[test]
 fn the_defaults_are_as_documented() {
     let text = root();
@@ -46,6 +46,33 @@ fn the_defaults_are_as_documented() {
     let (with, without) = (fine(&text), fine(&without));
     assert_eq!(with.server, without.server);
     assert_eq!(with.limits, without.limits);
+    assert_eq!(with.metrics, without.metrics);
+}
+
+#[test]
+fn a_token_may_say_when_it_expires() {
+    let with = |tokens: &str| root().replacen("tokens = [\"env:SCIM_TOKEN\"]", &format!("tokens = [{tokens}]"), 1);
+    let digest = format!("'sha256:{}'", "0a".repeat(32));
+    let snapshot = fine(&with(&format!(
+        "'env:OLD', {{ token = 'file:/run/secrets/new', expires = '2027-03-01' }}, {digest}, {{ token = {digest}, name = 'x' }}"
+    )));
+    let facts: Vec<(&str, Option<i64>)> =
+        snapshot.authenticators[0].tokens.iter().map(|facts| (&*facts.name, facts.expires)).collect();
+    assert_eq!(facts, [("OLD", None), ("new", Some(1_803_859_200)), ("tokens[2]", None), ("x", None)]);
+    assert_eq!(render(&snapshot.warnings), "");
+}
+
+/// What is allowed before its time has come is not reported as something that nothing gives.
+#[test]
+fn an_expiry_may_be_accepted_before_it_comes() {
+    for expires in ["2025-12-31", "2027-03-01"] {
+        let token = format!("tokens = [{{ token = \"env:SCIM_TOKEN\", expires = \"{expires}\" }}]");
+        let text = root().replacen("tokens = [\"env:SCIM_TOKEN\"]", &token, 1);
+        let warned = render(&fine(&text).warnings);
+        assert_eq!(warned.contains("[W170]"), expires < "2026", "{warned}");
+        let allowed = fine(&text.replacen("allow = {}", "allow = { W170 = \"a rehearsal\" }", 1));
+        assert_eq!(render(&allowed.warnings), "", "{expires}");
+    }
 }
 
 #[test]

@@ -68,12 +68,14 @@ async fn header_bytes() {
     let bench = limited("header_max_bytes = '1KiB'").await;
     let long = format!("{}X: {}\r\n\r\n", head("GET", "/Users"), "y".repeat(2048));
     refused_raw(&raw(&bench, &long).await, 431, "1024 bytes");
+    counted(&bench, "header_max_bytes", 1).await;
 }
 
 #[tokio::test]
 async fn header_time() {
     let bench = limited("header_timeout = '100ms'").await;
     refused_raw(&raw(&bench, "GET /scim").await, 408, "100ms");
+    counted(&bench, "header_timeout", 1).await;
 }
 
 #[tokio::test]
@@ -83,6 +85,7 @@ async fn body_bytes() {
     let request = format!("{}Content-Length: {}\r\n\r\n{body}", head("POST", "/Users"), body.len());
     refused_raw(&raw(&bench, &request).await, 413, "1024 bytes");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "body_max_bytes", 1).await;
 }
 
 #[tokio::test]
@@ -91,6 +94,7 @@ async fn body_time() {
     let request = format!("{}Content-Length: 9\r\n\r\n{{", head("POST", "/Users"));
     refused_raw(&raw(&bench, &request).await, 408, "100ms");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "body_timeout", 1).await;
 }
 
 #[tokio::test]
@@ -118,6 +122,7 @@ async fn json_depth() {
     let deeper = json!({"userName": "b", "emails": [{"value": ["b@example.com"]}]});
     refused(&bench.ask("POST", "/Users", Some(deeper)).await, 400, Some("invalidSyntax"), "3 levels");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "json_max_depth", 1).await;
 }
 
 #[tokio::test]
@@ -128,6 +133,7 @@ async fn filter_depth() {
     let answer = bench.ask("GET", "/Users?filter=(((userName%20eq%20%22a%22)))", None).await;
     refused(&answer, 400, Some("invalidFilter"), "2 levels");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "filter_max_depth", 1).await;
 }
 
 #[tokio::test]
@@ -138,6 +144,7 @@ async fn filter_terms() {
     let answer = bench.ask("GET", "/Users?filter=title%20pr%20or%20nickName%20pr%20or%20userType%20pr", None).await;
     refused(&answer, 400, Some("invalidFilter"), "2 comparisons");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "filter_max_terms", 1).await;
 }
 
 #[tokio::test]
@@ -151,6 +158,7 @@ async fn patch_operations() {
     let answer = bench.ask("PATCH", &format!("/Users/{user}"), Some(three)).await;
     refused(&answer, 413, None, "2 operations");
     assert_eq!(bench.app.calls(), []);
+    counted(&bench, "patch_max_operations", 1).await;
 }
 
 #[tokio::test]
@@ -168,6 +176,7 @@ async fn members_sent() {
         assert_eq!(writes.count(), 0, "{method}");
     }
     assert_eq!(bench.get(&path).await["members"].as_array().unwrap().len(), 2);
+    counted(&bench, "members_max", 3).await;
 }
 
 #[tokio::test]
@@ -179,6 +188,7 @@ async fn members_read() {
     // It can be read without them.
     let shown = bench.get(&format!("{path}?excludedAttributes=members")).await;
     assert_eq!(shown["displayName"], "g");
+    counted(&bench, "members_max", 1).await;
 }
 
 #[tokio::test]
@@ -213,6 +223,7 @@ async fn native_calls() {
     let calls = bench.app.take_calls();
     assert!(calls.len() <= 3 && calls.iter().all(|call| call.method == "GET"), "{calls:?}");
     assert_eq!(bench.get(&format!("/Groups/{group}")).await["members"].as_array().unwrap().len(), 5);
+    counted(&bench, "calls_max", 1).await;
 }
 
 #[tokio::test]
@@ -235,6 +246,7 @@ async fn request_time() {
     assert!(status == 200 && when < Duration::from_millis(400), "{status} after {when:?}");
     // What was stuck holds nothing up.
     assert_eq!(bench.ask("PATCH", &slow, title()).await.status, 200);
+    counted(&bench, "request_timeout", 1).await;
 }
 
 #[tokio::test]
@@ -249,6 +261,7 @@ async fn waiting_for_a_turn_ends_in_time() {
         assert_eq!(answer.status, 503, "{}", answer.json());
         assert!(answer.json()["detail"].as_str().unwrap().contains("300ms"), "{}", answer.json());
     }
+    counted(&bench, "request_timeout", 2).await;
 }
 
 #[tokio::test]
@@ -258,6 +271,7 @@ async fn reply_bytes() {
     let large = bench.app.seed_user(None, json!({"login": "bob", "job_title": "x".repeat(2048)}));
     bench.get(&format!("/Users/{small}")).await;
     refused(&bench.ask("GET", &format!("/Users/{large}"), None).await, 502, None, "1024 bytes");
+    counted(&bench, "reply_max_bytes", 1).await;
 }
 
 #[tokio::test]
@@ -274,6 +288,7 @@ async fn bulk_operations() {
     refused(&answer, 413, None, "2 operations");
     assert_eq!(bench.app.calls(), []);
     assert_eq!(bench.get("/ServiceProviderConfig").await["bulk"]["maxOperations"], 2);
+    counted(&bench, "bulk_max_operations", 1).await;
 }
 
 #[tokio::test]
@@ -318,6 +333,12 @@ async fn read_time() {
 /// The shipped configuration with other bounds.
 async fn limited(settings: &str) -> Bench {
     Bench::with(&config_with("limits", settings)).await
+}
+
+/// The refusals are counted under the name of the key.
+async fn counted(bench: &Bench, key: &str, refusals: u64) {
+    let line = format!("scimshim_bound_refusals_total{{bound=\"{key}\"}} {refusals}");
+    wire::counted(bench.sidecar.admin_addr(), &[&line]).await;
 }
 
 /// Employees `user-0` and so on; their ids in order.

@@ -19,6 +19,11 @@ use scimshim::cli::Cli;
 use scimshim::demo::client::Client;
 use serde_json::Value;
 
+use crate::proxy_binary::output;
+
+/// The page of all metrics.
+const METRICS: &str = include_str!("../../docs/metrics.md");
+
 /// The pages that are carried out from top to bottom.
 const PAGES: [&str; 2] = ["README.md", "docs/quick-start.md"];
 
@@ -117,6 +122,35 @@ fn every_command_of_every_page_can_be_typed() {
     assert!(programs > 30 && tasks > 0, "{programs} and {tasks} are too few to be all");
 }
 
+#[test]
+fn every_metric_that_a_page_names_is_there() {
+    let mut all = Vec::new();
+    pages(root(), &mut all);
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let mut seen = 0;
+    for page in all.iter().filter(|page| !page.ends_with("CHANGELOG.md")) {
+        let text = fs::read_to_string(page).unwrap();
+        for (at, _) in text.match_indices("scimshim_") {
+            let name = text[at..].split(|c| !is_part(c)).next().unwrap();
+            let name = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+            // What ends in `_` is a prefix.
+            let known = name.ends_with('_') || METRICS.contains(&format!("### {name}\n"));
+            assert!(known, "{}: there is no metric {name}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn the_mapping_of_the_first_page_can_be_used() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let found: Vec<Block> = blocks(&text).into_iter().filter(|block| block.info == "toml").collect();
+    assert_eq!(found.len(), 1);
+    let (output, said) = output("check", &found[0].text);
+    assert!(output.status.success() && said.trim_end().ends_with("config.toml: ok"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_pages_do_what_they_say() {
     for name in PAGES {
@@ -206,7 +240,7 @@ impl Session {
         let mut child = self.shell(&script).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        while !line.contains("READY ") && !line.contains("\"message\":\"listening\"") {
+        while !line.contains("READY ") && !line.contains("\"msg\":\"listening\"") {
             line.clear();
             assert!(lines.read_line(&mut line).unwrap() > 0, "{place}: it ended");
         }

@@ -28,10 +28,19 @@ async fn level(sidecar: &Sidecar, method: &str, path: &str, body: &str) -> Value
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// A request that passes through to nobody; the id it has in the log.
+/// A request that passes through to nobody, with this id in the log. What comes after it on its connection is answered
+/// when it has been logged, or not.
 async fn pass(sidecar: &Sidecar, id: &str) {
-    let request = format!("GET /other HTTP/1.1\r\nHost: a\r\nX-Request-Id: {id}\r\n\r\n");
-    assert_eq!(Client::connect(sidecar.data).await.ask(request).await.status, 404);
+    let mut client = Client::connect(sidecar.data).await;
+    for path in ["/other", "/scim/v2/Nothing"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: {id}\r\n\r\n");
+        assert_eq!(client.ask(request).await.status, 404);
+    }
+}
+
+/// What is said about the first of the two.
+fn passed(id: &str) -> String {
+    format!("\"msg\":\"passed through\",\"request_id\":\"{id}\"")
 }
 
 /// A configuration that passes nothing through, so that a line about that is one of `debug`.
@@ -49,7 +58,7 @@ async fn levels_change_while_it_runs() {
     assert_eq!(set["level"], "info,scimshim::passthrough=debug");
     assert_eq!((&set["source"], &set["configured"]), (&json!("admin"), &json!("info")));
     pass(&sidecar, "during").await;
-    sidecar.says("\"msg\":\"passed through\",\"request_id\":\"during\"").await;
+    sidecar.says(&passed("during")).await;
     // What cannot be read changes nothing, and says what is wrong.
     for (path, body, said) in [
         ("/log-level", "inof", "`inof` is no level; did you mean `info`?\n"),
@@ -84,8 +93,8 @@ async fn levels_change_while_it_runs() {
     // Lines come in order, so that by this one those of before would be there.
     level(&sidecar, "POST", "/log-level", "debug").await;
     pass(&sidecar, "last").await;
-    sidecar.says("\"request_id\":\"last\"").await;
-    assert!(sidecar.line("\"before\"").is_none() && sidecar.line("\"after\"").is_none());
+    sidecar.says(&passed("last")).await;
+    assert!(sidecar.line(&passed("before")).is_none() && sidecar.line(&passed("after")).is_none());
     // A page in a browser cannot.
     let page = admin(&sidecar, "POST", "/log-level", "Origin: http://evil.example\r\n", "trace").await;
     assert_eq!(page.status, 403);
@@ -119,8 +128,8 @@ async fn a_reload_changes_levels_and_ends_what_was_set_while_running() {
     sidecar.signal("HUP");
     sidecar.has_applied(2).await;
     pass(&sidecar, "during").await;
-    sidecar.says("\"request_id\":\"during\"").await;
-    assert!(sidecar.line("\"before\"").is_none());
+    sidecar.says(&passed("during")).await;
+    assert!(sidecar.line(&passed("before")).is_none());
     level(&sidecar, "POST", "/log-level", "error").await;
     std::fs::write(&file, with("scimshim::natvie=info")).unwrap();
     sidecar.signal("HUP");
@@ -139,7 +148,7 @@ async fn the_command_line_comes_before_the_configuration() {
     let sidecar = Sidecar::start_with(&text, &[("SCIMSHIM_LOG", "info,scimshim::passthrough=debug")]).await;
     assert_eq!(level(&sidecar, "GET", "/log-level", "").await["source"], "flag");
     pass(&sidecar, "heard").await;
-    sidecar.says("\"request_id\":\"heard\"").await;
+    sidecar.says(&passed("heard")).await;
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scimshim"));
         let output = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();

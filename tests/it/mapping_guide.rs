@@ -90,3 +90,95 @@ fn every_recipe_can_be_used() {
         assert!(warnings.is_empty(), "docs/mapping.md:{}\n{}", block.line, render(&warnings));
     }
 }
+
+/// The file with the recipe of a heading laid over it.
+fn with_recipe(heading: &str) -> Arc<Snapshot> {
+    let at = GUIDE.lines().position(|line| line == format!("### {heading}")).unwrap_or_else(|| panic!("{heading}"));
+    let blocks = blocks(GUIDE);
+    let block = blocks.iter().find(|block| block.line > at && block.kind == "recipe").unwrap();
+    let (mut file, recipe) = (steps().pop().unwrap(), parsed(block));
+    if recipe.contains_key("route") {
+        file.remove("route");
+    }
+    lay_over(&mut file, recipe);
+    Arc::new(compiled(&file, block.line))
+}
+
+/// What a case of a recipe expects comes of it.
+fn holds(heading: &str, cases: &str) {
+    let snapshot = with_recipe(heading);
+    for case in scimshim::cases::parse(cases).unwrap() {
+        let run = case.run(&snapshot);
+        assert!(run.differences.is_empty(), "{heading}: {}\n{}", case.name, run.differences.join("\n"));
+    }
+}
+
+#[test]
+fn an_unknown_tenant_is_said_to_the_administrator() {
+    holds(
+        "The tenant must be there first",
+        r#"
+[[case]]
+name    = "an assignment"
+request = "PATCH /scim/v2/tenants/t9/Groups/3"
+body    = '{"Operations":[{"op":"add","path":"members","value":[{"value":"7"}]}]}'
+replies = [{ call = "POST /tenants/t9/teams/3/members", status = 404, body = '{"error":{"code":"no_such_tenant"}}' }]
+status  = 400
+answer  = { scimType = "invalidValue" }
+
+[[case]]
+name    = "a look-up, which nobody may take for an empty one"
+request = 'GET /scim/v2/tenants/t9/Users?filter=userName eq "ann@x.example"'
+replies = [{ status = 404, body = '{"error":{"code":"no_such_tenant"}}' }]
+status  = 400
+answer  = { detail = "There is no tenant 't9'. Create it in the application first, or correct the end of the SCIM base URL." }
+
+[[case]]
+name    = "somebody who is not there"
+request = "GET /scim/v2/tenants/t1/Users/7"
+replies = { "GET /tenants/t1/users/7" = { status = 404 } }
+status  = 404
+"#,
+    );
+}
+
+#[test]
+fn a_role_goes_with_the_last_tenant_that_had_it() {
+    let delete = |here: u32, left: u32, last: &str, answer: &str| {
+        format!(
+            r#"
+[[case]]
+name    = "{here} {left}"
+request = "DELETE /scim/v2/tenants/t1/Groups/Eng"
+replies = [
+  {{ call = "GET /roles/Eng/people?tenant=t1&per_page=100", body = '{{"data":[{{"user_id":7}},{{"user_id":8}}]}}' }},
+  {{ call = "DELETE /roles/Eng/people/7?tenant=t1", status = 204 }},
+  {{ call = "DELETE /roles/Eng/people/8?tenant=t1", status = 404 }},
+  {{ call = "GET /roles/Eng/people?tenant=t1&per_page=1", body = '{{"data":[],"meta":{{"total":{here}}}}}' }},
+  {last}
+]
+{answer}
+"#
+        )
+    };
+    let left = |count: u32| {
+        format!("{{ call = \"GET /roles/Eng/people?per_page=1\", body = '{{\"meta\":{{\"total\":{count}}}}}' }},")
+    };
+    let gone = format!("{}{{ call = \"DELETE /roles/Eng\", status = 204 }},", left(0));
+    let others = delete(0, 5, &left(5), "status = 204");
+    let last = delete(0, 0, &gone, "status = 204");
+    let more = delete(12, 0, "", "status = 503");
+    let again = r#"
+[[case]]
+name    = "the same name from a second tenant"
+request = "POST /scim/v2/tenants/t2/Groups"
+body    = '{"displayName":"Eng"}'
+replies = [
+  { call = "GET /roles/Eng", body = '{"data":{"key":"Eng","name":"Eng"}}' },
+  { call = "GET /roles/Eng/people?tenant=t2&page=1&per_page=100", body = '{"data":[],"meta":{"total":0}}' },
+]
+status  = 201
+answer  = { id = "Eng" }
+"#;
+    holds("A role belongs to all tenants", &[others, last, more, again.to_owned()].concat());
+}

@@ -70,6 +70,11 @@ impl Slow {
         tokio::spawn(async move { Client::new().unwrap().scim(&method, &url, &token, Some(&body)).await.unwrap() })
     }
 
+    /// Waits until metrics have these lines.
+    pub(crate) async fn counted(&self, lines: &[&str]) {
+        wire::counted(self.sidecar.admin_addr(), lines).await;
+    }
+
     fn add(&self, tenant: &str, members: &[&str]) -> JoinHandle<Answer> {
         self.ask(tenant, "PATCH", "/Groups/7", change("add", members))
     }

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fixture::{Config, people};
 use crate::proxy_harness::{Answer, Client};
 use crate::stack::{APP_KEY, SCIM_TOKEN, Sidecar, sidecar_at};
 
@@ -82,31 +83,18 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<(Instant, String)>>>, 
     }
 }
 
+async fn serve_at(app: &App, config: &Config) -> Sidecar {
+    sidecar_at(&config.text(), Some(app.url.clone())).await
+}
+
 async fn sidecar(app: &App, keys: &str) -> Sidecar {
-    let config = format!(
-        r#"
-version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind   = "bearer"
-tokens = ["env:SCIM_TOKEN"]
-[backend.app]
-url = "http://127.0.0.1:1/api"
-{keys}
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-path = "/users"
-[resource.User.attrs]
-userName = "login"
+    let user = r#"path = "/users"
+attrs = { userName = "login" }
 [resource.User.ops]
 list = "POST /search"
-get  = "POST /users/{{id}}/show"
-delete = "POST /users/{{id}}/drop"
-"#
-    );
-    sidecar_at(&config, Some(app.url.clone())).await
+get  = "POST /users/{id}/show"
+delete = "POST /users/{id}/drop""#;
+    serve_at(app, &people().backend(keys).user(user)).await
 }
 
 async fn ask(sidecar: &Sidecar, method: &str, path: &str, body: &str) -> Answer {
@@ -143,25 +131,9 @@ async fn a_token_goes_where_the_configuration_says() {
 
 /// Calls that all have a body.
 async fn with_bodies(app: &App, keys: &str) -> Sidecar {
-    let config = format!(
-        r#"
-version = 1
-[auth.idp]
-kind   = "bearer"
-tokens = ["env:SCIM_TOKEN"]
-[backend.app]
-url = "http://127.0.0.1:1/api"
-{keys}
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-attrs = {{ userName = {{ native = "login", access = "read" }} }}
-[resource.User.ops]
-get = {{ call = "POST /users/{{id}}/show", body = {{}} }}
-"#
-    );
-    sidecar_at(&config, Some(app.url.clone())).await
+    let user = r#"attrs = { userName = { native = "login", access = "read" } }
+ops   = { get = { call = "POST /users/{id}/show", body = {} } }"#;
+    serve_at(app, &people().without_preset().backend(keys).user(user)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,23 +197,11 @@ async fn more_calls_than_may_wait_are_refused_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_on_the_way_is_counted() {
     let app = App::start(AT_ONCE).await;
-    let config = r#"
-version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind   = "bearer"
-tokens = ["env:SCIM_TOKEN"]
-[backend.app]
-url = "http://127.0.0.1:1/api"
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-path = "/users"
+    let user = r#"path = "/users"
 [resource.User.attrs]
 userName = "login"
-'emails[type eq "work"].value' = "mail"
-[resource.Group]
+'emails[type eq "work"].value' = "mail""#;
+    let teams = r#"[resource.Group]
 path  = "/teams"
 attrs = { displayName = "login" }
 [resource.Group.members]
@@ -250,9 +210,8 @@ native    = "people"
 add       = "POST /teams/{id}/people/{member.id}"
 remove    = "DELETE /teams/{id}/people/{member.id}"
 inverse   = { native = "team" }
-exclusive = "move"
-"#;
-    let sidecar = sidecar_at(config, Some(app.url.clone())).await;
+exclusive = "move""#;
+    let sidecar = serve_at(&app, &people().user(user).and(teams)).await;
     let metrics = async || {
         let mut client = Client::connect(sidecar.admin_addr()).await;
         client.ask("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.body

@@ -7,6 +7,7 @@ use scimshim::config::{Source, compile, render};
 use scimshim::online::{self, Report, Verdict};
 use scimshim::server::load::resolve_secrets;
 
+use crate::apps::monitor::{Monitor, PASSWORD};
 use crate::apps::people::{KEY, People};
 use crate::apps::serve::{App, Served};
 use crate::examples_bench::config;
@@ -16,6 +17,7 @@ async fn tried(text: &str, app: impl App, variables: &[(&str, &str)]) -> (Report
     let text = text
         .replace("http://127.0.0.1:3000", app.url())
         .replace("env:APP_KEY", &format!("plain:{KEY}"))
+        .replace("env:APP_PASSWORD", &format!("plain:{PASSWORD}"))
         .replace("env:SCIM_TOKEN", "plain:0123456789abcdef0123456789abcdef");
     let source = Source { name: Arc::from("config.toml"), text };
     let snapshot = compile(source).unwrap_or_else(|found| panic!("{}", render(&found)));
@@ -99,4 +101,33 @@ async fn a_base_url_with_variables_is_tried_with_the_values_that_are_given() {
     assert!(findings(&report).join("").contains("--var tenant=VALUE"), "{report}");
     let (report, calls) = tried(&text, people(), &[("tenant", "acme")]).await;
     assert!(report.is_usable() && !calls.is_empty(), "{report}");
+}
+
+/// What a call looks up by itself, and what stands in for what a client leaves out, is there or is not.
+#[tokio::test]
+async fn names_in_reference_tables_are_looked_up() {
+    let (report, _) = tried(&config("jsonrpc"), Monitor::new(), &[]).await;
+    assert!(report.is_usable(), "{report}");
+    let fine: Vec<String> = report.findings().map(ToString::to_string).collect();
+    assert!(fine.contains(&"ok       table `role`: POST /rpc".to_owned()), "{report}");
+    assert!(fine.contains(&"ok       table `team`: POST /rpc".to_owned()), "{report}");
+
+    let wrong = config("jsonrpc").replace("['No access']", "['No acces']").replace("\"Viewer\"", "\"Spectator\"");
+    let (report, _) = tried(&wrong, Monitor::new(), &[]).await;
+    assert!(!report.is_usable(), "{report}");
+    let found = findings(&report);
+    let expected = [
+        "error    the table `team` has no one entry 'No acces'  (config.toml:33)\n         = did you mean 'No access'?",
+        "error    the table `role` has no one entry 'Spectator'  (config.toml:73)\n         = the table is read by \
+         config.toml:28",
+    ];
+    assert!(expected.iter().all(|text| found.contains(&(*text).to_owned())), "{report}");
+
+    let unread = config("jsonrpc").replace("role.get", "rule.get");
+    let (report, _) = tried(&unread, Monitor::new(), &[]).await;
+    let found = findings(&report).join("\n");
+    assert!(
+        found.contains("error    the table `role` cannot be read: ") && found.contains("(config.toml:28)"),
+        "{report}"
+    );
 }

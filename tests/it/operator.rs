@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::conformance_bench::{CONFIG, config_with, patch};
+use crate::fixture::people;
 use crate::proxy_binary::{Sidecar, output};
 
 /// One mistake a line: what stands in the shipped configuration, what is put in its place, and what is said.
@@ -91,11 +92,19 @@ fn commands_about_a_configuration() {
     for part in [
         "  User at /Users: POST, GET, list, PUT, PATCH, DELETE\n",
         "    filter userName eq: query  (config.toml:",
-        "    externalId  not kept: what a client sends is ignored\n",
+        "    externalId  readWrite, case exact\n",
         "  announced: patch, bulk (up to 100), filter (up to 100), changePassword, sort, etag, pages by index, pages by cursor\n",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
+    let user = "path = '/users'\n[resource.User.attrs]\nuserName = 'login'\n\
+                'phoneNumbers[type eq \"work\"].value' = 'phone'\n'phoneNumbers[type eq \"mobile\"].value' = 'mobile'\n";
+    let few = people().user(user).text();
+    let (code, said, _) = command(&["config", "show", "--capabilities", "-c", "config.toml"], &few);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("  readWrite, only [type eq \"work\"] and [type eq \"mobile\"]\n"), "{said}");
+    assert!(said.contains("    externalId  not kept: what a client sends is ignored\n"), "{said}");
+
     let (code, said, _) = command(&["config", "show", "-c", "config.toml"], CONFIG);
     assert!(code == Some(0) && said.contains("[resource.User.attrs]"), "{said}");
 }

@@ -265,6 +265,23 @@ impl App {
     }
 }
 
+/// What an admin listener says about everything that is counted.
+pub(crate) async fn scrape(admin: SocketAddr) -> String {
+    Client::connect(admin).await.ask("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.body
+}
+
+/// Waits until a scrape holds all of these lines.
+pub(crate) async fn counted(admin: SocketAddr, lines: &[&str]) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let text = scrape(admin).await;
+        let missing = lines.iter().find(|line| !text.lines().any(|found| found == **line));
+        let Some(missing) = missing else { return };
+        assert!(tokio::time::Instant::now() < deadline, "never: {missing}\n{text}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Waits for something to become true.
 pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

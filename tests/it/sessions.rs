@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fixture::{Config, people};
 use crate::proxy_harness::{Answer, Client};
 use crate::stack::{SCIM_TOKEN, Sidecar, sidecar_at};
 
@@ -114,33 +115,23 @@ const SESSION: &str = r#"auth = { kind = "session", login = { call = "POST /logi
 
 /// A sidecar in front of the application, with this credential.
 async fn start(app: &App, auth: &str, rules: &str) -> Sidecar {
-    let config = format!(
-        r#"
-version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind   = "bearer"
-tokens = ["env:SCIM_TOKEN"]
-[auth.open]
-kind = "none"
-[backend.acme]
-url = "http://127.0.0.1:1/api"
-envelope = {{ items = "data", item = "data" }}
-retry = {{ attempts = 1 }}
-{auth}
-{rules}
-[[route]]
-path = "/scim/v2/{{tenant}}"
-vars = {{ tenant = "[a-z]+" }}
-auth = "idp"
-[resource.User]
-path = "/users/{{tenant}}"
-id = {{ native = "id", kind = "int" }}
-[resource.User.attrs]
-userName = "login"
-"#
-    );
-    sidecar_at(&config, Some(format!("{}/api", app.url))).await
+    let user = r#"path = "/users/{tenant}"
+id = { native = "id", kind = "int" }
+attrs = { userName = "login" }"#;
+    let route = r#"path = "/scim/v2/{tenant}"
+vars = { tenant = "[a-z]+" }"#;
+    serve_at(app, &acme(auth).backend(rules).route(route).user(user)).await
+}
+
+/// An application that wraps what it answers.
+fn acme(auth: &str) -> Config {
+    let shape = r#"envelope = { items = "data", item = "data" }
+retry = { attempts = 1 }"#;
+    people().backend_name("acme").backend(shape).backend(auth)
+}
+
+async fn serve_at(app: &App, config: &Config) -> Sidecar {
+    sidecar_at(&config.text(), Some(format!("{}/api", app.url))).await
 }
 
 async fn read(sidecar: &Sidecar, tenant: &str, authorization: &str) -> Answer {
@@ -281,13 +272,10 @@ async fn a_credential_that_is_passed_on_is_the_callers_and_so_is_its_refusal() {
 
 /// The same with a route that asks for no credential.
 async fn start_open(app: &App, auth: &str) -> Sidecar {
-    let config = format!(
-        "version = 1\nextends = [\"preset:rest@1\"]\n[auth.open]\nkind = \"none\"\n[backend.acme]\n\
-         url = \"http://127.0.0.1:1/api\"\nenvelope = {{ items = \"data\", item = \"data\" }}\n{auth}\n[[route]]\n\
-         path = \"/scim/v2/a\"\nauth = \"open\"\n[resource.User]\npath = \"/users\"\n\
-         id = {{ native = \"id\", kind = \"int\" }}\nattrs = {{ userName = \"login\" }}\n"
-    );
-    sidecar_at(&config, Some(format!("{}/api", app.url))).await
+    let user = r#"path = "/users"
+id = { native = "id", kind = "int" }
+attrs = { userName = "login" }"#;
+    serve_at(app, &acme(auth).open().route("path = \"/scim/v2/a\"").user(user)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

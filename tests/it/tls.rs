@@ -10,6 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use scimshim::demo::sidecar::SidecarError;
 
+use crate::fixture::people;
 use crate::proxy_harness::{Answer, Client};
 use crate::stack::{SCIM_TOKEN, Sidecar, try_sidecar};
 
@@ -81,28 +82,8 @@ fn serve(config: Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<()> {
 
 /// A sidecar in front of the application, with this `tls`; the application is called by `host`.
 async fn sidecar(host: &str, app: SocketAddr, tls: &str) -> Result<Sidecar, SidecarError> {
-    let config = format!(
-        r#"
-version = 1
-extends = ["preset:rest@1"]
-[auth.idp]
-kind   = "bearer"
-tokens = ["env:SCIM_TOKEN"]
-[backend.app]
-url   = "https://{host}:{}"
-retry = {{ attempts = 1 }}
-{tls}
-[[route]]
-path = "/scim/v2"
-auth = "idp"
-[resource.User]
-path = "/users"
-[resource.User.attrs]
-userName = "login"
-"#,
-        app.port()
-    );
-    try_sidecar(&config).await
+    let config = people().at(format!("https://{host}:{}", app.port())).backend("retry = { attempts = 1 }").backend(tls);
+    try_sidecar(&config.text()).await
 }
 
 /// What a read of a user and a request that passes through are answered.

@@ -127,6 +127,13 @@ async fn a_scim_request_becomes_a_tree_of_spans() {
             &port
         ]
     );
+    who_sends(&collector);
+    // The line of the request leads to the trace.
+    sidecar.says(&format!("\"request_id\":\"r-1\",\"trace_id\":\"{TRACE}\"")).await;
+}
+
+/// The head of a delivery, and what it says about its sender.
+fn who_sends(collector: &Collector) {
     let delivery = collector.deliveries().remove(0);
     assert_eq!(delivery.path, "/v1/traces");
     assert_eq!(delivery.headers["content-type"], "application/x-protobuf");
@@ -138,8 +145,6 @@ async fn a_scim_request_becomes_a_tree_of_spans() {
     assert_eq!(resource["deployment.environment.name"], "test");
     assert_eq!(resource["service.instance.id"].len(), 32);
     assert_eq!(sender.scope_spans[0].scope.as_ref().unwrap().name, "scimshim");
-    // The line of the request leads to the trace.
-    sidecar.says(&format!("\"request_id\":\"r-1\",\"trace_id\":\"{TRACE}\"")).await;
 }
 
 #[tokio::test]

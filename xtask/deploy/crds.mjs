@@ -24,6 +24,7 @@ for (const object of objects) {
   if (said) faults += 1;
   const broken = structuredClone(object);
   if (broken.spec.podMetricsEndpoints) broken.spec.podMetricsEndpoints[0].port = 9090;
+  else if (broken.spec.groups) broken.spec.groups[0].rules[0].expr = { wrong: true };
   else broken.spec = { wrong: true };
   if (!(await fault(broken))) {
     console.log(`${object.kind} ${object.metadata.name}: a broken one is not noticed`);

@@ -161,6 +161,10 @@ def monitors(objects):
             for pod in pods:
                 if endpoint["port"] not in [port["name"] for port in pod.ports(pod.containers)]:
                     yield f"PodMonitor {name}: {pod.name} has no port called {endpoint['port']}"
+        for rule in objects.kind("PrometheusRule"):
+            for jobs in {found for group in rule["spec"]["groups"] for found in re.findall(r'job=~"(.+?)"', str(group))}:
+                if not re.fullmatch(jobs, f"{monitor['metadata'].get('namespace', 'default')}/{name}"):
+                    yield f"PodMonitor {name} makes a job that the rules, which want {jobs}, do not know"
 
 
 def volumes(objects):
@@ -308,6 +312,7 @@ FAULTS = [
     ("d['PodDisruptionBudget']['spec']['selector']['matchLabels'] = {'a': 'b'}", "no PodDisruptionBudget covers"),
     ("d['PodMonitor']['spec']['podMetricsEndpoints'][0]['port'] = 'metrics'", "no port called metrics"),
     ("d['PodMonitor']['spec']['selector']['matchLabels'] = {'a': 'b'}", "PodMonitor scimshim selects no pod"),
+    ("d['PodMonitor']['metadata']['name'] = 'adapter'", "that the rules, which want .*scimshim.*, do not know"),
     ("s['volumeMounts'][0]['name'] = 'other'", "not there: other"),
     ("s['volumeMounts'][0]['subPath'] = 'config.toml'", "by subPath"),
     ("s['volumeMounts'][0]['readOnly'] = False", "readOnly"),
@@ -382,6 +387,8 @@ def same(one, other):
 def write_configs(folder, paths):
     for path in paths:
         for number, found in enumerate(read(path).kind("ConfigMap")):
+            if "config.toml" not in found["data"]:
+                continue
             target = pathlib.Path(folder, f"{pathlib.Path(path).stem}-{number}")
             target.mkdir()
             for name, text in found["data"].items():

@@ -102,8 +102,9 @@ fn complete(root: &Path, site: &Path) -> Result<(), String> {
         for target in targets.iter().filter(|target| !links::is_external(target)) {
             let file = target.split('#').next().unwrap_or_default();
             let Some(wanted) = links::resolve(&path, file).filter(|_| !file.is_empty()) else { continue };
-            if !site.join(&wanted).exists() && bring(root, site, &wanted)? && is(&wanted, "html") {
-                unread.push(wanted);
+            let unlisted = root.join(&wanted).is_dir() && !site.join(&wanted).join("index.html").exists();
+            if unlisted || !site.join(&wanted).exists() {
+                unread.extend(bring(root, site, &wanted)?);
             }
         }
         pages.insert(path, (ids, targets));
@@ -116,27 +117,45 @@ fn complete(root: &Path, site: &Path) -> Result<(), String> {
     Err(format!("{} links of the book lead nowhere\n{}", dead.len(), dead.join("\n")))
 }
 
-/// Brings a file of the checkout that the book links to, if there is such a one. A link to `X.md` has become one to
-/// `X.html`: what is a chapter is there under its own name, and what is none is rendered.
-fn bring(root: &Path, site: &Path, wanted: &str) -> Result<bool, String> {
+/// Brings what the book links to from the checkout, if it is there, and returns the page that this makes. A link to `X.md`
+/// has become one to `X.html`: what is a chapter is there under its own name, and what is none is rendered. Of a folder
+/// there is a list.
+fn bring(root: &Path, site: &Path, wanted: &str) -> Result<Option<String>, String> {
     let to = site.join(wanted);
-    if let Some(folder) = to.parent() {
+    let from = root.join(wanted);
+    let folder = if from.is_dir() { Some(to.as_path()) } else { to.parent() };
+    if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(|err| format!("cannot make {}: {err}", folder.display()))?;
     }
     let cannot = |err: std::io::Error| format!("cannot write {}: {err}", to.display());
     let chapter = to.with_file_name("index.html");
-    if to.ends_with("README.html") && chapter.exists() {
-        return fs::copy(chapter, &to).map(|_| true).map_err(cannot);
-    }
     let page = wanted.strip_suffix(".html").map(|name| root.join(format!("{name}.md"))).filter(|page| page.exists());
-    if let Some(page) = page {
-        return fs::write(&to, rendered(&read(&page)?)).map(|()| true).map_err(cannot);
+    if to.ends_with("README.html") && chapter.exists() {
+        fs::copy(chapter, &to).map_err(cannot)?;
+    } else if let Some(page) = page {
+        fs::write(&to, rendered(&read(&page)?)).map_err(cannot)?;
+    } else if from.is_dir() {
+        fs::write(to.join("index.html"), listed(&from, wanted)?).map_err(cannot)?;
+        return Ok(Some(format!("{wanted}/index.html")));
+    } else if from.is_file() {
+        fs::copy(from, &to).map_err(cannot)?;
+        return Ok(None);
+    } else {
+        return Ok(None);
     }
-    let file = root.join(wanted);
-    if !file.is_file() {
-        return Ok(false);
+    Ok(Some(wanted.to_owned()))
+}
+
+/// A page that lists a folder. Its entries lead to what is brought in turn.
+fn listed(folder: &Path, name: &str) -> Result<String, String> {
+    let cannot = |err: std::io::Error| format!("cannot read {}: {err}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        names.push(entry.map_err(cannot)?.file_name().to_string_lossy().into_owned());
     }
-    fs::copy(file, &to).map(|_| true).map_err(cannot)
+    names.sort();
+    let items: Vec<String> = names.iter().map(|name| format!("- [{name}]({name})\n")).collect();
+    Ok(rendered(&format!("# {name}\n\n{}", items.concat())))
 }
 
 /// A page that is no chapter, by itself. Its links follow the pages they lead to, as in the book.
@@ -296,5 +315,25 @@ mod tests {
             assert!(why.contains(&format!("docs/a.html: {dead}")), "{why}");
         }
         fs::remove_dir_all(&site).expect("removed");
+    }
+
+    #[test]
+    fn what_is_linked_from_outside_is_brought() {
+        let root = std::env::temp_dir().join(format!("scimshim-brought-{}", std::process::id()));
+        let site = root.join("target/book");
+        let write = |path: &Path, text: &str| {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        write(&root.join("deploy/a.toml"), "a = 1\n");
+        write(&root.join("deploy/more/README.md"), "# More\n\n[a](../a.toml)\n");
+        let links = ["../deploy/a.toml", "../deploy", "../deploy/more/README.html#more"]
+            .map(|to| format!("<a href=\"{to}\">x</a>"));
+        write(&site.join("docs/index.html"), &links.concat());
+        assert_eq!(complete(&root, &site), Ok(()));
+        for path in ["deploy/a.toml", "deploy/index.html", "deploy/more/README.html", "deploy/more/index.html"] {
+            assert!(site.join(path).exists(), "{path}");
+        }
+        fs::remove_dir_all(&root).expect("removed");
     }
 }

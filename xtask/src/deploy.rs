@@ -7,6 +7,7 @@
 mod image;
 mod kubernetes;
 mod package;
+mod seen;
 mod spans;
 mod tools;
 
@@ -34,6 +35,11 @@ const CHECKS: &[Check] = &[
     Check { name: "manifests", about: "manifests against each other and the program", run: kubernetes::manifests },
     Check { name: "crds", about: "objects of the Prometheus operator", run: kubernetes::crds },
     Check { name: "policy", about: "security policies for manifests and the Dockerfile", run: kubernetes::policy },
+    Check {
+        name: "alerts",
+        about: "alert rules: what fires, what is silent, and a runbook for each",
+        run: seen::alerts,
+    },
     Check { name: "program", about: "the release binary: static, and of a bounded size", run: package::program },
     Check { name: "configs", about: "every configuration that is shipped, by the program", run: kubernetes::configs },
     Check { name: "completions", about: "completions, by the shells", run: package::completions },
@@ -41,6 +47,8 @@ const CHECKS: &[Check] = &[
     Check { name: "spans", about: "spans of a request, by a receiver of OTLP", run: spans::spans },
     Check { name: "debian", about: "the Debian package, by lintian", run: package::debian },
     Check { name: "unit", about: "the systemd unit, as the package installs it", run: package::unit },
+    Check { name: "dashboard", about: "the dashboard, by a Prometheus that scraped a demo", run: seen::dashboard },
+    Check { name: "compare", about: "size, start and memory beside nginx", run: seen::compare },
     Check {
         name: "image",
         about: "the container image: built twice, the same, small, without root",
@@ -112,6 +120,16 @@ impl Bench<'_> {
         }
         fs::create_dir_all(&folder).map_err(|err| format!("cannot make {}: {err}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// The files of a folder of the checkout whose names end so, in order.
+    fn files(&self, folder: &str, ending: &str) -> Result<Vec<PathBuf>, String> {
+        let folder = self.source(folder);
+        let listed = fs::read_dir(&folder).map_err(|err| format!("cannot read {}: {err}", folder.display()))?;
+        let mut files: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
+        files.retain(|path| path.to_string_lossy().ends_with(ending));
+        files.sort();
+        if files.is_empty() { Err(format!("there is no {ending} in {}", folder.display())) } else { Ok(files) }
     }
 
     /// A file of the checkout, by its path from the root.

@@ -67,6 +67,7 @@ pub(crate) static CREDENTIAL: Keys = Keys {
         key("login", Kind::Either(&[Kind::Call, Kind::Table(&LOGIN)]), "With `session`: the call that logs in."),
         key("send", Kind::Table(&SEND), "With `token`, `oauth2` and `session`: where the token goes; with `oauth2` it is a bearer token without it."),
         key("expired", Kind::Expression, "How a refusal of the credential shows, over `status`, `headers` and `body`.").default("\"status == 401\""),
+        key("expires", Kind::Date, "When the credential expires, for `check` and for metrics; it is sent all the same. Without it a JWT is asked itself."),
         key("ttl", Kind::Duration, "With `session` and `oauth2`: how long a token is used, unless the token endpoint says."),
     ],
     shared: &[],
@@ -177,7 +178,7 @@ pub(crate) static ERROR_ANSWER: Keys = Keys {
     own: &[
         key("status", Kind::Int(400, 599), "Its status."),
         key("type", Kind::Words(SCIM_TYPES), "Its keyword."),
-        key("detail", Kind::Template, "What the administrator reads."),
+        key("detail", Kind::Template, "What the administrator reads; over the reply and the variables of the route."),
     ],
     shared: &[],
     later: &[],

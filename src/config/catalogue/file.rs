@@ -146,11 +146,24 @@ pub(crate) static AUTHENTICATOR: Keys = Keys {
     about: "Who may come in; a route names one.",
     own: &[
         key("kind", Kind::Words(&["bearer", "none"]), "`bearer` asks for one of the tokens (RFC 6750), `none` lets everybody in.").required(),
-        key("tokens", Kind::List(&Kind::Token), "The tokens; several, so that a new one can be handed out before the old one goes."),
+        key("tokens", Kind::List(&Kind::Either(&[Kind::Token, Kind::Table(&TOKEN)])), "The tokens; several, so that a new one can be handed out before the old one goes."),
         key("user", Kind::Word, "The id of the user resource that the credential belongs to; without it `/Me` answers 501."),
     ],
     shared: &[],
     later: &["users", "issuer", "audience", "jwks"],
+};
+
+pub(crate) static TOKEN: Keys = Keys {
+    title: "A token of `[auth.<name>]`",
+    what: "a token",
+    about: "A token with what is to be known about it: `{ token = \"env:SCIM_TOKEN\", expires = \"2027-03-01\" }`.",
+    own: &[
+        key("token", Kind::Token, "The token.").required(),
+        key("name", Kind::Word, "What metrics call it; without it the name of the variable or file that it comes from."),
+        key("expires", Kind::Date, "When it expires, for `check` and for metrics; it is accepted all the same. Without it a JWT is asked itself."),
+    ],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static ROUTE: Keys = Keys {

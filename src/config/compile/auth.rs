@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::auth::{AuthKind, Authenticator};
+use crate::auth::{AuthKind, Authenticator, TokenFacts};
 use crate::config::catalogue;
 use crate::config::read::Fields;
+use crate::config::secret::SecretKind;
 use crate::config::tree::{Entry, Node};
 
 use super::context::Context;
@@ -21,10 +22,11 @@ fn authenticator(cx: &mut Context, entry: &Entry) -> Authenticator {
     let user = fields.as_ref().and_then(|fields| fields.get("user")).and_then(|node| cx.report.word(node));
     let user = user.map(str::to_owned);
     let kind = fields.and_then(|fields| kind(cx, entry, &fields));
-    Authenticator { name, kind: kind.unwrap_or(AuthKind::Bearer { tokens: Vec::new() }), user }
+    let (kind, tokens) = kind.unwrap_or((AuthKind::Bearer { tokens: Vec::new() }, Vec::new()));
+    Authenticator { name, kind, user, tokens }
 }
 
-fn kind(cx: &mut Context, entry: &Entry, fields: &Fields<'_>) -> Option<AuthKind> {
+fn kind(cx: &mut Context, entry: &Entry, fields: &Fields<'_>) -> Option<(AuthKind, Vec<TokenFacts>)> {
     let Some(node) = fields.get("kind") else {
         cx.report.error("E006", &entry.key, "`kind` is missing: \"bearer\" or \"none\"");
         return None;
@@ -34,7 +36,7 @@ fn kind(cx: &mut Context, entry: &Entry, fields: &Fields<'_>) -> Option<AuthKind
         if let Some(tokens) = fields.entry("tokens") {
             cx.report.error("E004", &tokens.key, "`tokens` belong to kind \"bearer\"");
         }
-        return Some(AuthKind::None);
+        return Some((AuthKind::None, Vec::new()));
     }
     let Some(list) = fields.get("tokens") else {
         cx.report.error("E006", &entry.key, "`tokens` is missing: without a token nobody could come in");
@@ -44,5 +46,35 @@ fn kind(cx: &mut Context, entry: &Entry, fields: &Fields<'_>) -> Option<AuthKind
     if tokens.is_empty() {
         cx.report.error("E004", &list.place, "without a token nobody could come in");
     }
-    Some(AuthKind::Bearer { tokens: tokens.iter().filter_map(|node| cx.token(node)).collect() })
+    let mut facts = Vec::new();
+    let tokens = tokens.iter().enumerate().filter_map(|(index, node)| token(cx, index, node, &mut facts)).collect();
+    Some((AuthKind::Bearer { tokens }, facts))
+}
+
+/// A token: a reference to a secret, or a table that holds one.
+fn token(cx: &mut Context, index: usize, node: &Node, facts: &mut Vec<TokenFacts>) -> Option<usize> {
+    if node.as_table().is_none() {
+        let token = cx.token(node)?;
+        facts.push(TokenFacts { name: place_name(cx, token, index), expires: None });
+        return Some(token);
+    }
+    let fields = Fields::of(&mut cx.report, node, &catalogue::TOKEN)?;
+    let expires = fields.get("expires").and_then(|node| cx.expiry(node));
+    let given = fields.get("name").and_then(|node| Some((node, cx.report.word(node)?)));
+    let token = fields.require(&mut cx.report, "token", "which one is it?").and_then(|node| cx.token(node))?;
+    let name = given.map_or_else(|| place_name(cx, token, index), |(_, name)| Arc::from(name));
+    if let Some((place, _)) = given.filter(|_| facts.iter().any(|other| other.name == name)) {
+        cx.report.error("E004", &place.place, format!("another token is called `{name}`"));
+    }
+    facts.push(TokenFacts { name, expires });
+    Some(token)
+}
+
+/// What a token is called by where it comes from; nothing of the token itself.
+fn place_name(cx: &Context, token: usize, index: usize) -> Arc<str> {
+    match cx.secrets.get(token).map(|secret| &secret.kind) {
+        Some(SecretKind::Env(name)) => Arc::from(name.as_str()),
+        Some(SecretKind::File(path)) => Arc::from(path.rsplit('/').next().unwrap_or(path)),
+        _ => Arc::from(format!("tokens[{index}]")),
+    }
 }

@@ -64,6 +64,7 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
         breaker: Some(BREAKS),
         tls: BackendTls::default(),
         format: Format::Json,
+        expires: None,
         expired: None,
         expired_origin: cx.origin(&entry.key),
         errors: Vec::new(),
@@ -85,7 +86,8 @@ fn backend(cx: &mut Context, entry: &Entry, types: &[ResourceType]) -> (Backend,
     if let Some(node) = fields.get("auth") {
         let parts = credential(cx, node, inherited.ok.as_ref(), &inherited.defaults);
         inherited.own_account = guard::own_account(node);
-        (backend.auth, backend.expired, inherited.token_in_body) = (parts.auth, parts.expired, parts.in_body);
+        (backend.auth, backend.expires) = (parts.auth, parts.expires);
+        (backend.expired, inherited.token_in_body) = (parts.expired, parts.in_body);
         let expired = node.as_table().and_then(|table| table.get("expired"));
         backend.expired_origin = cx.origin(expired.map_or(&node.place, |entry| &entry.key));
     }

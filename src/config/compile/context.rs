@@ -55,6 +55,8 @@ pub(crate) struct Context {
     pub(super) regexes: Shared,
     /// Names of the application.
     pub(super) names: Names,
+    /// Seconds since 1970 at this moment, where that matters.
+    pub(super) now: Option<i64>,
 }
 
 /// A step as later ones see it.
@@ -89,6 +91,7 @@ impl Context {
             lacked: Vec::new(),
             regexes: Shared::default(),
             names: Names::default(),
+            now: None,
         }
     }
 
@@ -137,6 +140,21 @@ impl Context {
     pub(super) fn token(&mut self, node: &Node) -> Option<usize> {
         let kind = self.secret_kind(node)?;
         Some(self.keep_secret(kind, node))
+    }
+
+    /// When a credential expires: seconds since 1970.
+    pub(super) fn expiry(&mut self, node: &Node) -> Option<i64> {
+        let at = self.report.date(node)?;
+        if let Some(left) = self.now.map(|now| at - now).filter(|left| *left < EXPIRES_SOON_SECONDS) {
+            let message = if left <= 0 {
+                "this credential has expired".to_owned()
+            } else {
+                format!("this credential expires within {} days", left.div_euclid(DAY_SECONDS) + 1)
+            };
+            let help = "put a new one in place, and write its date here".to_owned();
+            self.report.warn("W170", &node.place, message, help);
+        }
+        Some(at)
     }
 
     fn keep_secret(&mut self, kind: SecretKind, node: &Node) -> usize {
@@ -233,5 +251,9 @@ impl Context {
         }
     }
 }
+
+const DAY_SECONDS: i64 = 24 * 3600;
+/// Time enough to have a new credential made.
+const EXPIRES_SOON_SECONDS: i64 = 30 * DAY_SECONDS;
 
 const SECRET_FORMS: &str = "write \"env:NAME\" or \"file:PATH\", or \"sha256:HEX\" for a token that clients send";

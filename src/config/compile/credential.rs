@@ -24,6 +24,7 @@ use super::slots::{REPLY, SlotScope};
 #[derive(Debug)]
 pub(super) struct CredentialParts {
     pub(super) auth: OutboundAuth,
+    pub(super) expires: Option<i64>,
     pub(super) expired: Option<Expr>,
     /// Where `send` stands, if it puts the token into bodies.
     pub(super) in_body: Option<Place>,
@@ -56,7 +57,7 @@ const WHY: &str = "this kind of credential needs it";
 
 /// `ok` is what the backend says success is.
 pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defaults: &CallDefaults) -> CredentialParts {
-    let nothing = || CredentialParts { auth: OutboundAuth::None, expired: None, in_body: None };
+    let nothing = || CredentialParts { auth: OutboundAuth::None, expires: None, expired: None, in_body: None };
     let Some(fields) = Fields::of(&mut cx.report, node, &catalogue::CREDENTIAL) else { return nothing() };
     let expired = fields.get("expired").and_then(|node| cx.condition(node, &REPLY));
     let why = "\"bearer\", \"header\", \"token\", \"basic\", \"oauth2\", \"session\", \"forward\" or \"none\"";
@@ -66,18 +67,19 @@ pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defau
     let auth = auth(cx, &fields, kind, ok, defaults).unwrap_or(OutboundAuth::None);
     let in_body = matches!(auth.send().map(|send| &send.place), Some(TokenPlace::Body(_)));
     let in_body = in_body.then(|| fields.get("send").unwrap_or(node).place.clone());
-    CredentialParts { auth, expired, in_body }
+    let expires = fields.get("expires").and_then(|node| cx.expiry(node));
+    CredentialParts { auth, expires, expired, in_body }
 }
 
 fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, kind: Kind) {
     let wanted: &[&str] = match kind {
         Kind::None | Kind::Forward => &[],
-        Kind::Bearer => &["token"],
-        Kind::Header => &["token", "name", "prefix"],
-        Kind::Token => &["token", "send"],
-        Kind::Basic => &["user", "password"],
-        Kind::OAuth2 => &["token_url", "client_id", "client_secret", "client_auth", "scope", "send", "ttl"],
-        Kind::Session => &["login", "send", "ttl"],
+        Kind::Bearer => &["token", "expires"],
+        Kind::Header => &["token", "name", "prefix", "expires"],
+        Kind::Token => &["token", "send", "expires"],
+        Kind::Basic => &["user", "password", "expires"],
+        Kind::OAuth2 => &["token_url", "client_id", "client_secret", "client_auth", "scope", "send", "ttl", "expires"],
+        Kind::Session => &["login", "send", "ttl", "expires"],
     };
     for name in
         catalogue::CREDENTIAL.names().filter(|name| !wanted.contains(name) && !matches!(*name, "kind" | "expired"))

@@ -49,7 +49,11 @@ fn display_name(cx: &mut Context, rows: &[RowDraft]) {
 fn types(cx: &mut Context, rows: &[RowDraft]) {
     let numbers = || rows.iter().filter(|draft| &*draft.row.target.path.attribute == "phoneNumbers");
     let Some(first) = numbers().next() else { return };
-    if numbers().any(|draft| draft.row.target.selector.is_empty()) {
+    let asks_for_type = |draft: &RowDraft| draft.row.target.selector.iter().any(|(name, _)| &**name == "type");
+    let is_whole = numbers().any(|draft| !asks_for_type(draft));
+    // A preset does not know the application; whoever takes it as it is has no row to mend.
+    let is_given = first.row.origin.source.starts_with("preset:");
+    if is_whole || is_given || numbers().all(|draft| draft.row.access == Access::Read) {
         return;
     }
     let is_of = |draft: &RowDraft, kind: &str| {

@@ -35,6 +35,30 @@ async fn a_body_that_never_ends_counts_against_the_time_too() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_given_up_is_counted_out() {
+    let stub = Stub::acting(vec![|| Act::Hang]).await;
+    let metrics = Metrics::new().unwrap();
+    let backend = Backend { concurrency: 1, ..backend(stub.address) };
+    let client = NativeClient::for_backends(&[backend], &secrets(), &limits(), &[0], Arc::clone(&metrics)).unwrap();
+    let shown = |name: &str, count: u64| {
+        metrics.render().contains(&format!("scimshim_native_{name}{{backend=\"app\"}} {count}\n"))
+    };
+    let get = get();
+    let both = async { tokio::join!(send(&client, &get), send(&client, &get)) };
+    let seen = async {
+        while !(shown("requests_in_flight", 1) && shown("queued", 1)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    // The future is dropped in the middle of one call and of the wait for the other.
+    tokio::select! {
+        _ = both => panic!("answered: {}", metrics.render()),
+        () = seen => {}
+    }
+    assert!(shown("requests_in_flight", 0) && shown("queued", 0), "{}", metrics.render());
+}
+
+#[tokio::test]
 async fn waiting_for_a_turn_counts_against_the_deadline() {
     let stub = Stub::acting(vec![|| Act::Hang]).await;
     let client = client(&Backend { concurrency: 1, ..backend(stub.address) });

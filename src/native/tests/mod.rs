@@ -43,6 +43,7 @@ pub(super) fn backend(address: SocketAddr) -> Backend {
         breaker: None,
         tls: BackendTls::default(),
         format: Format::Json,
+        expires: None,
         expired: None,
         expired_origin: origin(),
         tables: Vec::new(),

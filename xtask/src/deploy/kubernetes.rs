@@ -25,9 +25,14 @@ const RENDERED: &[(&str, &str, &[&str])] = &[
         "podmonitor",
         &["podMonitor.enabled=true", r#"podMonitor.matchLabels={"scimshim/scrape":"true"}"#],
     ),
+    ("components/alerts/prometheusrule.yaml", "prometheusrule", &["prometheusRule.enabled=true"]),
+    ("components/dashboard/configmap.yaml", "dashboard", &["dashboard.enabled=true"]),
     ("components/sidecar/patch.yaml", "patch", &[r#"mode="patch""#]),
     ("components/sidecar-container/patch.yaml", "patch", &[r#"mode="patch""#, "sidecar.native=false"]),
 ];
+
+/// Folders of which the chart, which can read nothing outside itself, holds a copy.
+const COPIED: &[(&str, &str)] = &[("alerts", ".yaml"), ("dashboards", ".json")];
 
 /// Values that the chart has to refuse, and what it says.
 const REFUSED: &[(&str, &str)] = &[
@@ -39,6 +44,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("image.digest=sha256:1", "digest"),
     ("ports.scim=70000", "scim"),
     ("drain.grace=35", "drain.grace"),
+    ("prometheusRule.runbooks=a b", "runbooks"),
+    ("dashboard.folder=x", "folder"),
 ];
 
 /// Faults that the tools have to notice; otherwise their silence says nothing.
@@ -70,6 +77,9 @@ pub(super) fn chart(bench: &Bench<'_>) -> Result<String, String> {
 /// The chart is the source; what kustomize uses is compared with what it renders.
 pub(super) fn rendered(bench: &Bench<'_>) -> Result<String, String> {
     let mut differ = Vec::new();
+    for (folder, ending) in COPIED {
+        copied(bench, &mut differ, folder, ending)?;
+    }
     for (file, template, values) in RENDERED {
         let show = format!("templates/{template}.yaml");
         let mut helm = bench.tools.kubernetes("helm")?;
@@ -84,6 +94,20 @@ pub(super) fn rendered(bench: &Bench<'_>) -> Result<String, String> {
     let same =
         output(bench.tools.script("manifests.py")?.arg("--same").arg(sets.path("demo")).arg(sets.path("chart-demo")))?;
     Ok(format!("{} files; overlay and chart run the demo alike: {}", RENDERED.len(), last_line(&same)))
+}
+
+/// The files of a folder, and the chart's copies of them: each has the other.
+fn copied(bench: &Bench<'_>, differ: &mut Vec<String>, folder: &str, ending: &str) -> Result<(), String> {
+    let copies = bench.source("deploy/chart/files").join(folder);
+    let sources = bench.files(&format!("deploy/{folder}"), ending)?;
+    let name_of = |path: &Path| path.file_name().map(ToOwned::to_owned).unwrap_or_default();
+    for source in &sources {
+        compare(bench, differ, &copies.join(name_of(source)), &read(source)?)?;
+    }
+    let there = bench.files(&format!("deploy/chart/files/{folder}"), "").unwrap_or_default();
+    let stray = there.iter().filter(|copy| !sources.iter().any(|source| name_of(source) == name_of(copy)));
+    differ.extend(stray.map(|copy| format!("{}, which is no copy", copy.display())));
+    Ok(())
 }
 
 fn compare(bench: &Bench<'_>, differ: &mut Vec<String>, file: &Path, wanted: &str) -> Result<(), String> {
@@ -116,7 +140,8 @@ pub(super) fn schemas(bench: &Bench<'_>) -> Result<String, String> {
         let said = output(validate(bench, release)?.args(sets.paths()))?;
         objects = said.matches(" passed for resource ").count();
         // It knows no custom resources; they are the business of `crds`.
-        let unknown = said.lines().find(|line| line.contains("WARN") && !line.contains("kind PodMonitor"));
+        let unknown =
+            said.lines().find(|line| line.contains("WARN") && !OF_OPERATOR.iter().any(|kind| line.contains(kind)));
         if let Some(unknown) = unknown {
             return Err(unknown.to_owned());
         }
@@ -124,6 +149,9 @@ pub(super) fn schemas(bench: &Bench<'_>) -> Result<String, String> {
     refusal(validate(bench, RELEASES[0])?.arg(sets.broken("misspelt", MISSPELT)?))?;
     Ok(format!("{objects} objects of {} sets, for Kubernetes {}", SETS.len(), RELEASES.join(" and ")))
 }
+
+/// Kinds that the schemas of Kubernetes leave out.
+const OF_OPERATOR: [&str; 2] = ["kind PodMonitor", "kind PrometheusRule"];
 
 fn validate(bench: &Bench<'_>, release: &str) -> Result<Command, String> {
     let mut validate = bench.tools.python("kubernetes-validate")?;
@@ -192,10 +220,12 @@ const SETS: &[(&str, Source)] = &[
     ("standalone", Source::Kustomize("overlays/standalone")),
     ("demo", Source::Kustomize("overlays/demo")),
     ("container", Source::Kustomize("container")),
-    ("chart", Source::Chart(&["--set", "podMonitor.enabled=true"])),
-    ("chart-demo", Source::Demo(&["--set", "podMonitor.enabled=true"])),
+    ("chart", Source::Chart(SEEN)),
+    ("chart-demo", Source::Demo(SEEN)),
     ("chart-container", Source::Demo(&["--set", "sidecar.native=false"])),
 ];
+
+const SEEN: &[&str] = &["--set", "podMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true"];
 
 enum Source {
     /// A folder below `deploy`, or `container`: the demo with the other sidecar.
