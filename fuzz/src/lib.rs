@@ -3,8 +3,12 @@
 //! In: bytes as libFuzzer mutates them. Out: text within the bound that is enforced before anything is parsed, and a
 //! resource to try the result on. It asserts nothing: every target states its own property.
 
+pub mod downstream;
+pub mod native;
+
 use std::sync::LazyLock;
 
+use scimshim::plan;
 use scimshim::scim::Resource;
 use scimshim::scim::schema::{ResourceType, user_type};
 use serde_json::{Value, json};

@@ -240,7 +240,7 @@ impl Core {
         let tenants = &self.shared.metrics.tenants;
         Some(match accepted {
             Accepted::Credential => tenants.take_in(of_route, values),
-            Accepted::Anybody => tenants.find(of_route, values),
+            Accepted::Anybody => tenants.find(of_route, &values),
         })
     }
 

@@ -14,7 +14,7 @@ use super::acme::{Acme, AcmeOptions};
 use super::client::{Client, ClientError};
 use super::cycle::{self, Idp, Observer, Profile, Report, Tally, Target};
 use super::sidecar::{Elsewhere, Setup, Sidecar, SidecarError};
-use crate::config::reload::{LoadError, read_text};
+use crate::config::reload::{LoadError, now, read_text};
 
 /// The commands that show and try the sidecar.
 #[derive(Debug, Subcommand)]
@@ -134,6 +134,7 @@ async fn demo(args: DemoArgs) -> Result<Ending, CommandError> {
         listen: args.listen.unwrap_or(ANY_PORT),
         upstream: Some(format!("http://{}", app.addr())),
         variables: vec![("SCIM_TOKEN", token.clone()), ("ACME_KEY", key)],
+        expires: Some(now() + CREDENTIALS_LAST),
     };
     let sidecar = Sidecar::start(setup).await?;
     let base = sidecar.base_url();
@@ -141,7 +142,11 @@ async fn demo(args: DemoArgs) -> Result<Ending, CommandError> {
         say(&format!("READY base_url={base} token={token}\n"))?;
         return until_interrupted(&app, &sidecar).await;
     }
-    say(&format!("application  http://{}/api\nsidecar      {base}\n", app.addr()))?;
+    let admin = sidecar.admin_addr();
+    say(&format!(
+        "application  http://{}/api\nsidecar      {base}\nmetrics      http://{admin}/metrics\n",
+        app.addr()
+    ))?;
     let target = Target { base: base.clone(), token: token.clone() };
     let tally = cycles(args.idp, "acme", &target, sidecar.observer()).await?;
     if args.exit {
@@ -179,7 +184,8 @@ async fn cycle(args: CycleArgs) -> Result<Ending, CommandError> {
     let text = read_text(&file).await?;
     // Nobody else is let in, so that the provider's token may be any.
     let variables = vec![("SCIM_TOKEN", token.unwrap_or_else(random_word))];
-    let sidecar = Sidecar::start(Setup { file, text, listen: ANY_PORT, upstream: args.upstream, variables }).await?;
+    let setup = Setup { file, text, listen: ANY_PORT, upstream: args.upstream, variables, expires: None };
+    let sidecar = Sidecar::start(setup).await?;
     let target = Target { base: sidecar.base_url(), token: sidecar.token().to_owned() };
     let tally = cycles(args.idp, &args.profile, &target, sidecar.observer()).await?;
     sidecar.stop();
@@ -243,6 +249,8 @@ fn random_word() -> String {
 
 /// What the sidecar of the demonstration runs with: the annotated configuration itself.
 const CONFIG: &str = include_str!("../../config.toml");
+/// Seconds until the credentials of the demonstration expire, so that there is something to see.
+const CREDENTIALS_LAST: i64 = 90 * 24 * 3600;
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 #[cfg(test)]

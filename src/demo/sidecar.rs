@@ -36,6 +36,8 @@ pub struct Setup {
     pub upstream: Option<String>,
     /// Secrets by the name of the environment variable that they stand for; others come from the environment.
     pub variables: Vec<(&'static str, String)>,
+    /// When its credentials expire, where the configuration does not say: seconds since 1970.
+    pub expires: Option<i64>,
 }
 
 /// A running sidecar. It stops with [`Sidecar::stop`] or with the process.
@@ -86,6 +88,9 @@ impl Sidecar {
             }
         }
         supply(&mut snapshot, &setup.variables);
+        if let Some(at) = setup.expires {
+            end_at(&mut snapshot, at);
+        }
         let secrets = resolve_secrets(&snapshot, setup.file.parent().unwrap_or(Path::new(""))).await?;
         let token = inbound_token(&snapshot, &secrets);
         let base_path = snapshot.routes.first().map(|route| sample_path(&route.label)).unwrap_or_default();
@@ -179,6 +184,18 @@ fn supply(snapshot: &mut Snapshot, variables: &[(&'static str, String)]) {
         let SecretKind::Env(name) = &reference.kind else { continue };
         if let Some((_, value)) = variables.iter().find(|(known, _)| known == name) {
             reference.kind = SecretKind::Plain(Secret::new(value.as_str()));
+        }
+    }
+}
+
+/// Has credentials expire that say nothing of the kind.
+fn end_at(snapshot: &mut Snapshot, at: i64) {
+    for token in snapshot.authenticators.iter_mut().flat_map(|authenticator| &mut authenticator.tokens) {
+        token.expires.get_or_insert(at);
+    }
+    for backend in &mut snapshot.backends {
+        if !backend.auth.secrets().is_empty() {
+            backend.expires.get_or_insert(at);
         }
     }
 }

@@ -7,20 +7,19 @@ use std::io;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::Request;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::reply;
-use super::transport::REPLY_HEAD_MAX_BYTES;
-use super::wire::{self, Framing, Head, Malformed};
+use super::wire::{self, Framing, Head, Malformed, REPLY_HEAD_MAX_BYTES};
 use crate::native::patience::Patience;
 use crate::plan::NativeReply;
 
 /// A connection with nothing under way.
 #[derive(Debug)]
-pub(super) struct Connection {
-    socket: TcpStream,
+pub(super) struct Connection<S = TcpStream> {
+    socket: S,
     /// Received and not yet read.
     received: BytesMut,
     /// A request on its way out.
@@ -56,7 +55,7 @@ impl Connection {
     pub(super) fn new(socket: TcpStream) -> Self {
         // A request is one write; waiting for more to send could only delay it.
         let _ = socket.set_nodelay(true);
-        Self { socket, received: BytesMut::new(), outbox: BytesMut::new(), patience: Patience::default() }
+        Self::over(socket)
     }
 
     /// Whether an idle connection can be used again: a server that sends something unasked, or that it has closed,
@@ -64,6 +63,13 @@ impl Connection {
     pub(super) fn is_quiet(&self) -> bool {
         let read = self.socket.try_read(&mut [0]);
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Over anything that bytes come and go by.
+    pub(super) fn over(socket: S) -> Self {
+        Self { socket, received: BytesMut::new(), outbox: BytesMut::new(), patience: Patience::default() }
     }
 
     /// Sends a request and reads its reply, all before `until`; says whether another may follow.
@@ -79,7 +85,8 @@ impl Connection {
         outcome.unwrap_or(Err(Fault::Late))
     }
 
-    async fn converse(
+    /// The same without a bound on the time.
+    pub(super) async fn converse(
         &mut self,
         request: &Request<Bytes>,
         reply_max_bytes: usize,
@@ -211,6 +218,11 @@ fn emptied(mut buffer: BytesMut) -> BytesMut {
 /// Bytes there is room for before a read, and at the most.
 const READ_BYTES: usize = 4096;
 const READ_MAX_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod pieces;
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

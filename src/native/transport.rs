@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::plain::Plain;
 use super::reply;
 use super::tls::Trust;
+use super::wire::REPLY_HEAD_MAX_BYTES;
 use crate::plan::{NativeFailure, NativeReply};
 
 /// The connections to one origin.
@@ -158,7 +159,3 @@ async fn read_limited(body: Incoming, max_bytes: usize) -> Result<Bytes, NativeF
 /// How long an idle connection is kept. Below the five seconds after which common application servers close theirs:
 /// a POST that meets a closing connection has an unknown outcome and may not be repeated.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(4);
-
-/// Bytes of a reply's status line and headers. With TLS the HTTP library looks at the limit between reads, so that a
-/// head may exceed it by what one read brings.
-pub(super) const REPLY_HEAD_MAX_BYTES: usize = 64 * 1024;

@@ -167,17 +167,10 @@ impl Downstream {
         let deadline = begun + bounds.timeout;
         let mut seen = 0;
         loop {
-            // RFC 9112 2.2: an empty line before the request line is tolerated.
-            while self.inbox.starts_with(b"\r\n") {
-                self.inbox.advance(2);
-                seen = 0;
-            }
-            let end = head::find_end(&self.inbox, seen).map_err(HeadEnd::Refused)?;
-            if end.unwrap_or(self.inbox.len()) > bounds.max_bytes {
-                return Err(HeadEnd::Refused(Refusal::TooLarge));
-            }
-            if let Some(end) = end {
-                return Ok(end);
+            let found = head::search(&self.inbox, seen, bounds.max_bytes).map_err(HeadEnd::Refused)?;
+            self.inbox.advance(found.skip);
+            if let Some(length) = found.length {
+                return Ok(length);
             }
             seen = self.inbox.len();
             match timeout_at(deadline, self.receive()).await {

@@ -181,6 +181,31 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Where a head stands in what a connection has received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Bytes before it that mean nothing.
+    pub skip: usize,
+    /// Bytes of it behind those, blank line included; `None` until that is there.
+    pub length: Option<usize>,
+}
+
+/// Looks for the head of a request in what was received since the one before it; the first `seen` bytes were looked at
+/// already, and nothing was skipped then.
+///
+/// # Errors
+/// As [`find_end`]; [`Refusal::TooLarge`] for a head, or the beginning of one, of more than `max_bytes`.
+pub fn search(bytes: &[u8], seen: usize, max_bytes: usize) -> Result<Found, Refusal> {
+    // RFC 9112 2.2: an empty line before the request line is tolerated.
+    let skip = 2 * bytes.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count();
+    let head = bytes.get(skip..).unwrap_or_default();
+    let length = find_end(head, if skip == 0 { seen } else { 0 })?;
+    if length.unwrap_or(head.len()) > max_bytes {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(Found { skip, length })
+}
+
 /// Looks for the end of a head in `bytes`, of which the first `seen` were looked at before. `Some(length)` includes
 /// the blank line. Control characters and wrong line ends are refused at once, so that a client speaking another
 /// protocol need not be waited for.
@@ -416,6 +441,11 @@ fn is_plain_target_byte(byte: u8) -> bool {
 
 /// Fields for which there is room at once.
 const USUAL_FIELDS: usize = 16;
+
+#[cfg(test)]
+mod alike;
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

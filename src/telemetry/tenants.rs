@@ -109,7 +109,7 @@ impl Tenants {
     }
 
     /// The tenant of a request, if it is told apart already; otherwise all others of the route.
-    pub fn find<'v>(&self, route: &RouteTenants, values: impl Iterator<Item = &'v str> + Clone) -> Arc<Tenant> {
+    pub fn find<'v>(&self, route: &RouteTenants, values: &(impl Iterator<Item = &'v str> + Clone)) -> Arc<Tenant> {
         if route.has_variables {
             let named = self.named.load();
             if let Ok(index) = named.binary_search_by(|tenant| tenant.is(&route.route, values.clone()))
@@ -124,7 +124,7 @@ impl Tenants {
     /// The same; one that is not told apart yet is from here on, if there is room. For requests whose credential was
     /// accepted, and no others: a stranger must not take the places.
     pub fn take_in<'v>(&self, route: &RouteTenants, values: impl Iterator<Item = &'v str> + Clone) -> Arc<Tenant> {
-        let found = self.find(route, values.clone());
+        let found = self.find(route, &values);
         if !route.has_variables || !Arc::ptr_eq(&found, &route.fallback) || route.max == 0 {
             return found;
         }
@@ -340,7 +340,7 @@ mod tests {
     fn to_look_for_a_tenant_makes_none() {
         let (tenants, registry) = tenants();
         let of_route = tenants.of_route(&route(), true, 10);
-        answer(&tenants.find(&of_route, ["stranger"].into_iter()), 401);
+        answer(&tenants.find(&of_route, &["stranger"].into_iter()), 401);
         let text = shown(&tenants, &registry);
         assert!(!text.contains("stranger") && text.contains("tenant=\"other\"} 1\n"), "{text}");
     }
@@ -391,7 +391,7 @@ mod tests {
         let one = tenants.take_in(&of_route, ["x", "yz"].into_iter());
         let two = tenants.take_in(&of_route, ["xy", "z"].into_iter());
         assert!(!Arc::ptr_eq(&one, &two) && (one.label.as_str(), two.label.as_str()) == ("x/yz", "xy/z"));
-        assert!(Arc::ptr_eq(&one, &tenants.find(&of_route, ["x", "yz"].into_iter())));
+        assert!(Arc::ptr_eq(&one, &tenants.find(&of_route, &["x", "yz"].into_iter())));
         let without = tenants.of_route(&"/scim".into(), false, 0);
         assert_eq!(tenants.take_in(&without, std::iter::empty()).label, "");
     }

@@ -53,6 +53,7 @@ impl<A: App> Example<A> {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             upstream: Some(format!("{}{}", app.url(), path_of_backend(text))),
             variables,
+            expires: None,
         };
         let sidecar = Sidecar::start(setup).await.unwrap_or_else(|error| panic!("{error}"));
         let base = sidecar.base_url();

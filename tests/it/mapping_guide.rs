@@ -1,4 +1,5 @@
-//! `docs/mapping.md`: every block of TOML in it is loaded, and the file that its first part arrives at works.
+//! `docs/mapping.md` and `docs/recipes.md`: every block of TOML in them is loaded, and the file that the steps of the
+//! first arrive at works.
 //!
 //! Steps are laid over one another as a reader would edit one file: tables with a heading are joined, lists of tables
 //! get longer, and every other line replaces the one that is there. A recipe is laid over the last step, except that it
@@ -17,9 +18,10 @@ use crate::examples_bench::{Example, config};
 use crate::proxy_binary::output;
 
 const GUIDE: &str = include_str!("../../docs/mapping.md");
+const RECIPES: &str = include_str!("../../docs/recipes.md");
 
-fn parsed(block: &Block) -> Table {
-    block.text.parse().unwrap_or_else(|error| panic!("docs/mapping.md:{}: {error}", block.line))
+fn parsed(page: &str, block: &Block) -> Table {
+    block.text.parse().unwrap_or_else(|error| panic!("{page}:{}: {error}", block.line))
 }
 
 /// The file after each step.
@@ -27,22 +29,25 @@ fn steps() -> Vec<Table> {
     let mut file = Table::new();
     let mut found = Vec::new();
     for block in blocks(GUIDE).iter().filter(|block| block.kind == "step") {
-        lay_over(&mut file, parsed(block));
+        lay_over(&mut file, parsed("docs/mapping.md", block));
         found.push(file.clone());
     }
     found
 }
 
-fn compiled(file: &Table, line: usize) -> Snapshot {
+fn compiled(file: &Table, place: &str) -> Snapshot {
     let text = toml::to_string(file).unwrap();
     let source = Source { name: Arc::from("config.toml"), text: text.clone() };
-    compile(source).unwrap_or_else(|found| panic!("docs/mapping.md:{line}\n{}\n{text}", render(&found)))
+    compile(source).unwrap_or_else(|found| panic!("{place}\n{}\n{text}", render(&found)))
 }
 
 #[test]
 fn every_block_is_a_step_or_a_recipe() {
     for block in blocks(GUIDE) {
-        assert!(matches!(block.kind, "step" | "recipe"), "docs/mapping.md:{}: {:?}", block.line, block.kind);
+        assert_eq!(block.kind, "step", "docs/mapping.md:{}", block.line);
+    }
+    for block in blocks(RECIPES) {
+        assert_eq!(block.kind, "recipe", "docs/recipes.md:{}", block.line);
     }
 }
 
@@ -51,7 +56,7 @@ fn every_step_can_be_loaded_and_the_first_one_warns_of_the_second() {
     let steps = steps();
     assert_eq!(steps.len(), 6);
     for (number, step) in steps.iter().enumerate() {
-        let warnings = compiled(step, number + 1).warnings;
+        let warnings = compiled(step, &format!("docs/mapping.md, step {}", number + 1)).warnings;
         let codes: Vec<&str> = warnings.iter().map(|warning| warning.code).collect();
         let expected: &[&str] = if number == 0 { &["W040"] } else { &[] };
         assert_eq!(codes, expected, "step {}", number + 1);
@@ -76,32 +81,32 @@ async fn the_last_step_goes_through_every_cycle() {
 #[test]
 fn every_recipe_can_be_used() {
     let last = steps().pop().unwrap();
-    let blocks = blocks(GUIDE);
-    let recipes: Vec<&Block> = blocks.iter().filter(|block| block.kind == "recipe").collect();
+    let recipes = blocks(RECIPES);
     assert!(recipes.len() > 20, "{}", recipes.len());
-    for block in recipes {
+    for block in &recipes {
         let mut file = last.clone();
-        let recipe = parsed(block);
+        let recipe = parsed("docs/recipes.md", block);
         if recipe.contains_key("route") {
             file.remove("route");
         }
         lay_over(&mut file, recipe);
-        let warnings = compiled(&file, block.line).warnings;
-        assert!(warnings.is_empty(), "docs/mapping.md:{}\n{}", block.line, render(&warnings));
+        let place = format!("docs/recipes.md:{}", block.line);
+        let warnings = compiled(&file, &place).warnings;
+        assert!(warnings.is_empty(), "{place}\n{}", render(&warnings));
     }
 }
 
 /// The file with the recipe of a heading laid over it.
 fn with_recipe(heading: &str) -> Arc<Snapshot> {
-    let at = GUIDE.lines().position(|line| line == format!("### {heading}")).unwrap_or_else(|| panic!("{heading}"));
-    let blocks = blocks(GUIDE);
+    let at = RECIPES.lines().position(|line| line == format!("### {heading}")).unwrap_or_else(|| panic!("{heading}"));
+    let blocks = blocks(RECIPES);
     let block = blocks.iter().find(|block| block.line > at && block.kind == "recipe").unwrap();
-    let (mut file, recipe) = (steps().pop().unwrap(), parsed(block));
+    let (mut file, recipe) = (steps().pop().unwrap(), parsed("docs/recipes.md", block));
     if recipe.contains_key("route") {
         file.remove("route");
     }
     lay_over(&mut file, recipe);
-    Arc::new(compiled(&file, block.line))
+    Arc::new(compiled(&file, &format!("docs/recipes.md:{}", block.line)))
 }
 
 /// What a case of a recipe expects comes of it.

@@ -90,6 +90,7 @@ async fn a_bad_file_leaves_the_old_configuration_in_force() {
         "scimshim_config_reloads_total{outcome=\"restart_needed\"} 1",
         "scimshim_config_reloads_total{outcome=\"unreadable\"} 1",
         "scimshim_config_info{hash=\"two\"} 1",
+        "scimshim_config_generation 2",
     ] {
         assert!(text.contains(expected), "{expected}");
     }

@@ -32,6 +32,7 @@ async fn start(text: &str, upstream: Option<String>) -> Result<Sidecar, SidecarE
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         upstream,
         variables: vec![("SCIM_TOKEN", SCIM_TOKEN.to_owned()), ("ACME_KEY", APP_KEY.to_owned())],
+        expires: None,
     };
     Sidecar::start(setup).await
 }

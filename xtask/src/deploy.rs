@@ -6,6 +6,7 @@
 
 mod image;
 mod kubernetes;
+mod metrics;
 mod package;
 mod seen;
 mod spans;
@@ -42,6 +43,7 @@ const CHECKS: &[Check] = &[
     },
     Check { name: "program", about: "the release binary: static, and of a bounded size", run: package::program },
     Check { name: "configs", about: "every configuration that is shipped, by the program", run: kubernetes::configs },
+    Check { name: "metrics", about: "metrics of a demo, by promtool and the page about them", run: metrics::metrics },
     Check { name: "completions", about: "completions, by the shells", run: package::completions },
     Check { name: "manual", about: "manual pages, by man", run: package::manual },
     Check { name: "spans", about: "spans of a request, by a receiver of OTLP", run: spans::spans },

@@ -1,4 +1,4 @@
-//! `fuzz`: libFuzzer over the parsers of the core, on a stable toolchain.
+//! `fuzz`: libFuzzer over the parsers of the core and the readers of HTTP, on a stable toolchain.
 //!
 //! In: the targets in `fuzz/targets` and their seeds in `fuzz/corpus`. Out: success if no target crashed, hung or
 //! outgrew its memory within its time. The coverage instrumentation that libFuzzer needs is a set of stable compiler

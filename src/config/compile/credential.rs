@@ -67,8 +67,8 @@ pub(super) fn credential(cx: &mut Context, node: &Node, ok: Option<&Expr>, defau
     let auth = auth(cx, &fields, kind, ok, defaults).unwrap_or(OutboundAuth::None);
     let in_body = matches!(auth.send().map(|send| &send.place), Some(TokenPlace::Body(_)));
     let in_body = in_body.then(|| fields.get("send").unwrap_or(node).place.clone());
-    let expires = fields.get("expires").and_then(|node| cx.expiry(node));
-    CredentialParts { auth, expires, expired, in_body }
+    let end = fields.get("expires").and_then(|node| cx.expiry(node));
+    CredentialParts { auth, expires: end, expired, in_body }
 }
 
 fn unfitting_keys(cx: &mut Context, fields: &Fields<'_>, kind: Kind) {

@@ -1,7 +1,11 @@
 //! What no case file shows: secrets, request lines, replies that are not understood.
 
+use std::sync::Arc;
+
 use super::{cases, snapshot};
-use crate::explain::{End, Layout, Replies, Request, explain};
+use crate::config::fixture::people;
+use crate::config::{Source, compile, render};
+use crate::explain::{End, Layout, Replies, Request, explain, names};
 
 fn text(config: &str, line: &str, body: &str, replies: &str) -> String {
     let request = Request { body: body.as_bytes().to_vec(), ..Request::parse(line).unwrap() };
@@ -58,6 +62,45 @@ fn replies_that_are_not_understood() {
     assert!(refused("[[reply]]\nstaus = 200").contains("staus"));
     assert!(refused("[[reply]]\nfailed = \"gone\"").contains("possible: connect_error"));
     assert!(refused("reply = 7").contains("expected"));
+    assert!(refused("[tables.plan]\nBasic = true").contains("'Basic' in `tables.plan` is neither a text nor a number"));
+    assert!(Replies::parse("[tables.plan]\nBasic = 3\nPro = 'p'").is_ok());
+}
+
+#[test]
+fn calls_are_named_as_people_write_them() {
+    let target = "/users/a%2Fb%20c?filter=login%20eq%20%22x%26y%22&page=1";
+    let check = |line: &str, same: bool| assert_eq!(names(line, "GET", target), same, "{line}");
+    check(&format!("GET {target}"), true);
+    check(&format!("get  {target} "), true);
+    check("GET /users/a%2fb c?filter=login eq \"x%26y\"&page=1", true);
+    check("GET /users/a%2Fb%20c?filter=login%20eq%20\"x%26y\"&page=%31", true);
+    check(&format!("POST {target}"), false);
+    check("GET /users/a/b c?filter=login eq \"x%26y\"&page=1", false);
+    check("GET /users/a%2Fb c?filter=login eq \"x&y\"&page=1", false);
+    check("GET /users/a%2Fb c?filter=login eq \"x%26y\"%26page=1", false);
+    check("GET /users/a%2Fb c", false);
+    check("GET", false);
+}
+
+/// A repetition that the request has no time for is not made.
+#[test]
+fn nobody_waits_longer_than_the_request_may_take() {
+    let shown = |after: &str| {
+        let rule = format!(
+            "[[backend.app.error]]\nwhen = 'status == 409'\nretry = {{ after = '{after}', max = 9 }}\nscim = {{ status = 503 }}\n"
+        );
+        let source = Source { name: Arc::from("config.toml"), text: people(&rule) };
+        let snapshot = Arc::new(compile(source).unwrap_or_else(|found| panic!("{}", render(&found))));
+        let replies = Replies::parse("[[reply]]\nstatus = 409\ntimes = 20").unwrap();
+        let request = Request::parse("DELETE /scim/v2/Users/7").unwrap();
+        explain(&snapshot, &request, replies).text(Layout::Compact)
+    };
+    // A request may take thirty seconds.
+    for (after, times) in [("60s", 0), ("30s", 0), ("20s", 1), ("9s", 3), ("1s", 9)] {
+        let text = shown(after);
+        assert_eq!(text.matches(": again after ").count(), times, "{text}");
+        assert!(text.contains("\nanswer   503\n"), "{text}");
+    }
 }
 
 #[test]

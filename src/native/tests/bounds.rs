@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 
 use super::stub::{Act, Stub};
 use super::*;
-use crate::native::transport::REPLY_HEAD_MAX_BYTES;
+use crate::native::wire::REPLY_HEAD_MAX_BYTES;
 
 #[tokio::test]
 async fn an_attempt_ends_with_the_time_of_its_backend() {

@@ -32,6 +32,30 @@ async fn calls_that_may_be_repeated_are() {
 }
 
 #[tokio::test]
+async fn repetitions_are_counted_by_their_reason() {
+    let limited: fn() -> Act = || Act::Answer(429, "retry-after: 0\r\n", "");
+    for (first, reason) in [
+        (UNAVAILABLE, "unavailable"),
+        (|| Act::Close, "interrupted"),
+        (CUT_SHORT, "interrupted"),
+        (limited, "rate_limited"),
+    ] as [(fn() -> Act, &str); 4]
+    {
+        let stub = Stub::acting(vec![first, OK]).await;
+        let metrics = Metrics::new().unwrap();
+        let backends = [backend(stub.address)];
+        let client = NativeClient::for_backends(&backends, &secrets(), &limits(), &[0], Arc::clone(&metrics)).unwrap();
+        assert_eq!(send(&client, &get()).await.attempts, 2, "{reason}");
+        let text = metrics.render();
+        for word in ["connect", "interrupted", "unavailable", "rate_limited", "rule", "credential"] {
+            let count = u8::from(word == reason);
+            let line = format!("scimshim_native_retries_total{{backend=\"app\",reason=\"{word}\"}} {count}\n");
+            assert!(text.contains(&line), "{line} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn calls_of_unknown_outcome_are_not() {
     let patch = NativeCall { body: Some(user()), ..call("PATCH", Slot::Update) };
     for call in [&post(user()), &patch, &call("POST", Slot::MembersAdd)] {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::config::Snapshot;
-use crate::plan::call::{NativeCall, NativeOutcome, NativeReply};
+use crate::plan::call::{FilterPath, NativeCall, NativeOutcome, NativeReply};
 use crate::plan::harness::{drive, ok, parameter, snapshot};
 use crate::plan::marks::Marks;
 
@@ -211,4 +211,40 @@ fn a_filter_that_cannot_be_run_says_what_can() {
     assert!(detail(0, "displayName eq \"a\"").ends_with("supported: none"));
     // The native values that read as `Other` are not known, so one of them cannot be asked for.
     assert!(detail(0x0200, "userType eq \"other\"").contains("userType eq"));
+}
+
+/// The report says how a filter was answered, be the answer an error.
+#[test]
+fn how_a_filter_is_answered_is_told() {
+    let (query, get) =
+        ("'userName eq' = { query = { login = '{value}' }, case = 'ignored' }", "'id eq' = 'get {value}'");
+    for (plans, filter, expected, scanned) in [
+        ("", "", Some(FilterPath::None), 0),
+        ("", "id eq \"1\"", Some(FilterPath::Lookup), 0),
+        (get, "id eq \"1\"", Some(FilterPath::Lookup), 0),
+        (query, "userName eq \"x\"", Some(FilterPath::Pushed), 0),
+        (query, "userName eq \"x\" and title pr", Some(FilterPath::Pushed), 0),
+        (query, "userName eq \"x\" or id eq \"1\"", Some(FilterPath::Pushed), 0),
+        (query, "title pr", Some(FilterPath::Refused), 0),
+        ("'*' = { scan = { max = 100 } }", "title pr", Some(FilterPath::Scanned), 2),
+        ("'*' = { scan = { max = 100 } }", "title bogus", None, 0),
+    ] {
+        let snapshot = snapshot(&format!(
+            "[backend.app]\nurl = 'https://app.example'\n[resource.User]\npath = '/people'\nid = 'id'\n\
+             [resource.User.filter]\n{plans}\n[resource.User.ops]\nlist = 'GET {{path}}'\nget = 'GET {{path}}/{{id}}'\n{ROWS}"
+        ));
+        let filter = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+        let target = if plans.is_empty() && filter.to_string().is_empty() {
+            "/scim/Users".to_owned()
+        } else {
+            format!("/scim/Users?filter={filter}")
+        };
+        let person = json!({"id": "1", "login": "x", "number": 1});
+        let mut app = |call: &NativeCall| match &*call.target {
+            "/people/1" => ok(person.clone()),
+            _ => ok(json!([person, {"id": "2", "login": "y"}])),
+        };
+        let (response, _) = drive(&snapshot, &mut Marks::default(), ("GET", &target, &Value::Null), &mut app);
+        assert_eq!((response.report.filter, response.report.scanned), (expected, scanned), "{plans} {target}");
+    }
 }

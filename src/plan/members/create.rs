@@ -68,8 +68,10 @@ impl Target<'_> {
         value: &str,
         failures: &mut Failures,
     ) -> Result<Option<Person>, ScimError> {
+        let creates = matches!(self.members.missing.policy, MissingPolicy::Create(_));
         // What is a key all the same belongs to somebody hidden.
-        let hidden = self.run.of_type(&self.members.of).is_some_and(|of| of.mapping.id.decode(value).is_some());
+        let hidden =
+            creates && self.run.of_type(&self.members.of).is_some_and(|of| of.mapping.id.decode(value).is_some());
         if hidden {
             failures.add(unknown_member(self.members, value), 1);
             return Ok(None);

@@ -93,8 +93,8 @@ pub(crate) static LOGINS: Entry = counter("native_logins_total", &[BACKEND, LOGI
     "Logins and fetched access tokens.",
     "`login_refused` means that the login itself has to be renewed. Many `ok` mean that sessions end early: set `ttl`.");
 pub(crate) static REPAIRS: Entry = counter("repairs_total", &[REPAIR],
-    "Habits of identity providers corrected; [repairs.md](repairs.md) describes each.",
-    "Nothing has to be done. A repair that is new here shows a client that has changed.");
+    "Habits of identity providers corrected.",
+    "Nothing has to be done; [Repairs](repairs.md) describes each. A repair that is new here shows a client that has changed.");
 pub(crate) static DROPPED_ATTRIBUTES: Entry = counter("dropped_attributes_total", &[TYPE, DROPPED],
     "Attributes received that the application did not get: `unmapped` has no row, `unknown` is in no schema, of `collapsed` it holds one of the values that were sent.",
     "Add rows for what the application could hold, or take the attribute out of the mapping of the identity provider.");

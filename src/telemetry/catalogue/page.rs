@@ -63,9 +63,9 @@ the program or names of the configuration, so that no request can make a series 
 `tenant`, is bounded (`metrics.tenants`) and takes only values of requests whose credential was accepted.
 
 Series whose labels are known beforehand are there from the start with the value 0, so that a rate over them is right
-from the first event on. Nothing is counted twice: a request that was refused before it was SCIM is in
-`scimshim_route_rejections_total` or `scimshim_protocol_rejections_total`, and only the former is answered as SCIM and so
-counted in `scimshim_requests_total` as well.
+from the first event on. A request that is refused for its path is in `scimshim_route_rejections_total`, and with the route
+`none` in `scimshim_requests_total` as well, because it is answered as SCIM; one that is refused for how it was sent is in
+`scimshim_protocol_rejections_total` alone.
 
 This page is rendered from `src/telemetry/catalogue`; `BLESS=1 cargo test --lib metrics_page` rewrites it.
 
