@@ -6,6 +6,7 @@
 mod config;
 mod help;
 mod install;
+mod log_level;
 mod online;
 mod probe;
 
@@ -20,12 +21,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::adapter::{ResourceLocks, Shared};
 use crate::cases;
 use crate::config::Snapshot;
+use crate::config::levels::Levels;
 use crate::config::reload::{FILE_MAX_BYTES, LoadError, Reloader};
 use crate::demo::command as demo;
 use crate::explain;
 use crate::server::load::{FileLoader, compile_file};
 use crate::server::{Listeners, RunOptions, Running, start};
-use crate::telemetry::{Metrics, log};
+use crate::telemetry::Metrics;
+use crate::telemetry::log::{self, LogOptions};
 
 /// A reverse-proxy sidecar that makes an application SCIM-capable by configuration alone.
 #[derive(Debug, Parser)]
@@ -38,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM; SIGHUP or a changed file reloads the configuration.
-    Run(ConfigArgs),
+    Run(RunArgs),
     /// Check a configuration and print everything that is wrong with it.
     Check(config::CheckArgs),
     /// Look at a configuration: show, schema, reference, migrate.
@@ -57,6 +60,8 @@ enum Command {
     Healthcheck(probe::HealthcheckArgs),
     /// Take a running sidecar out of traffic and wait until nothing is under way.
     Drain(probe::DrainArgs),
+    /// Show or change what a running sidecar logs.
+    LogLevel(log_level::LogLevelArgs),
     /// Print the completions of a shell.
     Completions(install::CompletionsArgs),
     /// Print the manual page, or write those of all commands.
@@ -74,6 +79,18 @@ struct ConfigArgs {
     config: PathBuf,
 }
 
+#[derive(Args, Debug)]
+struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// What is logged, such as `info,scimshim::native=debug` [default: what the configuration says]
+    #[arg(long, env = "SCIMSHIM_LOG", value_parser = log_level::levels)]
+    log_level: Option<Levels>,
+    /// How log lines look [default: what the configuration says]
+    #[arg(long, env = "SCIMSHIM_LOG_FORMAT", value_enum)]
+    log_format: Option<log_level::Format>,
+}
+
 /// Why the process ends with 1.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,7 +98,7 @@ impl Cli {
     /// Does what the arguments say.
     pub fn execute(self) -> ExitCode {
         let result = match self.command {
-            Command::Run(args) => run(args.config),
+            Command::Run(args) => run(args),
             Command::Check(args) => config::check(&args),
             Command::Config(command) => config::execute(command),
             Command::Help { topic } => help::help(topic.as_deref()),
@@ -90,6 +107,7 @@ impl Cli {
             Command::Demo(command) => return try_out(command),
             Command::Healthcheck(args) => probe::healthcheck(&args),
             Command::Drain(args) => probe::drain(&args),
+            Command::LogLevel(args) => log_level::log_level(&args),
             Command::Completions(args) => install::completions(&args),
             Command::Man(args) => install::man(&args),
             Command::Version => say(concat!("scimshim ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -120,8 +138,9 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(path: PathBuf) -> Result<(), Failure> {
-    log::start();
+fn run(args: RunArgs) -> Result<(), Failure> {
+    let RunArgs { config: ConfigArgs { config: path }, log_level: levels, log_format } = args;
+    log::start(LogOptions { levels, format: log_format.map(Into::into) });
     // Threads and sockets come first and are never reloaded, so that they are read by themselves.
     let snapshot = compile_file(&path, read(&path)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -174,7 +193,7 @@ impl Signals {
         loop {
             tokio::select! {
                 cut = &mut ended => {
-                    tracing::info!(connections_cut = cut, "stopped");
+                    tracing::info!(target: "scimshim::server", connections_cut = cut, "stopped");
                     return;
                 }
                 _ = self.terminate.recv() => stop.begin(),

@@ -266,6 +266,30 @@ impl Core {
         of_route.map_or_else(RequestLabels::default, |labels| labels.of(&matched.endpoint, method))
     }
 
+    /// The template of the path of a request.
+    fn http_route(&self, matched: &Matched) -> String {
+        let route = self.snapshot.routes.get(matched.route);
+        let label = route.map(|route| route.label.trim_end_matches('/')).unwrap_or_default();
+        let of_type = |index: usize| {
+            let mapping = route.and_then(|route| route.mappings.get(index));
+            mapping.map(|mapping| &*mapping.resource_type.endpoint).unwrap_or_default()
+        };
+        match &matched.endpoint {
+            Endpoint::Collection { type_index } => format!("{label}{}", of_type(*type_index)),
+            Endpoint::Resource { type_index, .. } => format!("{label}{}/{{id}}", of_type(*type_index)),
+            Endpoint::Search { type_index } => {
+                format!("{label}{}/.search", type_index.map(of_type).unwrap_or_default())
+            }
+            Endpoint::Me => format!("{label}/Me"),
+            Endpoint::Bulk => format!("{label}/Bulk"),
+            Endpoint::ServiceProviderConfig => format!("{label}/ServiceProviderConfig"),
+            Endpoint::ResourceTypes(None) => format!("{label}/ResourceTypes"),
+            Endpoint::ResourceTypes(Some(_)) => format!("{label}/ResourceTypes/{{id}}"),
+            Endpoint::Schemas(None) => format!("{label}/Schemas"),
+            Endpoint::Schemas(Some(_)) => format!("{label}/Schemas/{{id}}"),
+        }
+    }
+
     /// An error may hold what the application said, and an application may say what it was sent.
     fn redact(&self, matched: &Matched, response: &mut ScimResponse) {
         let Some(route) = self.snapshot.routes.get(matched.route) else { return };
@@ -319,8 +343,14 @@ impl Exchange for Admitted {
         let Self { core, matched, mut labels, accepted } = *self;
         let begun = Instant::now();
         let deadline = begun + core.snapshot.limits.request_timeout;
-        let mut watcher =
-            Watcher { core: &core, route: matched.route, native: Vec::new(), calls: 0, waited: Duration::ZERO };
+        let mut watcher = Watcher {
+            core: &core,
+            route: matched.route,
+            request: &request,
+            native: Vec::new(),
+            calls: 0,
+            waited: Duration::ZERO,
+        };
         let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let mut turns = RequestTurns::new(&core.shared.locks, &core.shared.metrics.turns_waiting, deadline, credential);
         let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
@@ -331,8 +361,13 @@ impl Exchange for Admitted {
             labels.tenant = core.tenant(&matched, Accepted::Credential);
         }
         let Watcher { native, calls, waited, .. } = watcher;
-        ScimPlanned { labels: &labels, report: &response.report, request_id: &request.request_id, calls }
-            .emit(&core.shared.metrics);
+        let report = &response.report;
+        let (request_id, trace_id) = (&*request.request_id, request.trace.id());
+        ScimPlanned { labels: &labels, report, request_id, trace_id, calls }.emit(&core.shared.metrics);
+        if let Some(recording) = request.trace.recording() {
+            recording.planned(begun.into_std(), report, calls);
+            recording.set_route(core.http_route(&matched));
+        }
         if let Some(sink) = &core.shared.sink {
             sink.exchange(transcript::record(&request, &response, native));
         }
@@ -389,7 +424,8 @@ async fn carry_out(
         if_none_match: header(IF_NONE_MATCH),
     };
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
-    let forwarded = Forwarded::from_request(&request.headers).with_request_id(&request.request_id);
+    let forwarded =
+        Forwarded::from_request(&request.headers).with_trace(&request.trace).with_request_id(&request.request_id);
     let shown_by = core.shown_by.get(matched.route).map(Vec::as_slice).unwrap_or_default();
     let owner = || memory::owner(backend, &variables);
     let credential = || memory::credential(&request.headers);
@@ -410,6 +446,7 @@ impl Steps for Plan {
 struct Watcher<'a> {
     core: &'a Core,
     route: usize,
+    request: &'a EdgeRequest,
     native: Vec<NativeRecord>,
     calls: usize,
     /// For calls and turns.
@@ -428,7 +465,9 @@ impl Observer for Watcher<'_> {
             && let Some(calls) = self.core.calls.get(index)
         {
             let series = calls.of(record.call.slot);
-            NativeCalled { backend: &backend.name, record, series }.emit(&self.core.shared.metrics);
+            let (request_id, trace_id) = (&*self.request.request_id, self.request.trace.id());
+            NativeCalled { backend: &backend.name, record, series, request_id, trace_id }
+                .emit(&self.core.shared.metrics);
         }
         if self.core.shared.sink.is_some() {
             self.native.push(transcript::native(&record));

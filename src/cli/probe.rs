@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ use crate::config::units;
 use crate::server::load::compile_file;
 
 #[derive(Args, Debug)]
-struct AdminArgs {
+pub(super) struct AdminArgs {
     /// Where the admin listener is [default: what the configuration says]
     #[arg(long, env = "SCIMSHIM_ADMIN")]
     admin: Option<SocketAddr>,
@@ -74,7 +74,7 @@ pub(super) fn healthcheck(args: &HealthcheckArgs) -> Result<(), Failure> {
         Probe::Live => "/livez",
         Probe::Startup => "/startupz?verbose",
     };
-    let (status, body) = runtime()?.block_on(ask(admin, Method::GET, path))?;
+    let (status, body) = runtime()?.block_on(ask(admin, Method::GET, path, ""))?;
     if status == StatusCode::OK {
         return Ok(());
     }
@@ -116,20 +116,26 @@ fn given_up(last: Traffic, wait: Duration) -> Result<(), Failure> {
 }
 
 async fn traffic(admin: SocketAddr) -> Result<Traffic, Failure> {
-    let (status, body) = ask(admin, Method::POST, "/drain").await?;
+    let (status, body) = ask(admin, Method::POST, "/drain", "").await?;
     if status != StatusCode::OK {
         return Err(format!("{status}: {}", String::from_utf8_lossy(&body).trim_end()).into());
     }
     Ok(serde_json::from_slice(&body)?)
 }
 
-async fn ask(admin: SocketAddr, method: Method, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+pub(super) async fn ask(
+    admin: SocketAddr,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> Result<(StatusCode, Bytes), Failure> {
+    let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
     let answer = async {
         let socket = TcpStream::connect(admin).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
         let connection = tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header(header::HOST, admin.to_string());
-        let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+        let response = sender.send_request(request.body(body)?).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_MAX_BYTES).collect().await?.to_bytes();
         connection.abort();
@@ -142,7 +148,7 @@ async fn ask(admin: SocketAddr, method: Method, path: &str) -> Result<(StatusCod
 }
 
 impl AdminArgs {
-    fn address(&self) -> Result<SocketAddr, Failure> {
+    pub(super) fn address(&self) -> Result<SocketAddr, Failure> {
         let listening = match self.admin {
             Some(given) => given,
             None => compile_file(&self.config.config, read(&self.config.config)?)?.server.admin_listen,
@@ -161,11 +167,11 @@ fn reachable(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     units::duration(text).ok_or_else(|| "a duration is written 500ms, 5s, 2m or 1h".to_owned())
 }
 

@@ -27,7 +27,7 @@ pub(crate) use backend::{
 };
 pub(crate) use codecs::{Argument, CODECS, LATER_CODECS, REWRITE};
 pub(crate) use file::{
-    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, METRICS, ROUTE, SCHEMA, SERVER, STORE, TOKEN,
+    ATTRIBUTE, AUTHENTICATOR, DEFAULTS, FILE, LIMITS, LINT, LOG, METRICS, ROUTE, SCHEMA, SERVER, STORE, TOKEN, TRACE,
 };
 pub(crate) use members::{CHANGE, INVERSE, MEMBER_LIST, MEMBERS, MEMBERS_IN, MISSING, SET};
 pub(crate) use resource::{
@@ -81,6 +81,10 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// The name of something declared elsewhere: `[auth.<name>]`.
     Name(&'static str),
+    /// A number from 0 to 1.
+    Share,
+    /// Levels of log lines: `"info,scimshim::native=debug"`.
+    LogLevels,
     /// `"500ms"`, `"5s"`, `"2m"`, `"1h"`.
     Duration,
     /// `"2027-03-01"`, `"2027-03-01T12:00:00Z"`.

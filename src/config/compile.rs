@@ -31,6 +31,7 @@ mod laws;
 mod lint;
 mod members;
 mod near;
+mod observe;
 mod ops;
 mod overlap;
 mod parts;

@@ -75,6 +75,8 @@ fn kind(kind: &Kind) -> Value {
         Kind::Word | Kind::Requirement | Kind::Name(_) | Kind::Pattern | Kind::Expression => {
             json!({ "type": "string", "minLength": 1 })
         }
+        Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::LogLevels => pattern(LEVELS),
         Kind::Duration => pattern("^[0-9]+(ms|s|m|h)$"),
         Kind::Date => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$"),
         Kind::Size => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, pattern("^[0-9]+(B|KiB|MiB)?$")] }),
@@ -146,5 +148,6 @@ fn codec() -> Value {
     json!({ "anyOf": forms })
 }
 
+const LEVELS: &str = r"^\s*([A-Za-z0-9_:]+\s*=\s*)?(off|error|warn|info|debug|trace)\s*(,\s*([A-Za-z0-9_:]+\s*=\s*)?(off|error|warn|info|debug|trace)\s*)*$";
 const CALL: &str = r"^(GET|POST|PUT|PATCH|DELETE) (/|\{path\})";
 const PLAN: &str = r"^(get( .+)?|\?.+|(GET|POST|PUT|PATCH|DELETE) (/|\{path\}).*)$";

@@ -13,6 +13,7 @@
 //! | `reference`, `json_schema` | the catalogue -> Markdown, and a JSON Schema for editors |
 //! | `show` | the merged configuration as one file |
 //! | `migrate` | an older file -> one of this version |
+//! | `levels` | which log lines are written |
 //! | `diagnostic`, `codes`, `errors` | what is wrong, how it is shown, what each code means |
 //!
 //! All of it is pure: reading files, resolving secrets and watching for changes is the shell's business.
@@ -26,6 +27,7 @@ mod errors;
 pub(crate) mod fixture;
 mod json_schema;
 mod layers;
+pub mod levels;
 #[cfg(feature = "server")]
 pub mod migrate;
 mod preset;
@@ -51,7 +53,7 @@ pub use reference::reference;
 pub use show::{Origins, show};
 pub use snapshot::{
     Backend, BackendTls, BaseUrl, BreakerRule, Cidr, ClientAuth, ClientCredentials, ErrorRule, Format, Limits,
-    MetricsRule, OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server, SessionLogin, Snapshot,
-    TokenPlace,
+    LogFormat, LogRule, MetricsRule, OutboundAuth, ResolvedSecrets, Retry, Route, RuleRetry, SendAs, Server,
+    SessionLogin, Snapshot, TokenPlace, TraceRule,
 };
 pub use tree::Source;

@@ -129,7 +129,7 @@ impl Report {
         self.found.into_iter().map(|(_, _, diagnostic)| mask(diagnostic)).collect()
     }
 
-    fn wrong_type(&mut self, node: &Node, wanted: &str) {
+    pub(crate) fn wrong_type(&mut self, node: &Node, wanted: &str) {
         // A broken value was reported as a syntax error already.
         if !matches!(node.data, Data::Broken) {
             self.error("E003", &node.place, format!("expected {wanted}, found {}", node.kind()));

@@ -66,6 +66,8 @@ fn value(kind: &Kind) -> String {
         Kind::OneOf(numbers) => either(numbers.iter().map(|number| format!("`{number}`"))),
         Kind::Words(words) => either(words.iter().map(|word| format!("`\"{word}\"`"))),
         Kind::Name(of) => format!("name of a `[{of}.<name>]`"),
+        Kind::Share => "number from 0 to 1".to_owned(),
+        Kind::LogLevels => "[levels](logs-and-traces.md#levels)".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Date => "date or time".to_owned(),
         Kind::Size => "size".to_owned(),

@@ -21,8 +21,8 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 
 use crate::proxy::edge::Live;
-use crate::telemetry::Metrics;
 use crate::telemetry::events::ConfigLoaded;
+use crate::telemetry::{Metrics, log};
 
 /// Makes a configuration from files.
 #[async_trait]
@@ -117,6 +117,7 @@ impl Reloader {
     /// There is nothing to fall back on, so that any error is final.
     pub async fn first(loader: Box<dyn Loader>, metrics: Arc<Metrics>) -> Result<Self, LoadError> {
         let Loaded { live, warnings } = loader.load().await?;
+        log::configure(&live.log);
         let tried = fingerprint(&loader.files()).await;
         let outcome = Outcome::Applied.as_str();
         let hash = &live.hash;
@@ -161,6 +162,7 @@ impl Reloader {
         self.tried = found;
         let (outcome, remarks) = match self.loader.load().await {
             Ok(loaded) => {
+                log::configure(&loaded.live.log);
                 self.current.store(Arc::new(loaded.live));
                 self.current.load().scim.put_in_force();
                 (Outcome::Applied, loaded.warnings)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Authenticator;
+use crate::config::levels::Levels;
 use crate::config::secret::SecretRef;
 use crate::expr::{Expr, Template};
 use crate::mapping::tables::Table;
@@ -20,6 +21,10 @@ pub struct Snapshot {
     pub hash: String,
     /// `[server]`.
     pub server: Server,
+    /// `[log]`.
+    pub log: LogRule,
+    /// `[trace]`; `None` makes no span.
+    pub trace: Option<TraceRule>,
     /// Bounds.
     pub limits: Limits,
     /// `[metrics]`.
@@ -59,6 +64,52 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// The answer to a PATCH that changes nothing but members: 204, or 200 with the resource, as any other PATCH.
     pub group_patch_status: u16,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogRule {
+    /// What is written.
+    pub levels: Levels,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// An object of JSON.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[trace]`. Numbers index `Snapshot::secrets`.
+#[derive(Clone, Debug)]
+pub struct TraceRule {
+    /// The collector; its path is as written.
+    pub endpoint: BaseUrl,
+    /// Headers of every delivery.
+    pub headers: Vec<(Arc<str>, usize)>,
+    /// How `https` is verified.
+    pub tls: BackendTls,
+    /// Of the traces that begin here, how many are recorded: from 0 to 1.
+    pub sample: f64,
+    /// `service.name`.
+    pub service: String,
+    /// Further attributes of the resource.
+    pub resource: Vec<(String, String)>,
+    /// Of one delivery.
+    pub timeout: Duration,
+    /// How long spans are gathered.
+    pub interval: Duration,
+    /// Spans of one delivery.
+    pub batch_max: usize,
+    /// Spans that wait.
+    pub queue_max: usize,
 }
 
 /// `[metrics]`.

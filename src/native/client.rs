@@ -23,6 +23,7 @@ use crate::plan::{Demand, NativeCall, NativeFailure, NativeOutcome, demand};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::CredentialRefused;
 use crate::telemetry::series::RetryReason;
+use crate::telemetry::trace::Recording;
 
 /// Sends native calls to the backends of one snapshot.
 #[derive(Debug)]
@@ -122,6 +123,26 @@ impl NativeClient {
     /// Carries out one call. It ends by the deadline of the context, with [`NativeFailure::Timeout`] at the latest.
     /// What cannot be written as an HTTP request is not sent: [`NativeFailure::Unsendable`], and the log says why.
     pub async fn call(&self, call: &NativeCall, context: &CallContext<'_>) -> Completed {
+        match context.forwarded.recording() {
+            None => self.complete(call, context).await,
+            // Boxed, as most calls are not recorded and need not make room for it.
+            Some(recording) => Box::pin(self.recorded(call, context, recording)).await,
+        }
+    }
+
+    /// As [`Self::call`], under a span of its own.
+    async fn recorded(&self, call: &NativeCall, context: &CallContext<'_>, recording: &Recording) -> Completed {
+        let (begun, span) = (std::time::Instant::now(), recording.new_span());
+        let forwarded = context.forwarded.of_call(recording, span);
+        let done = self.complete(call, &CallContext { forwarded: &forwarded, ..*context }).await;
+        if let Some(upstream) = self.upstreams.get(context.backend) {
+            let outcome = (&done.outcome, done.attempts);
+            recording.native_call(span, None, begun, call, &upstream.backend, outcome);
+        }
+        done
+    }
+
+    async fn complete(&self, call: &NativeCall, context: &CallContext<'_>) -> Completed {
         let begun = Instant::now();
         let mut attempts = 0;
         let outcome = self.carry_out(call, context, &mut attempts).await;
@@ -209,7 +230,11 @@ fn credential_secrets(snapshot: &Snapshot) -> Vec<usize> {
         let (cert, key) = backend.tls.client.unzip();
         [backend.tls.ca, cert, key].into_iter().flatten()
     });
-    inbound.chain(outbound).chain(certificates).collect()
+    let collector = snapshot.trace.iter().flat_map(|trace| {
+        let (cert, key) = trace.tls.client.unzip();
+        trace.headers.iter().map(|(_, secret)| *secret).chain([trace.tls.ca, cert, key].into_iter().flatten())
+    });
+    inbound.chain(outbound).chain(certificates).chain(collector).collect()
 }
 
 /// Tokens shorter than this are not looked for in texts.

@@ -3,36 +3,64 @@
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
+use crate::telemetry::trace::{Recording, RequestTrace, SpanId, TRACE_PARENT};
+
 /// Headers passed from a SCIM request to its native calls.
 #[derive(Clone, Debug, Default)]
 pub struct Forwarded {
     headers: Vec<(HeaderName, HeaderValue)>,
     authorization: Option<HeaderValue>,
+    trace: RequestTrace,
+    /// The call that these are the headers of, if it is recorded.
+    span: Option<SpanId>,
 }
 
 impl Forwarded {
-    /// Takes what may be passed on. Of a header sent several times, and of one longer than 512 bytes,
-    /// nothing is taken.
+    /// Takes the caller's credential, unless it was sent several times.
     pub fn from_request(headers: &HeaderMap) -> Self {
-        let taken = PASSED_ON.into_iter().filter_map(|name| {
-            let value = sole(headers, &name).filter(|value| value.len() <= VALUE_MAX_BYTES)?.clone();
-            Some((name, value))
-        });
         let authorization = sole(headers, &AUTHORIZATION).cloned().map(|mut value| {
             value.set_sensitive(true);
             value
         });
-        Self { headers: taken.collect(), authorization }
+        Self { authorization, ..Self::default() }
+    }
+
+    /// The same with what is known of the trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: &RequestTrace) -> Self {
+        self.headers.extend(trace.headers().map(|(name, value)| (name, value.clone())));
+        self.trace = trace.clone();
+        self
     }
 
     /// The same with this request id, which the adapter has chosen; left out if it cannot stand in a header.
     #[must_use]
     pub fn with_request_id(mut self, request_id: &str) -> Self {
-        self.headers.retain(|(name, _)| *name != REQUEST_ID);
         if let Ok(value) = HeaderValue::from_str(request_id) {
             self.headers.push((REQUEST_ID, value));
         }
         self
+    }
+
+    /// Those of one call that is recorded under this span.
+    pub(super) fn of_call(&self, recording: &Recording, span: SpanId) -> Self {
+        let mut own = Self { span: Some(span), ..self.clone() };
+        for (name, value) in &mut own.headers {
+            if *name == TRACE_PARENT {
+                *value = recording.header(span);
+            }
+        }
+        own
+    }
+
+    /// What is recorded about the request, if anything is.
+    pub(super) fn recording(&self) -> Option<&Recording> {
+        self.trace.recording()
+    }
+
+    /// The span of the call.
+    pub(super) fn span(&self) -> Option<SpanId> {
+        self.span
     }
 
     /// The caller's own `Authorization`, if it sent one.
@@ -52,15 +80,3 @@ fn sole<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Trace context (W3C): where in a trace this request stands.
-pub const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// Trace context (W3C): what vendors add to it.
-pub const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
-
-/// Trace context and the request id of proxies.
-const PASSED_ON: [HeaderName; 3] = [TRACE_PARENT, TRACE_STATE, REQUEST_ID];
-
-/// Longest value passed on; `tracestate` needs 512.
-const VALUE_MAX_BYTES: usize = 512;

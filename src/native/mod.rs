@@ -37,7 +37,9 @@ mod tests;
 pub use breaker::BreakerState;
 pub use client::{CallContext, Completed, NativeClient, NativeClientError};
 pub use execute::{CallRecord, Observer, Steps, Turned, Turns, execute};
-pub use forward::{Forwarded, TRACE_PARENT, TRACE_STATE};
+pub use forward::Forwarded;
 pub use kept::{Keeping, KeptReplies, ShownBy};
 pub use resolver::{RESOLVE_TIMEOUT, UpstreamAddrs};
 pub use tls::TlsMaterial;
+#[cfg(feature = "otlp")]
+pub(crate) use tls::{Trust, trust, trust_nobody};

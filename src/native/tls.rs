@@ -12,10 +12,10 @@ use crate::config::{BackendTls, ResolvedSecrets};
 
 /// How the other end of a connection is verified.
 #[derive(Clone, Debug)]
-pub(super) struct Trust {
-    pub(super) config: ClientConfig,
+pub(crate) struct Trust {
+    pub(crate) config: ClientConfig,
     /// The name on the certificate, where it is not the host.
-    pub(super) server_name: Option<ServerName<'static>>,
+    pub(crate) server_name: Option<ServerName<'static>>,
 }
 
 /// What `tls` of a backend names, decoded: for connections of whoever makes them.
@@ -42,7 +42,7 @@ impl TlsMaterial {
 }
 
 /// Reads what the configuration names; the system's root certificates where it names none.
-pub(super) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<Trust> {
+pub(crate) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<Trust> {
     let material = TlsMaterial::read(tls, secrets)?;
     let roots = match material.roots {
         Some(certificates) => given_roots(certificates)?,
@@ -63,6 +63,12 @@ pub(super) fn trust(tls: &BackendTls, secrets: &ResolvedSecrets) -> io::Result<T
     let name = tls.server_name.clone().map(ServerName::try_from).transpose();
     let server_name = name.map_err(|_| fault("`server_name` is not the name of a server"))?;
     Ok(Trust { config, server_name })
+}
+
+/// For connections without TLS, by a client that could do with it.
+#[cfg(feature = "otlp")]
+pub(crate) fn trust_nobody() -> ClientConfig {
+    ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
 }
 
 /// Whom these certificates vouch for.

@@ -151,10 +151,18 @@ impl Upstream {
             NativeFailure::Unsendable
         };
         let call = login_call(&self.backend, login, context.variables).map_err(|error| unsendable(&error.detail))?;
-        let request = request::build(&self.envelope, &call, Attached::Nothing, context.forwarded, secrets)
+        let begun = std::time::Instant::now();
+        let recorded = context.forwarded.recording().map(|recording| (recording, recording.new_span()));
+        let own = recorded.map(|(recording, span)| context.forwarded.of_call(recording, span));
+        let forwarded = own.as_ref().unwrap_or(context.forwarded);
+        let request = request::build(&self.envelope, &call, Attached::Nothing, forwarded, secrets)
             .map_err(|reason| unsendable(&reason))?;
         let mut attempts = 0;
         let outcome = self.line.send(&request, retry::repeatable(&call), context.deadline, &mut attempts).await;
+        if let Some((recording, span)) = recorded {
+            let below = context.forwarded.span();
+            recording.native_call(span, below, begun, &call, &self.backend, (&outcome, attempts));
+        }
         login::session_token(login, &outcome, &self.backend.name)
     }
 

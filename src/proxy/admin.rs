@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::listener::Traffic;
+use super::log_level;
 use crate::telemetry::Metrics;
 
 /// What the probes are told.
@@ -61,9 +62,13 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
         };
         let admin = admin.clone();
         tokio::spawn(async move {
-            let answer = service_fn(|request: Request<Incoming>| {
-                let response = answer(&request, peer.ip(), &admin);
-                async move { Ok::<_, Infallible>(response) }
+            let answer = service_fn(|request: Request<Incoming>| async {
+                Ok::<_, Infallible>(if request.uri().path() == "/log-level" {
+                    let trusted = may_change(&request, peer.ip());
+                    log_level::answer(request, trusted).await
+                } else {
+                    answer(&request, peer.ip(), &admin)
+                })
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -102,18 +107,27 @@ fn drain<B>(request: &Request<B>, peer: IpAddr, admin: &Admin) -> Response<Full<
     if *request.method() != Method::POST {
         return not_allowed("POST");
     }
-    // A browser names the origin of a page that sends something; no page has a reason to.
-    if !peer.to_canonical().is_loopback() || request.headers().contains_key(header::ORIGIN) {
+    if !may_change(request, peer) {
         return text(StatusCode::FORBIDDEN, "only for callers on loopback: `scimshim drain`\n".to_owned());
     }
     (admin.drain)();
     let seen = serde_json::json!({ "under_way": admin.traffic.under_way(), "begun": admin.traffic.begun() });
-    let mut response = text(StatusCode::OK, format!("{seen}\n"));
+    answer_json(&seen)
+}
+
+/// Whether a request may change something. A browser names the origin of a page that sends something; no page has a
+/// reason to.
+fn may_change<B>(request: &Request<B>, peer: IpAddr) -> bool {
+    peer.to_canonical().is_loopback() && !request.headers().contains_key(header::ORIGIN)
+}
+
+pub(super) fn answer_json(value: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::OK, format!("{value}\n"));
     response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     response
 }
 
-fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
+pub(super) fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {methods} is served here\n"));
     response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static(methods));
     response
@@ -130,7 +144,7 @@ fn report(checks: &[(&str, bool)], verbose: bool) -> Response<Full<Bytes>> {
     text(if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
 }
 
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+pub(super) fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();

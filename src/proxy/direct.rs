@@ -17,7 +17,7 @@ use super::exchange::Conversation;
 use super::forward::{self, REQUEST_ID};
 use super::head::Layout;
 use crate::native::http1::{holds_word, put_date, put_header, put_number};
-use crate::native::{TRACE_PARENT, TRACE_STATE};
+use crate::telemetry::trace::{TRACE_PARENT, TRACE_STATE};
 
 /// A request and its connection.
 #[derive(Debug)]

@@ -14,19 +14,25 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::forward::TrustedProxies;
 use super::upstream::Upstream;
+use crate::config::LogRule;
 use crate::scim::{Bound, ScimError};
 pub use crate::telemetry::events::{RequestLabels, Work};
+use crate::telemetry::trace::{RequestTrace, Tracer};
 
 /// One configuration as far as the proxy is concerned; requests keep the one they began with.
 pub struct Live {
     /// Hash of its text.
     pub hash: String,
+    /// What is logged, and how.
+    pub log: LogRule,
     /// Bounds.
     pub bounds: Bounds,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted: TrustedProxies,
     /// Where everything goes that is not SCIM; `None` answers 404.
     pub upstream: Option<Arc<Upstream>>,
+    /// Who takes spans; `None` makes none.
+    pub tracer: Option<Arc<Tracer>>,
     /// Who answers SCIM.
     pub scim: Arc<dyn ScimService>,
 }
@@ -117,6 +123,8 @@ pub struct EdgeRequest {
     pub request_id: String,
     /// Address of the peer, not of the client behind it.
     pub peer: IpAddr,
+    /// Where it stands in a trace.
+    pub trace: RequestTrace,
 }
 
 /// An answer.

@@ -22,6 +22,7 @@ use crate::scim::ScimError;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{Panicked, ScimAnswered};
 use crate::telemetry::series::Counted;
+use crate::telemetry::trace::RequestTrace;
 
 /// What is known of a request besides its bytes.
 pub(super) struct Incoming<'a> {
@@ -57,16 +58,23 @@ pub(super) trait Conversation: Send {
 pub(super) async fn serve(conversation: &mut impl Conversation, incoming: Incoming<'_>, metrics: &Metrics) -> bool {
     let Incoming { live, started, peer, claim, phase } = incoming;
     let request_id = forward::request_id(conversation.head().headers);
-    let context = Context { live: &live, peer, request_id: &request_id, metrics };
+    let trace = RequestTrace::begin(live.tracer.as_ref(), conversation.head().headers, started);
+    if let Some(recording) = trace.recording() {
+        recording.stage("route", None, Vec::new());
+    }
+    let context = Context { live: &live, peer, request_id: &request_id, trace: &trace, metrics };
     let response = context.answer(conversation, claim).await;
     if *phase.borrow() >= Phase::Leaving {
         conversation.close();
     }
     let whole = conversation.answer(&response, &request_id).await;
+    if let Some(recording) = trace.recording() {
+        recording.answered(conversation.head().method, &response, &request_id);
+    }
     let EdgeResponse { labels, status, scim_type, bound, work, .. } = response;
-    let (ended, request_id) = (Instant::now(), request_id.as_str());
+    let (ended, request_id, trace_id) = (Instant::now(), request_id.as_str(), trace.id());
     let (labels, duration) = (&labels, ended.saturating_duration_since(started));
-    ScimAnswered { labels, status, scim_type, bound, request_id, duration, ended, work }.emit(metrics);
+    ScimAnswered { labels, status, scim_type, bound, request_id, trace_id, duration, ended, work }.emit(metrics);
     whole
 }
 
@@ -100,14 +108,20 @@ struct Context<'a> {
     live: &'a Live,
     peer: SocketAddr,
     request_id: &'a str,
+    trace: &'a RequestTrace,
     metrics: &'a Metrics,
 }
 
 impl Context<'_> {
     async fn answer(&self, conversation: &mut impl Conversation, claim: Option<Box<dyn Claim>>) -> EdgeResponse {
         let head = conversation.head();
+        let recorded = self.trace.recording().map(|recording| (recording, Instant::now()));
         // A panic is a bug in the adapter; it costs this request and nothing else.
-        match catch_unwind(AssertUnwindSafe(|| claim.map(|claim| claim.admit(&head)))) {
+        let admission = catch_unwind(AssertUnwindSafe(|| claim.map(|claim| claim.admit(&head))));
+        if let Some((recording, begun)) = recorded {
+            recording.stage("auth", Some(begun), Vec::new());
+        }
+        match admission {
             Ok(Some(Admission::Scim(exchange))) => self.carry_out(conversation, exchange).await,
             Ok(Some(Admission::Answer(response))) => response,
             Ok(None) | Err(_) => self.failed(RequestLabels::default()),
@@ -138,6 +152,7 @@ impl Context<'_> {
         let origin = forward::origin(headers, self.live.trusted.contain(self.peer.ip()));
         let (method, path, query) = (method.clone(), path.to_owned(), query.map(str::to_owned));
         let (request_id, peer) = (self.request_id.to_owned(), self.peer.ip());
-        EdgeRequest { method, path, query, headers: conversation.take_headers(), body, origin, request_id, peer }
+        let (headers, trace) = (conversation.take_headers(), self.trace.clone());
+        EdgeRequest { method, path, query, headers, body, origin, request_id, peer, trace }
     }
 }

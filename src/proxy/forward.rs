@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 
 use super::head::is_host;
+use crate::telemetry::trace::{RequestTrace, TRACE_PARENT, TRACE_STATE};
 
 /// Address ranges whose forwarding headers are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,6 +124,24 @@ pub fn rewrite_request(
         request.insert_header(FORWARDED_HOST, host)?;
     }
     request.insert_header(REQUEST_ID, request_id)
+}
+
+/// Says on the way to the application where in its trace the request stands, whatever the client has said about that.
+///
+/// # Errors
+///
+/// As [`rewrite_request`].
+pub fn continue_trace(request: &mut RequestHeader, trace: &RequestTrace) -> pingora::Result<()> {
+    for name in [TRACE_PARENT, TRACE_STATE] {
+        request.remove_header(&name);
+    }
+    for (name, value) in trace.headers() {
+        request.insert_header(name, value)?;
+    }
+    if let Some(recording) = trace.recording() {
+        request.insert_header(TRACE_PARENT, recording.inner_header())?;
+    }
+    Ok(())
 }
 
 /// All values of a header as one list.

@@ -20,6 +20,7 @@ mod exchange;
 pub mod forward;
 pub mod head;
 pub mod listener;
+mod log_level;
 mod respond;
 pub mod service;
 pub mod trust;

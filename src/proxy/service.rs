@@ -22,6 +22,7 @@ use super::respond;
 use super::upstream::Tunnel;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::PassedThrough;
+use crate::telemetry::trace::{Passing, RequestTrace};
 
 /// The proxy.
 pub struct ScimProxy {
@@ -53,6 +54,9 @@ pub struct Context {
     peer_trusted: bool,
     /// Status of a page of our own.
     page: Option<u16>,
+    trace: RequestTrace,
+    /// When it set out for the application, if that is recorded.
+    set_out: Option<Instant>,
 }
 
 #[async_trait]
@@ -67,6 +71,8 @@ impl ProxyHttp for ScimProxy {
             peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
             peer_trusted: false,
             page: None,
+            trace: RequestTrace::default(),
+            set_out: None,
         }
     }
 
@@ -79,7 +85,11 @@ impl ProxyHttp for ScimProxy {
             ctx.peer = *peer;
             ctx.peer_trusted = ctx.live.trusted.contain(peer.ip());
         }
-        ctx.request_id = forward::request_id(&session.req_header().headers);
+        let headers = &session.req_header().headers;
+        ctx.request_id = forward::request_id(headers);
+        if ctx.live.tracer.is_some() {
+            ctx.trace = RequestTrace::begin(ctx.live.tracer.as_ref(), headers, ctx.started);
+        }
         Ok(())
     }
 
@@ -94,6 +104,9 @@ impl ProxyHttp for ScimProxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> pingora::Result<Box<HttpPeer>> {
+        if ctx.trace.recording().is_some() {
+            ctx.set_out.get_or_insert_with(Instant::now);
+        }
         let tunnel = if session.is_upgrade_req() { Tunnel::Yes } else { Tunnel::No };
         let peer = ctx.live.upstream.as_ref().and_then(|upstream| upstream.peer(tunnel));
         peer.ok_or_else(|| Error::new_up(ErrorType::ConnectError))
@@ -105,6 +118,9 @@ impl ProxyHttp for ScimProxy {
         request: &mut RequestHeader,
         ctx: &mut Context,
     ) -> pingora::Result<()> {
+        if ctx.live.tracer.is_some() {
+            forward::continue_trace(request, &ctx.trace)?;
+        }
         forward::rewrite_request(request, ctx.peer, ctx.peer_trusted, &ctx.request_id)
     }
 
@@ -152,7 +168,17 @@ impl ProxyHttp for ScimProxy {
         let sent = session.response_written().map_or(0, |response| response.status.as_u16());
         let status = ctx.page.unwrap_or(sent);
         let error = error.map(|error| error.etype().as_str());
-        PassedThrough { status, request_id, duration, error }.emit(&self.metrics);
+        let request = session.req_header();
+        if ctx.live.tracer.is_none() && PassedThrough::is_heard(error) {
+            ctx.trace = RequestTrace::passed_on(&request.headers);
+        }
+        let trace_id = ctx.trace.id();
+        PassedThrough { status, request_id, trace_id, duration, error }.emit(&self.metrics);
+        if let Some(recording) = ctx.trace.recording() {
+            let target = ctx.live.upstream.as_ref().map(|upstream| upstream.target());
+            let call = target.zip(ctx.set_out).map(|(target, begun)| (target.host.as_str(), target.port, begun));
+            recording.passed(&Passing { method: &request.method, status, error, request_id, call });
+        }
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {

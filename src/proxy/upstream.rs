@@ -58,6 +58,11 @@ impl Upstream {
         upstream
     }
 
+    /// Where it is.
+    pub fn target(&self) -> &UpstreamTarget {
+        &self.target
+    }
+
     /// The peer for a request, or none while no address is known. A tunnel may be silent for [`TUNNEL_IDLE`].
     pub fn peer(&self, tunnel: Tunnel) -> Option<Box<HttpPeer>> {
         let peers = self.peers.load();
@@ -84,7 +89,8 @@ impl Upstream {
         let known = self.peers.load();
         if addresses.is_empty() {
             // An answer that worked before beats none.
-            tracing::warn!(backend = &*self.target.name, known = known.len(), "host name could not be resolved");
+            let (backend, known) = (&*self.target.name, known.len());
+            tracing::warn!(target: "scimshim::passthrough", backend, known, "host name could not be resolved");
         } else if !addresses.iter().eq(known.iter().filter_map(|peer| peer._address.as_inet())) {
             self.peers.store(Arc::new(addresses.into_iter().map(|address| self.prepare(address)).collect()));
         }

@@ -20,6 +20,7 @@ use crate::proxy::edge::{Bounds, Live};
 use crate::proxy::forward::TrustedProxies;
 use crate::proxy::trust::UpstreamTls;
 use crate::proxy::upstream::{Upstream, UpstreamTarget};
+use crate::telemetry::trace::Tracer;
 
 /// Loads one file again and again.
 pub struct FileLoader {
@@ -92,6 +93,8 @@ fn compile_files(path: &Path, text: String, extended: &mut Vec<PathBuf>) -> Resu
 ///
 /// [`LoadError::Invalid`]: secrets that cannot be what they should be, or trust roots that cannot be read.
 pub async fn prepare(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared: Shared) -> Result<Live, LoadError> {
+    let tracer = snapshot.trace.as_ref().map(|rule| Tracer::start(rule, secrets, &shared.metrics)).transpose();
+    let tracer = tracer.map_err(|reason| LoadError::Invalid(vec![reason]))?;
     let adapter = Adapter::new(Arc::clone(&snapshot), secrets, shared)
         .map_err(|error| LoadError::Invalid(vec![error.to_string()]))?;
     let upstream = match snapshot.server.passthrough.and_then(|index| snapshot.backends.get(index)) {
@@ -101,9 +104,11 @@ pub async fn prepare(snapshot: Arc<Snapshot>, secrets: &ResolvedSecrets, shared:
     let trusted = snapshot.server.trusted_proxies.iter().map(|range| (range.addr, range.prefix));
     Ok(Live {
         hash: snapshot.hash.clone(),
+        log: snapshot.log.clone(),
         bounds: bounds(&snapshot),
         trusted: TrustedProxies::new(trusted),
         upstream,
+        tracer,
         scim: Arc::new(adapter),
     })
 }

@@ -133,6 +133,9 @@ impl Stop {
     /// `drain_timeout`. Told again, or after [`Self::drain`], it goes straight to the next of these.
     pub fn begin(&self) {
         self.health.leaving.store(true, Ordering::Release);
+        if let Some(tracer) = &self.current.load().tracer {
+            tracer.hurry();
+        }
         let next = match *self.phase.borrow() {
             Phase::Running => Phase::Leaving,
             Phase::Leaving => Phase::Draining,
@@ -142,6 +145,24 @@ impl Stop {
         if next < Phase::Cut {
             // One that runs already comes to the same moments.
             tokio::spawn(self.clone().wind_down());
+        }
+    }
+
+    /// Sends the spans that are left, in the time that is left.
+    async fn send_last_spans(&self) {
+        let tracer = self.current.load().tracer.clone();
+        let Some(tracer) = tracer else { return };
+        let mut watch = self.phase.subscribe();
+        let time_over = async {
+            // The other end of the channel is our own.
+            let _ = watch.wait_for(|now| *now >= Phase::Cut).await;
+            tokio::time::sleep(LAST_SPANS).await;
+        };
+        tokio::select! {
+            () = tracer.flush() => {}
+            () = time_over => {
+                tracing::warn!(spans = tracer.left(), "spans could not be delivered in time");
+            }
         }
     }
 
@@ -189,10 +210,14 @@ impl Running {
     /// Waits for the end of the last connection, and says how many were cut off. Probes are answered until then.
     pub async fn wait(self) -> usize {
         let cut = self.serving.await.unwrap_or(0);
+        self.stop.send_last_spans().await;
         self.admin.abort();
         cut
     }
 }
+
+/// How long the last spans may take after work that took all the time there was.
+const LAST_SPANS: Duration = Duration::from_secs(1);
 
 /// Whether the file of trust roots that the environment names can be read.
 fn check_trust_roots() -> io::Result<()> {

@@ -52,6 +52,11 @@ impl RequestLabels {
         Self { method, provisioning, ..self }
     }
 
+    /// What the tenant is called, if its route tells tenants apart.
+    pub fn tenant_name(&self) -> Option<&str> {
+        self.tenant.as_ref().and_then(|tenant| tenant.name())
+    }
+
     /// Makes the series of answers of these statuses, and those of their times.
     pub fn known(&self, metrics: &Metrics, statuses: &[u16]) {
         for status in statuses {
@@ -90,6 +95,8 @@ pub struct ScimAnswered<'a> {
     pub bound: Option<Bound>,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// From the request head to the end of the answer.
     pub duration: Duration,
     /// The end of the answer.
@@ -132,8 +139,11 @@ impl ScimAnswered<'_> {
             metrics.bound_refusals.with_label_values(&[bound.as_str()]).inc();
         }
         tracing::info!(
+            target: REQUEST,
             request_id = self.request_id,
+            trace_id = self.trace_id,
             route,
+            tenant = self.labels.tenant_name(),
             resource_type,
             operation = *operation,
             status = self.status,
@@ -153,6 +163,8 @@ pub struct ScimPlanned<'a> {
     pub report: &'a Report,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// Native calls made.
     pub calls: usize,
 }
@@ -190,11 +202,12 @@ impl ScimPlanned<'_> {
             metrics.scanned_items.with_label_values(&[of_type]).inc_by(report.scanned);
         }
         for note in &report.notes {
-            tracing::debug!(request_id = self.request_id, "{note}");
+            tracing::debug!(target: REQUEST, request_id = self.request_id, trace_id = self.trace_id, "{note}");
         }
         if let Some(error) = report.error.as_ref().filter(|error| error.side != Side::Downstream) {
-            let (request_id, status, side) = (self.request_id, error.status, error.side.as_str());
-            tracing::warn!(request_id, status, side, "scim request failed: {}", error.detail);
+            let (request_id, trace_id) = (self.request_id, self.trace_id);
+            let (status, side, detail) = (error.status, error.side.as_str(), &error.detail);
+            tracing::warn!(target: REQUEST, request_id, trace_id, status, side, "scim request failed: {detail}");
         }
     }
 }
@@ -208,6 +221,10 @@ pub struct NativeCalled<'a> {
     pub record: CallRecord<'a>,
     /// The series of this backend and the call's slot.
     pub series: &'a CallSeries,
+    /// `X-Request-Id` of the request that it was made for.
+    pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
 }
 
 impl NativeCalled<'_> {
@@ -234,6 +251,9 @@ impl NativeCalled<'_> {
         let duration = || metrics.native.request_duration.with_label_values(&[self.backend, slot]);
         observe(self.series.duration.get_or_init(duration), self.record.duration);
         tracing::debug!(
+            target: NATIVE,
+            request_id = self.request_id,
+            trace_id = self.trace_id,
             backend = self.backend,
             slot,
             status,
@@ -261,8 +281,8 @@ impl CredentialRefused<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.native.credential_refusals.with_label_values(&[self.backend]).inc();
-        let (backend, slot) = (self.backend, self.slot.as_str());
-        tracing::error!(backend, slot, origin = %self.origin, "the adapter's own credential was refused; renew it");
+        let (backend, slot, origin) = (self.backend, self.slot.as_str(), self.origin);
+        tracing::error!(target: NATIVE, backend, slot, %origin, "the adapter's own credential was refused; renew it");
     }
 }
 
@@ -279,7 +299,8 @@ impl LoggedIn<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.native.logins.with_label_values(&[self.backend, self.outcome]).inc();
-        tracing::info!(backend = self.backend, outcome = self.outcome, "logged in to the application, or not");
+        let Self { backend, outcome } = *self;
+        tracing::info!(target: NATIVE, backend, outcome, "logged in to the application, or not");
     }
 }
 
@@ -301,8 +322,12 @@ impl BreakerChanged<'_> {
         }
         let (backend, state) = (self.backend, self.state.as_str());
         match self.state {
-            BreakerState::Open => tracing::warn!(backend, state, "the application keeps failing and is left alone"),
-            BreakerState::HalfOpen | BreakerState::Closed => tracing::debug!(backend, state, "circuit breaker"),
+            BreakerState::Open => {
+                tracing::warn!(target: NATIVE, backend, state, "the application keeps failing and is left alone");
+            }
+            BreakerState::HalfOpen | BreakerState::Closed => {
+                tracing::debug!(target: NATIVE, backend, state, "circuit breaker");
+            }
         }
     }
 }
@@ -314,6 +339,8 @@ pub struct PassedThrough<'a> {
     pub status: u16,
     /// `X-Request-Id`.
     pub request_id: &'a str,
+    /// The id of its trace, if it stands in one.
+    pub trace_id: Option<&'a str>,
     /// Until the end of the answer.
     pub duration: Duration,
     /// What went wrong, in words of the proxy library's error type: no path and no header.
@@ -321,6 +348,11 @@ pub struct PassedThrough<'a> {
 }
 
 impl PassedThrough<'_> {
+    /// Whether a line will be written of a request that ends like this.
+    pub fn is_heard(error: Option<&str>) -> bool {
+        error.is_some() || tracing::enabled!(target: PASSTHROUGH, tracing::Level::DEBUG)
+    }
+
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.passthrough_answers.count(self.status, || {
@@ -329,8 +361,10 @@ impl PassedThrough<'_> {
         });
         let (request_id, status, duration_ms) = (self.request_id, self.status, millis(self.duration));
         match self.error {
-            Some(error) => tracing::warn!(request_id, status, duration_ms, error, "pass-through failed"),
-            None => tracing::debug!(request_id, status, duration_ms, "passed through"),
+            Some(error) => {
+                tracing::warn!(target: PASSTHROUGH, request_id, status, duration_ms, error, "pass-through failed");
+            }
+            None => tracing::debug!(target: PASSTHROUGH, request_id, status, duration_ms, "passed through"),
         }
     }
 }
@@ -351,7 +385,8 @@ impl ProtocolRefused {
         if let Some(bound) = self.refusal.bound() {
             metrics.bound_refusals.with_label_values(&[bound.as_str()]).inc();
         }
-        tracing::info!(reason = self.refusal.as_str(), peer = %self.peer, "request refused by protocol");
+        let (reason, peer) = (self.refusal.as_str(), self.peer);
+        tracing::info!(target: CONNECTION, reason, %peer, "request refused by protocol");
     }
 }
 
@@ -366,7 +401,7 @@ impl ConnectionRejected {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.connections_rejected.inc();
-        tracing::warn!(limit = self.limit, "connection rejected: too many are open");
+        tracing::warn!(target: CONNECTION, limit = self.limit, "connection rejected: too many are open");
     }
 }
 
@@ -382,7 +417,7 @@ impl Panicked<'_> {
     /// [`super::log`].
     pub fn emit(&self, metrics: &Metrics) {
         metrics.panics.inc();
-        tracing::error!(request_id = self.request_id, "panic while serving a request");
+        tracing::error!(target: SERVER, request_id = self.request_id, "panic while serving a request");
     }
 }
 
@@ -415,15 +450,15 @@ impl ConfigLoaded<'_> {
         let (outcome, hash) = (self.outcome, self.hash);
         for remark in self.remarks {
             if self.success {
-                tracing::warn!(outcome, "configuration: {remark}");
+                tracing::warn!(target: CONFIG, outcome, "configuration: {remark}");
             } else {
-                tracing::error!(outcome, "configuration: {remark}");
+                tracing::error!(target: CONFIG, outcome, "configuration: {remark}");
             }
         }
         if self.success {
-            tracing::info!(outcome, hash, "configuration in force");
+            tracing::info!(target: CONFIG, outcome, hash, "configuration in force");
         } else {
-            tracing::error!(outcome, hash, "configuration not loaded; the one before stays in force");
+            tracing::error!(target: CONFIG, outcome, hash, "configuration not loaded; the one before stays in force");
         }
     }
 }
@@ -439,6 +474,13 @@ impl CodeText {
         std::str::from_utf8(&self.0).unwrap_or("000")
     }
 }
+
+const REQUEST: &str = "scimshim::request";
+const NATIVE: &str = "scimshim::native";
+const PASSTHROUGH: &str = "scimshim::passthrough";
+const CONNECTION: &str = "scimshim::connection";
+const CONFIG: &str = "scimshim::config";
+const SERVER: &str = "scimshim::server";
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -458,6 +500,7 @@ mod tests {
             scim_type: Some("uniqueness"),
             bound: None,
             request_id: "r",
+            trace_id: None,
             duration: Duration::from_millis(30),
             ended: Instant::now(),
             work: None,
@@ -516,7 +559,7 @@ mod tests {
         work: Option<Work>,
     ) -> ScimAnswered<'a> {
         let (duration, ended) = (Duration::ZERO, Instant::now());
-        ScimAnswered { labels, status, scim_type, bound: None, request_id: "r", duration, ended, work }
+        ScimAnswered { labels, status, scim_type, bound: None, request_id: "r", trace_id: None, duration, ended, work }
     }
 
     #[test]

@@ -6,13 +6,15 @@
 
 pub mod catalogue;
 pub mod events;
-mod json_line;
+mod levels;
+mod line;
 pub mod log;
 pub mod metrics;
 mod outlet;
 mod registry;
 pub mod series;
 pub mod tenants;
+pub mod trace;
 mod window;
 
 pub use metrics::Metrics;

@@ -5,15 +5,16 @@
 //! is said in a line of its own.
 
 use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use prometheus::IntCounter;
-use tracing::{Level, Metadata};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 use super::catalogue::entries;
+use super::line::{self, MESSAGE};
 use super::registry::opts;
 
 /// Lines on their way out.
@@ -23,6 +24,8 @@ pub(super) struct Outlet {
     arrived: Condvar,
     /// Lines dropped, ever.
     dropped: Option<IntCounter>,
+    /// Whether a thread takes what gathers; without it every line is written where it arises.
+    gathers: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +46,18 @@ impl Outlet {
         self.dropped.as_ref()
     }
 
-    /// Starts the thread that writes. Without it, should the system refuse one, every line is written where it arises.
-    pub(super) fn start(&'static self) -> Lines {
+    /// Starts the thread that writes, unless the system refuses one.
+    pub(super) fn start(&'static self) {
         let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || self.run());
-        Lines { outlet: self, gather: spawned.is_ok() }
+        self.gathers.store(spawned.is_ok(), Ordering::Relaxed);
+    }
+
+    /// Takes a whole line.
+    pub(super) fn put(&self, level: Level, line: &str) {
+        self.hold(line.as_bytes());
+        if level <= Level::WARN || !self.gathers.load(Ordering::Relaxed) {
+            self.flush();
+        }
     }
 
     /// Writes what is held.
@@ -57,7 +68,13 @@ impl Outlet {
         // Nobody is left to be told that nobody listens.
         let _ = out.write_all(&lines);
         if dropped > 0 {
-            let _ = writeln!(out, r#"{{"level":"WARN","message":"log lines were dropped","lines":{dropped}}}"#);
+            let fields = |fields: &mut line::Fields<'_>| {
+                fields.text(MESSAGE, "log lines were dropped");
+                fields.number("lines", dropped);
+            };
+            line::with_line(super::log::shape(), Level::WARN, "scimshim::server", fields, |line| {
+                let _ = out.write_all(line.as_bytes());
+            });
         }
         let _ = out.flush();
     }
@@ -93,46 +110,6 @@ impl Outlet {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where the formatter puts its lines.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lines {
-    outlet: &'static Outlet,
-    gather: bool,
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = LineWriter;
-
-    fn make_writer(&'a self) -> LineWriter {
-        LineWriter { outlet: self.outlet, at_once: !self.gather }
-    }
-
-    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> LineWriter {
-        LineWriter { outlet: self.outlet, at_once: !self.gather || *metadata.level() <= Level::WARN }
-    }
-}
-
-/// Takes whole lines.
-#[derive(Debug)]
-pub(super) struct LineWriter {
-    outlet: &'static Outlet,
-    at_once: bool,
-}
-
-impl io::Write for LineWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.outlet.hold(line);
-        if self.at_once {
-            self.outlet.flush();
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

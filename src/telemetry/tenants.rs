@@ -57,6 +57,13 @@ pub struct Tenant {
     window: Option<Window>,
 }
 
+impl Tenant {
+    /// What it is called, if its route tells tenants apart.
+    pub fn name(&self) -> Option<&str> {
+        Some(self.label.as_str()).filter(|label| !label.is_empty())
+    }
+}
+
 /// The tenants of one route.
 #[derive(Clone, Debug)]
 pub struct RouteTenants {

@@ -240,7 +240,7 @@ impl Session {
         let mut child = self.shell(&script).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        while !line.contains("READY ") && !line.contains("\"message\":\"listening\"") {
+        while !line.contains("READY ") && !line.contains("\"msg\":\"listening\"") {
             line.clear();
             assert!(lines.read_line(&mut line).unwrap() > 0, "{place}: it ended");
         }

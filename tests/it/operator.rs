@@ -154,7 +154,7 @@ async fn no_secret_is_said_whatever_is_asked_and_however_much_is_logged() {
     // It was all there to be said: requests got through to the application, and much was logged.
     assert!(app.password_matches("1", PASSWORD));
     assert!(statuses.is_superset(&BTreeSet::from([200, 201, 400, 401, 404, 409, 502])), "{statuses:?}\n{read}");
-    assert!(log.matches("\"message\"").count() > statuses.len() && log.contains("\"level\":\"DEBUG\""), "{log}");
+    assert!(log.matches("\"msg\"").count() > statuses.len() && log.contains("\"level\":\"DEBUG\""), "{log}");
     assert!(metrics.contains("scimshim_auth_failures_total{reason=\"unknown\"} 1"), "{metrics}");
     for (place, text) in [("an answer", &read), ("the log", &log), ("the metrics", &metrics)] {
         let found: Vec<&str> = text.lines().filter(|line| line.contains(MARK)).collect();

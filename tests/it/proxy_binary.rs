@@ -46,7 +46,7 @@ pub(crate) struct Sidecar {
     child: Child,
     /// What it said, on either stream.
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     pub(crate) data: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -73,7 +73,7 @@ pub(crate) fn output(verb: &str, text: &str) -> (Output, String) {
 }
 
 impl Sidecar {
-    async fn start(text: &str) -> Self {
+    pub(crate) async fn start(text: &str) -> Self {
         Self::start_with(text, &[]).await
     }
 
@@ -87,25 +87,25 @@ impl Sidecar {
         collect(child.stderr.take().unwrap(), lines.clone());
         let any = "127.0.0.1:0".parse().unwrap();
         let mut sidecar = Self { child, lines, directory, data: any, admin: any };
-        sidecar.says("\"message\":\"listening\"").await;
-        let line = sidecar.line("\"message\":\"listening\"").unwrap();
+        sidecar.says("\"msg\":\"listening\"").await;
+        let line = sidecar.line("\"msg\":\"listening\"").unwrap();
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         sidecar.data = line["data"].as_str().unwrap().parse().unwrap();
         sidecar.admin = line["admin"].as_str().unwrap().parse().unwrap();
         sidecar
     }
 
-    fn line(&self, part: &str) -> Option<String> {
+    pub(crate) fn line(&self, part: &str) -> Option<String> {
         self.lines.lock().unwrap().iter().find(|line| line.contains(part)).cloned()
     }
 
-    async fn says(&self, part: &str) {
+    pub(crate) async fn says(&self, part: &str) {
         eventually(part, || self.line(part).is_some()).await;
     }
 
     /// Waits until configurations were put in force so many times.
-    async fn has_applied(&self, times: usize) {
-        let applied = |line: &&String| line.contains("\"message\":\"configuration in force\"");
+    pub(crate) async fn has_applied(&self, times: usize) {
+        let applied = |line: &&String| line.contains("\"msg\":\"configuration in force\"");
         eventually("applied", || self.lines.lock().unwrap().iter().filter(applied).count() >= times).await;
     }
 

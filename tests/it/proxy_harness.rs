@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
+use scimshim::config::LogRule;
 use scimshim::proxy::edge::{
     Admission, Bounds, Claim, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels, ScimService,
 };
@@ -71,7 +72,15 @@ pub(crate) async fn live(bounds: Bounds, trusted: TrustedProxies, upstream: Opti
         Some(address) => Some(Upstream::start(target(address)).await),
         None => None,
     };
-    Live { hash: "test".to_owned(), bounds, trusted, upstream, scim: Arc::new(Echo { name: "test".into() }) }
+    Live {
+        hash: "test".to_owned(),
+        log: LogRule::default(),
+        bounds,
+        trusted,
+        upstream,
+        tracer: None,
+        scim: Arc::new(Echo { name: "test".into() }),
+    }
 }
 
 fn target(address: SocketAddr) -> UpstreamTarget {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use scimshim::config::LogRule;
 use scimshim::config::reload::{LoadError, Loaded, Loader, Outcome, Reloader, read_text};
 use scimshim::proxy::edge::Live;
 use scimshim::proxy::forward::TrustedProxies;
@@ -27,7 +28,15 @@ impl Loader for WordLoader {
             _ => {}
         }
         let scim = Arc::new(Echo { name: word.as_str().into() });
-        let live = Live { hash: word, bounds: bounds(), trusted: TrustedProxies::default(), upstream: None, scim };
+        let live = Live {
+            hash: word,
+            log: LogRule::default(),
+            bounds: bounds(),
+            trusted: TrustedProxies::default(),
+            upstream: None,
+            tracer: None,
+            scim,
+        };
         Ok(Loaded { live, warnings: Vec::new() })
     }
 

@@ -9,6 +9,7 @@ mod kubernetes;
 mod metrics;
 mod package;
 mod seen;
+mod spans;
 mod tools;
 
 use std::cell::OnceCell;
@@ -45,6 +46,7 @@ const CHECKS: &[Check] = &[
     Check { name: "metrics", about: "metrics of a demo, by promtool and the page about them", run: metrics::metrics },
     Check { name: "completions", about: "completions, by the shells", run: package::completions },
     Check { name: "manual", about: "manual pages, by man", run: package::manual },
+    Check { name: "spans", about: "spans of a request, by a receiver of OTLP", run: spans::spans },
     Check { name: "debian", about: "the Debian package, by lintian", run: package::debian },
     Check { name: "unit", about: "the systemd unit, as the package installs it", run: package::unit },
     Check { name: "dashboard", about: "the dashboard, by a Prometheus that scraped a demo", run: seen::dashboard },

@@ -1,6 +1,6 @@
 //! The top of the file, the server, its bounds, who may come in, base URLs and schemas.
 
-use super::{BACKEND, Key, Keys, Kind, RESOURCE, key};
+use super::{BACKEND, Key, Keys, Kind, RESOURCE, TLS, key};
 
 pub(crate) static FILE: Keys = Keys {
     title: "Top of the file",
@@ -13,6 +13,8 @@ pub(crate) static FILE: Keys = Keys {
         key("needs", Kind::Requirement, "Versions of the program that the file is for, such as `\">=0.1\"`; any other refuses it and says so."),
         key("lint", Kind::Table(&LINT), "Warnings that are accepted."),
         key("server", Kind::Table(&SERVER), "The listeners and how they stop."),
+        key("log", Kind::Table(&LOG), "What is logged, and how."),
+        key("trace", Kind::Table(&TRACE), "Spans, and where they are sent; without it no span is made."),
         key("limits", Kind::Table(&LIMITS), "Bounds on everything that comes from outside."),
         key("metrics", Kind::Table(&METRICS), "What is counted."),
         key("store", Kind::Table(&STORE), "What the adapter would keep itself; this version keeps nothing and refuses it (E107)."),
@@ -66,6 +68,38 @@ pub(crate) static SERVER: Keys = Keys {
     ],
     shared: &[],
     later: &["tls"],
+};
+
+pub(crate) static LOG: Keys = Keys {
+    title: "`[log]`",
+    what: "[log]",
+    about: "Log lines, on standard output. Everything here takes effect with a reload; flags and the environment come first.",
+    own: &[
+        key("level", Kind::LogLevels, "How much is said, and how much by single targets: `\"info,scimshim::native=debug\"`.").default("\"info\""),
+        key("format", Kind::Words(&["auto", "json", "text"]), "A line of JSON, or one for people; `auto` is text on a terminal and JSON elsewhere.").default("\"auto\""),
+    ],
+    shared: &[],
+    later: &[],
+};
+
+pub(crate) static TRACE: Keys = Keys {
+    title: "`[trace]`",
+    what: "[trace]",
+    about: "Spans of requests and native calls, sent to a collector as OTLP over HTTP. Trace context (W3C) is passed on with or without it.",
+    own: &[
+        key("endpoint", Kind::Url, "The collector, such as `\"http://127.0.0.1:4318\"`; `/v1/traces` is added.").required(),
+        key("headers", Kind::Map("name", &Kind::Secret), "Headers of every delivery, each a secret.").default("{}"),
+        key("tls", Kind::Table(&TLS), "How an `https` endpoint is verified."),
+        key("sample", Kind::Share, "How many of the traces that begin here are recorded; one that began elsewhere is recorded if its beginner does.").default("1.0"),
+        key("service", Kind::Word, "`service.name`.").default("\"scimshim\""),
+        key("resource", Kind::Map("attribute", &Kind::Text), "Further attributes of the resource: `{ \"deployment.environment.name\" = \"prod\" }`.").default("{}"),
+        key("timeout", Kind::Duration, "Of one delivery.").default("\"10s\""),
+        key("interval", Kind::Duration, "How long spans are gathered before they are sent.").default("\"5s\""),
+        key("batch_max", Kind::Int(1, 10_000), "Spans of one delivery at the most.").default("512"),
+        key("queue_max", Kind::Int(1, 1_000_000), "Spans that wait at the most; more are dropped and counted.").default("4096"),
+    ],
+    shared: &[],
+    later: &[],
 };
 
 pub(crate) static LIMITS: Keys = Keys {

@@ -227,11 +227,10 @@ fn rate(cx: &mut Context, node: &Node) -> Option<Duration> {
     Some(per / u32::try_from(number).ok()?)
 }
 
-fn tls(cx: &mut Context, entry: &Entry, is_https: bool) -> BackendTls {
+pub(super) fn tls(cx: &mut Context, entry: &Entry, is_https: bool) -> BackendTls {
     let Some(fields) = Fields::of(&mut cx.report, &entry.value, &catalogue::TLS) else { return BackendTls::default() };
     if !is_https {
-        let message = "`tls` belongs to a backend whose `url` is https";
-        cx.report.error("E004", &entry.key, message);
+        cx.report.error("E004", &entry.key, "`tls` belongs to a URL that is https");
     }
     let ca = fields.get("ca").and_then(|node| cx.secret(node));
     let server_name = fields.get("server_name").and_then(|node| server_name(cx, node));

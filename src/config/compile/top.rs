@@ -7,7 +7,9 @@ use crate::auth::{AuthKind, Authenticator};
 use crate::config::catalogue;
 use crate::config::layers::{Fetch, Layered, layered};
 use crate::config::read::{Fields, Report};
-use crate::config::snapshot::{Backend, Limits, MetricsRule, OutboundAuth, Route, Server, Snapshot};
+use crate::config::snapshot::{
+    Backend, Limits, LogRule, MetricsRule, OutboundAuth, Route, Server, Snapshot, TraceRule,
+};
 use crate::config::tree::{Node, Place, Source, SourceMap, Table};
 use crate::mapping::Mapping;
 use crate::scim::ResourceType;
@@ -15,7 +17,7 @@ use crate::scim::ResourceType;
 use super::backend::BackendParts;
 use super::context::Context;
 use super::route::{RouteAuth, RouteParts};
-use super::{auth, backend, credential, lint, resource, route, schema, server, store};
+use super::{auth, backend, credential, lint, observe, resource, route, schema, server, store};
 
 /// Parses the file and lays it on what it extends.
 pub(crate) fn document(source: Source, fetch: Fetch<'_>) -> (Context, Table) {
@@ -28,6 +30,8 @@ pub(crate) fn document(source: Source, fetch: Fetch<'_>) -> (Context, Table) {
 pub(super) struct Parts<'n> {
     server: Server,
     passthrough: Option<usize>,
+    log: LogRule,
+    trace: Option<TraceRule>,
     limits: Limits,
     metrics: MetricsRule,
     authenticators: Vec<Authenticator>,
@@ -44,6 +48,8 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     store::table(cx, fields.entry("store"));
     cx.patterns = patterns(cx, &fields);
     let (server, passthrough_node) = server::server(cx, fields.get("server"));
+    let log = observe::log(cx, fields.get("log"));
+    let trace = observe::trace(cx, fields.get("trace"));
     let limits = server::limits(cx, fields.get("limits"));
     let metrics = server::metrics(cx, fields.get("metrics"));
     let authenticators = auth::authenticators(cx, fields.get("auth"));
@@ -54,7 +60,7 @@ pub(super) fn parts<'n>(cx: &mut Context, root: &'n Table) -> Parts<'n> {
     let routes = route::routes(cx, fields.get("route"), &backend_names, &auth_names, &types);
     let backends = backend::backends(cx, fields.get("backend"), &types);
     let passthrough = server::passthrough(cx, passthrough_node, &backend_names);
-    Parts { server, passthrough, limits, metrics, authenticators, backends, routes, types, fields }
+    Parts { server, passthrough, log, trace, limits, metrics, authenticators, backends, routes, types, fields }
 }
 
 /// Compiles the mappings and puts the snapshot together; `None` if something is missing that was reported.
@@ -93,6 +99,8 @@ pub(super) fn assemble(cx: &mut Context, parts: Parts<'_>, hash: String) -> Opti
     Some(Snapshot {
         hash,
         server: Server { passthrough: parts.passthrough, ..parts.server },
+        log: parts.log,
+        trace: parts.trace,
         limits: parts.limits,
         metrics: parts.metrics,
         variables: cx.variables.clone(),

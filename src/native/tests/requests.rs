@@ -7,6 +7,7 @@ use super::stub::{Act, Stub};
 use super::*;
 use crate::native::NativeClientError;
 use crate::plan::SECRET_MARKER;
+use crate::telemetry::trace::RequestTrace;
 
 fn sent_as(name: &str, prefix: &str) -> OutboundAuth {
     let send = SendAs { place: TokenPlace::Header(name.to_owned()), prefix: prefix.to_owned() };
@@ -100,6 +101,8 @@ async fn what_cannot_be_sent_is_not_sent() {
     assert_eq!(stub.requests(), Vec::<String>::new());
 }
 
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[tokio::test]
 async fn tracing_headers_pass_and_credentials_of_the_caller_do_not() {
     let stub = ok_stub().await;
@@ -110,24 +113,26 @@ async fn tracing_headers_pass_and_credentials_of_the_caller_do_not() {
         ("authorization", "Bearer scim"),
         ("cookie", "c=1"),
         ("x-forwarded-for", "1.2.3.4"),
-        ("traceparent", "00-aa-bb-01"),
+        ("baggage", "tenant=acme"),
+        ("traceparent", PARENT),
         ("tracestate", long.as_str()),
         ("x-request-id", "first"),
         ("x-request-id", "second"),
     ] {
         incoming.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
+    let trace = RequestTrace::passed_on(&incoming);
     for (forwarded, request_id) in [
-        (Forwarded::from_request(&incoming), None),
-        (Forwarded::from_request(&incoming).with_request_id("mine"), Some("x-request-id: mine\r\n")),
+        (Forwarded::from_request(&incoming).with_trace(&trace), None),
+        (Forwarded::from_request(&incoming).with_trace(&trace).with_request_id("mine"), Some("x-request-id: mine\r\n")),
     ] {
         let deadline = Instant::now() + Duration::from_secs(20);
         client
             .call(&get(), &CallContext { backend: 0, deadline, forwarded: &forwarded, variables: &[], keeping: None })
             .await;
         let request = stub.requests().pop().unwrap();
-        assert!(request.contains("traceparent: 00-aa-bb-01\r\n"), "{request}");
-        for absent in ["scim\r\n", "cookie", "x-forwarded-for", "tracestate", "first", "second"] {
+        assert!(request.contains(&format!("traceparent: {PARENT}\r\n")), "{request}");
+        for absent in ["scim\r\n", "cookie", "baggage", "x-forwarded-for", "tracestate", "first", "second"] {
             assert!(!request.contains(absent), "{absent} in {request}");
         }
         assert_eq!(request.contains("x-request-id"), request_id.is_some(), "{request}");

@@ -157,7 +157,7 @@ pub(crate) static DRAINING: Entry = gauge("draining", &[],
     "At 1 for longer than a stop takes, somebody drained it and did not end it.");
 pub(crate) static LOG_DROPPED: Entry = counter("log_dropped_lines_total", &[],
     "Log lines dropped because nobody took them.",
-    "Whoever reads standard output is too slow, or `SCIMSHIM_LOG` too talkative.");
+    "Whoever reads standard output is too slow, or the log level too talkative.");
 pub(crate) static SPANS_EXPORTED: Entry = counter("spans_exported_total", &[SPANS],
     "Spans of traces by what became of them.",
     "`failed` and `dropped` are a collector out of reach or too slow; requests are not held up by it.");
