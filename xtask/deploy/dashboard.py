@@ -25,7 +25,7 @@ SHORT, LONG = (40, 1), (300, 2)
 # Fields of data sources, which the types of dashboards leave out, and a tooltip that they call otherwise.
 UNTYPED = (".builtIn", ".step", ".textFormat", ".titleFormat", ".definition", ".tooltip.mode")
 # What a healthy demo does not show anything but zeros of, by the titles of panels.
-QUIET = {"Draining", "Log lines lost", "Panics", "Spans", "Under way"}
+QUIET = {"Draining", "Log lines lost", "Panics", "Under way"}
 QUIET_SERIES = {"connections_rejected_total", "turns_waiting", "native_queued", "requests_in_flight"}
 
 

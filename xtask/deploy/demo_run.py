@@ -64,6 +64,9 @@ class Trouble(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
         if self.path == "/token":
             return self.reply(200, json.dumps({"access_token": KEY, "token_type": "Bearer", "expires_in": 3600}))
+        # And it is the collector of traces, which answers nothing but that all went well.
+        if self.path == "/v1/traces":
+            return self.reply(200, "", "application/x-protobuf")
         time.sleep(Trouble.slow * random.random())
         if Trouble.what == "down" or (Trouble.what == "shaky" and random.random() < 0.3):
             return self.reply(503, "{}")
@@ -309,4 +312,5 @@ def configuration(deploy, scim, admin, proxy):
     fetched = '{ kind = "oauth2", token_url = "http://127.0.0.1:%d/token", client_id = "env:SCIM_TOKEN", client_secret = "env:ACME_KEY" }' % proxy
     backend = re.sub(r"(?m)^auth = .*$", f"auth = {fetched}", backend)
     route = '[[route]]\npath = "/scim/directory"\nauth = "idp"\nbackend = "directory"\nset = { tenant = "default" }\n'
-    return f"{text}\n{backend}\n\n{route}"
+    trace = f'[trace]\nendpoint = "http://127.0.0.1:{proxy}"\ninterval = "500ms"\n'
+    return f"{text}\n{backend}\n\n{route}\n{trace}"
