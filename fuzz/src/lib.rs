@@ -8,9 +8,10 @@ pub mod native;
 
 use std::sync::LazyLock;
 
-use scimshim::plan;
-use scimshim::scim::Resource;
-use scimshim::scim::schema::{ResourceType, user_type};
+use scim::Resource;
+use scim::schema::{ResourceType, user_type};
+// What is taken from the shell knows these by where they are there.
+use scimshim::{plan, scim};
 use serde_json::{Value, json};
 
 /// The longest text a target looks at, in bytes. What a longer one could show, this length shows as well.

@@ -10,5 +10,5 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let lengths = [usize::from(first % 64) + 1, usize::from(second % 64) + 1];
-    downstream::check(bytes, &lengths, usize::from(*knobs) * 16);
+    downstream::check(bytes, &lengths, usize::from(*knobs) * 16 + 16);
 });

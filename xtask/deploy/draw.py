@@ -158,7 +158,7 @@ def timeseries(panel):
     top = max([value for curve in curves for _, value, _ in curve] + [panel.defaults.get("max", 0), 0.0])
     scale = 1 << 20 if panel.unit == "bytes" else 1
     top, part = (size * scale for size in nice(top / scale if top > 0 else 1.0))
-    left, right, above, below = 52, panel.w - 10, 28, panel.h - 52
+    left, right, above, below = 52, panel.w - 16, 28, panel.h - 52
     (begin, end), out = panel.span, []
     across = lambda moment: left + (moment - begin) / (end - begin) * (right - left)
     up = lambda value: below - value / top * (below - above)

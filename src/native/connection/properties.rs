@@ -1,5 +1,7 @@
 //! Replies are what they are however their bytes arrive; garbage is refused; no body exceeds its bound.
 
+use std::fmt::Write as _;
+
 use http::Method;
 use proptest::prelude::*;
 
@@ -14,7 +16,7 @@ fn framed(body: &str, framing: usize, chunk: usize) -> Vec<u8> {
         1 => {
             let mut text = format!("HTTP/1.1 103 Hint\r\nLink: x\r\n\r\n{head}Transfer-Encoding: chunked\r\n\r\n");
             for piece in body.as_bytes().chunks(chunk) {
-                text.push_str(&format!("{:x};a=b\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
+                let _ = write!(text, "{:x};a=b\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece));
             }
             (text + "0\r\nTrailer: x\r\n\r\n").into_bytes()
         }

@@ -2,9 +2,11 @@
 
 use super::{FIELDS_MAX, Framing, Refusal, inspect, search};
 
-/// One request taken off a connection that receives these pieces one after another: the head that is handed on, how it
-/// frames its body, and what was received behind it.
-pub(super) fn taken(pieces: &[&[u8]], max_bytes: usize) -> Result<Option<(Vec<u8>, Framing, Vec<u8>)>, Refusal> {
+/// A head as it is handed on, how it frames its body, and what was received behind it.
+type Taken = (Vec<u8>, Framing, Vec<u8>);
+
+/// One request taken off a connection that receives these pieces one after another.
+pub(super) fn taken(pieces: &[&[u8]], max_bytes: usize) -> Result<Option<Taken>, Refusal> {
     let (mut inbox, mut seen) = (Vec::new(), 0);
     for piece in pieces {
         inbox.extend_from_slice(piece);

@@ -25,7 +25,7 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
     let version = prop_oneof![8 => Just("HTTP/1.1"), 1 => Just("HTTP/1.0"), 1 => Just("HTTP/2.0")];
     let parts = (method, target, version, start, prop::collection::vec(field, 0..6), "(\r\n){0,2}", "[ -~\r\n]{0,30}");
     parts.prop_map(|(method, target, version, host, fields, before, body)| {
-        let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+        let fields = fields.join("\r\n") + if fields.is_empty() { "" } else { "\r\n" };
         format!("{before}{method} {target} {version}\r\n{host}{fields}\r\n{body}").into_bytes()
     })
 }
