@@ -274,7 +274,7 @@ fn targets(path: &std::path::Path, text: &str) -> Vec<String> {
     let module = format!("scimshim::{}", module.join("::"));
     let constants = |name: &str| {
         let declared = text.split_once(&format!("const {name}: &str = \"")).and_then(|(_, rest)| rest.split_once('"'));
-        declared.map(|(target, _)| target.to_owned()).unwrap_or_else(|| panic!("{name} in {}", path.display()))
+        declared.unwrap_or_else(|| panic!("{name} in {}", path.display())).0.to_owned()
     };
     let calls = text.split("tracing::").skip(1).filter_map(|call| {
         let (level, call) = call.split_once("!(")?;

@@ -4,11 +4,16 @@
 //! `proxy_protocol`, reloads in `proxy_reload`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue};
+use scimshim::adapter::Shared;
+use scimshim::config::reload::{Outcome, Reloader};
 use scimshim::demo::acme::Fault;
+use scimshim::server::load::{FileLoader, compile_file};
+use scimshim::telemetry::Metrics;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -299,4 +304,44 @@ async fn a_refused_path_is_counted_with_its_method() {
         ],
     )
     .await;
+}
+
+/// What a configuration no longer says is no longer shown, once it is in force and not before.
+#[tokio::test]
+async fn a_reload_changes_what_the_configuration_is_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let before = CONFIG
+        .replace(
+            "[\"env:SCIM_TOKEN\"]",
+            "[{ token = \"plain:a-token-for-this\", name = \"t\", expires = \"2099-01-01\" }]",
+        )
+        .replace("\"env:ACME_KEY\"", "\"plain:a-key-for-this\"");
+    std::fs::write(&file, &before).unwrap();
+    let metrics = Metrics::new().unwrap();
+    let shared = Shared { metrics: Arc::clone(&metrics), locks: Arc::default(), sink: None };
+    let server = compile_file(&file, before.clone()).unwrap().server;
+    let loader = FileLoader::new(file.clone(), server, shared);
+    let mut reloader = Reloader::first(Box::new(loader), Arc::clone(&metrics)).await.unwrap();
+    reloader.current().load().scim.put_in_force();
+    let expiry = "scimshim_inbound_token_expiry_timestamp_seconds{";
+    assert_eq!(metrics.render().matches(expiry).count(), 2, "{}", metrics.render());
+    let other = "tenant=\"other\"} 0\n";
+    let tenants = metrics.render().matches(other).count();
+    assert!(tenants > 0);
+
+    std::fs::write(&file, before.replace("a-token-for-this\", name = \"t\", expires", "a-token-for-this\", expire"))
+        .unwrap();
+    assert_eq!(reloader.reload_if_changed().await, Outcome::Invalid);
+    assert_eq!(metrics.render().matches(expiry).count(), 2, "{}", metrics.render());
+
+    let after = before.replace(", expires = \"2099-01-01\"", "").replace("/scim/v2/{project}", "/scim/v3/{project}");
+    std::fs::write(&file, after).unwrap();
+    assert_eq!(reloader.reload_if_changed().await, Outcome::Applied);
+    let text = metrics.render();
+    assert_eq!(text.matches(expiry).count(), 0, "{text}");
+    let of_tenants = |line: &&str| line.starts_with("scimshim_tenant_");
+    assert!(text.lines().filter(of_tenants).all(|line| !line.contains("/scim/v2/")), "{text}");
+    assert_eq!(text.matches(other).count(), tenants, "{text}");
+    assert!(text.contains("scimshim_config_generation 2\n"), "{text}");
 }

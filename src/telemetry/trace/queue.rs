@@ -12,6 +12,10 @@ use tokio::sync::watch;
 use super::span::Span;
 use crate::telemetry::Metrics;
 
+#[cfg_attr(
+    all(not(feature = "otlp"), not(test)),
+    expect(dead_code, reason = "there is nobody who sends in a build without the export")
+)]
 #[derive(Debug)]
 pub(super) struct Queue {
     spans: Mutex<Vec<Span>>,
@@ -35,6 +39,10 @@ struct State {
     closed: bool,
 }
 
+#[cfg_attr(
+    all(not(feature = "otlp"), not(test)),
+    expect(dead_code, reason = "there is nobody who sends in a build without the export")
+)]
 impl Queue {
     pub(super) fn new(max: usize, batch_max: usize, metrics: &Metrics) -> Self {
         let counter = |outcome| metrics.spans_exported.with_label_values(&[outcome]);
