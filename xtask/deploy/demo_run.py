@@ -113,6 +113,14 @@ class Demo:
         return process
 
     def __enter__(self):
+        try:
+            return self.set_up()
+        except BaseException:
+            # Nobody else would end what has begun.
+            self.__exit__()
+            raise
+
+    def set_up(self):
         application, proxy = free_port(), http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trouble)
         proxy.daemon_threads, Trouble.application = True, application
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
