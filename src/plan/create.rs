@@ -421,7 +421,8 @@ async fn add_members(
     } else {
         MemberChange::Delta { add: elements.to_vec(), remove: Vec::new() }
     };
-    let Applied { sent, read, .. } = members::apply(group, change, &[]).await?;
+    // Boxed, or every write would be as large as a change of members.
+    let Applied { sent, read, .. } = Box::pin(members::apply(group, change, &[])).await?;
     Ok(read.or(object).filter(|_| !sent || members::outlasts_members(run)))
 }
 

@@ -94,7 +94,8 @@ async fn with_members(
         return Ok(after);
     }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false, look: false };
-    let Applied { sent, read, doubt } = members::apply(group, change, ops).await?;
+    // Boxed, or every write would be as large as a change of members.
+    let Applied { sent, read, doubt } = Box::pin(members::apply(group, change, ops)).await?;
     if doubt && bare {
         read::fetch(run, id).await?;
     }
