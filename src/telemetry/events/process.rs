@@ -89,7 +89,7 @@ pub struct Panicked<'a> {
 
 impl Panicked<'_> {
     /// Logs and counts. The panic's own words are not logged, for they may hold input; its place is, by the hook of
-    /// [`super::log`].
+    /// [`crate::telemetry::log`].
     pub fn emit(&self, metrics: &Metrics) {
         metrics.panics.inc();
         tracing::error!(target: SERVER, request_id = self.request_id, "panic while serving a request");
