@@ -58,22 +58,11 @@ async fn together(
     most: Most,
     parallel: usize,
 ) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
-    loop {
-        let mut requests = Vec::new();
-        for walk in walks.iter().filter(|walk| !walk.is_done()) {
-            requests.push(walk.pager.request(run, list, &walk.env)?);
-        }
-        if requests.is_empty() {
-            break;
-        }
-        let outcomes = run.native.together(requests, parallel).await?;
-        for (walk, outcome) in walks.iter_mut().filter(|walk| !walk.is_done()).zip(outcomes) {
-            let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
-            if let Err(error) = page.and_then(|page| walk.take(run, list, page, most)) {
-                walk.result = Err(error);
-            }
-        }
-    }
+    let take = |_, walk: &mut Walk<'_>, outcome| {
+        let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
+        walk.take_or_end(run, list, page, most);
+    };
+    rounds(run, list, &mut walks, parallel, take).await?;
     Ok(walks.into_iter().map(|walk| walk.result).collect())
 }
 
@@ -86,36 +75,29 @@ pub(in crate::plan) async fn whole(
     most: Most,
     parallel: usize,
 ) -> Result<Vec<Result<NativeReply, ScimError>>, ScimError> {
-    let mut walks: Vec<(Walk<'_>, Option<NativeReply>)> =
-        envs.into_iter().map(|env| (Walk::new(list, env, None), None)).collect();
-    loop {
-        let mut requests = Vec::new();
-        for (walk, _) in walks.iter().filter(|(walk, _)| !walk.is_done()) {
-            requests.push(walk.pager.request(run, list, &walk.env)?);
-        }
-        if requests.is_empty() {
-            break;
-        }
-        let outcomes = run.native.together(requests, parallel).await?;
-        for ((walk, first), outcome) in walks.iter_mut().filter(|(walk, _)| !walk.is_done()).zip(outcomes) {
-            match judge(run, &list.call, outcome, &walk.env) {
-                Verdict::Failed(error) => walk.result = Err(error),
-                // Success by `also_ok` alone says that there is nothing more.
-                Verdict::Accepted(reply) => {
-                    walk.pager.ended = true;
-                    first.get_or_insert(reply);
-                }
-                Verdict::Ok(reply) if reply.unreadable => walk.result = Err(unreadable(run)),
-                Verdict::Ok(reply) => {
-                    first.get_or_insert_with(|| reply.clone());
-                    let page = page(run, list, Verdict::Ok(reply));
-                    if let Err(error) = page.and_then(|page| walk.take(run, list, page, most)) {
-                        walk.result = Err(error);
-                    }
-                }
+    let mut walks: Vec<Walk<'_>> = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
+    let mut firsts: Vec<Option<NativeReply>> = walks.iter().map(|_| None).collect();
+    let take = |index: usize, walk: &mut Walk<'_>, outcome| {
+        let mut first = |reply: &NativeReply| {
+            if let Some(first) = firsts.get_mut(index) {
+                first.get_or_insert_with(|| reply.clone());
+            }
+        };
+        match judge(run, &list.call, outcome, &walk.env) {
+            Verdict::Failed(error) => walk.result = Err(error),
+            // Success by `also_ok` alone says that there is nothing more.
+            Verdict::Accepted(reply) => {
+                walk.pager.ended = true;
+                first(&reply);
+            }
+            Verdict::Ok(reply) if reply.unreadable => walk.result = Err(unreadable(run)),
+            Verdict::Ok(reply) => {
+                first(&reply);
+                walk.take_or_end(run, list, page(run, list, Verdict::Ok(reply)), most);
             }
         }
-    }
+    };
+    rounds(run, list, &mut walks, parallel, take).await?;
     let with_all = |(walk, first): (Walk<'_>, Option<NativeReply>)| {
         let items = walk.result?;
         let mut reply = first.unwrap_or_default();
@@ -126,7 +108,32 @@ pub(in crate::plan) async fn whole(
         }
         Ok(reply)
     };
-    Ok(walks.into_iter().map(with_all).collect())
+    Ok(walks.into_iter().zip(firsts).map(with_all).collect())
+}
+
+/// Asks for a page of every walk that is not done, until all are; what becomes of an outcome is decided by `take`, which
+/// is told the number of the walk.
+async fn rounds<'e>(
+    run: &Run<'_>,
+    list: &ListCall,
+    walks: &mut [Walk<'e>],
+    parallel: usize,
+    mut take: impl FnMut(usize, &mut Walk<'e>, NativeOutcome) + Send,
+) -> Result<(), ScimError> {
+    loop {
+        let mut requests = Vec::new();
+        for walk in walks.iter().filter(|walk| !walk.is_done()) {
+            requests.push(walk.pager.request(run, list, &walk.env)?);
+        }
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let outcomes = run.native.together(requests, parallel).await?;
+        let open = walks.iter_mut().enumerate().filter(|(_, walk)| !walk.is_done());
+        for ((index, walk), outcome) in open.zip(outcomes) {
+            take(index, walk, outcome);
+        }
+    }
 }
 
 /// A list that is read to its end beside other calls.
@@ -179,6 +186,13 @@ impl<'e> Walk<'e> {
 
     fn is_done(&self) -> bool {
         self.pager.ended || self.result.is_err()
+    }
+
+    /// Takes a page; an error is the end of this walk.
+    fn take_or_end(&mut self, run: &Run<'_>, list: &ListCall, page: Result<Page, ScimError>, most: Most) {
+        if let Err(error) = page.and_then(|page| self.take(run, list, page, most)) {
+            self.result = Err(error);
+        }
     }
 
     fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page, most: Most) -> Result<(), ScimError> {
