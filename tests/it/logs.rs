@@ -301,19 +301,13 @@ fn every_line_has_a_target_that_is_documented() {
         TARGETS.iter().skip(1).any(|(name, _)| below(name))
     };
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (mut folders, mut found) = (vec![root.join("src")], 0);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for target in targets(path.strip_prefix(root).unwrap(), &text) {
-                assert!(known(&target), "{target} in {}", path.display());
-                found += 1;
-            }
+    let (mut files, mut found) = (Vec::new(), 0);
+    crate::tidy::collect(&root.join("src"), &mut files);
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for target in targets(path.strip_prefix(root).unwrap(), &text) {
+            assert!(known(&target), "{target} in {}", path.display());
+            found += 1;
         }
     }
     assert!(found > 30, "{found}");

@@ -37,25 +37,20 @@ fn documented() -> BTreeSet<&'static str> {
 fn every_metric_that_a_text_names_is_documented() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let known = documented();
-    let mut folders = ["docs", "deploy"].map(|folder| root.join(folder)).to_vec();
-    let (mut wrong, mut seen) = (Vec::new(), 0);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            for name in text.split(|c: char| !(c.is_ascii_lowercase() || c == '_')) {
-                // Otherwise it is a recording rule, a variable of the environment or a label.
-                let Some(rest) = name.strip_prefix("scimshim_").filter(|rest| !rest.is_empty()) else { continue };
-                let parts = ["_bucket", "_count", "_sum"];
-                let family = parts.iter().find_map(|part| name.strip_suffix(part)).filter(|name| known.contains(name));
-                seen += 1;
-                if !known.contains(name) && family.is_none() && !rest.ends_with('_') {
-                    wrong.push(format!("{}: {name}", path.display()));
-                }
+    let (mut files, mut wrong, mut seen) = (Vec::new(), Vec::new(), 0);
+    for folder in ["docs", "deploy"] {
+        crate::tidy::collect(&root.join(folder), &mut files);
+    }
+    for path in files {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for name in text.split(|c: char| !(c.is_ascii_lowercase() || c == '_')) {
+            // Otherwise it is a recording rule, a variable of the environment or a label.
+            let Some(rest) = name.strip_prefix("scimshim_").filter(|rest| !rest.is_empty()) else { continue };
+            let parts = ["_bucket", "_count", "_sum"];
+            let family = parts.iter().find_map(|part| name.strip_suffix(part)).filter(|name| known.contains(name));
+            seen += 1;
+            if !known.contains(name) && family.is_none() && !rest.ends_with('_') {
+                wrong.push(format!("{}: {name}", path.display()));
             }
         }
     }

@@ -199,7 +199,7 @@ impl Source {
 }
 
 /// All files below a folder, except what is built, fetched or kept by other tools.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         if !path.is_dir() {
