@@ -9,6 +9,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -22,6 +23,16 @@ use super::recent::Recent;
 use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
+
+/// What the plan and its driver share.
+#[derive(Debug, Default)]
+struct Shared {
+    exchange: Mutex<Exchange>,
+    /// Reference tables, once they are read.
+    tables: Known,
+    /// Whether there is a trace: what would go into one is gathered all along the way.
+    traced: AtomicBool,
+}
 
 /// What passes between the plan and its driver.
 #[derive(Debug, Default)]
@@ -53,15 +64,13 @@ pub(super) enum Asked {
 /// The plan's side of the exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Native {
-    exchange: Arc<Mutex<Exchange>>,
-    /// Reference tables, once they are read.
-    tables: Arc<Known>,
+    shared: Arc<Shared>,
     calls_max: usize,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { exchange: Arc::default(), tables: Arc::default(), calls_max }
+        Self { shared: Arc::default(), calls_max }
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -88,12 +97,21 @@ impl Native {
             }
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
         }
-        let outcomes = Answer { exchange: &self.exchange }.await;
+        let outcomes = Answer { exchange: &self.shared.exchange }.await;
         if outcomes.len() == expected {
             Ok(outcomes)
         } else {
             Err(ScimError::internal("the executor returned a wrong number of outcomes"))
         }
+    }
+
+    /// Has one call carried out.
+    ///
+    /// # Errors
+    /// As [`Native::together`].
+    pub(super) async fn one(&self, call: NativeCall) -> Result<NativeOutcome, ScimError> {
+        let outcome = self.together(vec![call], 1).await?.pop();
+        outcome.ok_or_else(|| ScimError::internal("no outcome"))
     }
 
     /// Whether so many more calls may be made, before the first of them.
@@ -124,13 +142,13 @@ impl Native {
             exchange.recent = None;
             exchange.asked = Some(Asked::Turn(request));
         }
-        let refusals = Answer { exchange: &self.exchange }.await;
+        let refusals = Answer { exchange: &self.shared.exchange }.await;
         self.lock().has_turn &= refusals.is_empty();
         refusals.is_empty()
     }
 
     pub(super) fn tables(&self) -> &Known {
-        &self.tables
+        &self.shared.tables
     }
 
     /// A key that no other call has: of this request, or of any other.
@@ -169,21 +187,24 @@ impl Native {
 
     /// Adds to the trace, if there is one.
     pub(super) fn trace(&self, add: impl FnOnce(&mut Trace)) {
-        if let Some(trace) = &mut self.lock().trace {
+        if self.is_traced()
+            && let Some(trace) = &mut self.lock().trace
+        {
             add(trace);
         }
     }
 
     pub(super) fn is_traced(&self) -> bool {
-        self.lock().trace.is_some()
+        self.shared.traced.load(Ordering::Relaxed)
     }
 
     pub(super) fn start_trace(&self) {
         self.lock().trace = Some(Box::default());
+        self.shared.traced.store(true, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Exchange> {
-        lock(&self.exchange)
+        lock(&self.shared.exchange)
     }
 }
 
@@ -246,7 +267,7 @@ impl<T> Coroutine<T> {
     }
 
     pub(super) fn give_tables(&self, entries: Entries) {
-        self.native.tables.give(entries);
+        self.native.shared.tables.give(entries);
     }
 
     /// A copy of the trace gathered so far; empty if none was asked for.
