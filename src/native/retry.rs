@@ -40,7 +40,8 @@ pub(super) fn pause(
     }
 }
 
-fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
+/// Whether another attempt may help, if there is still one. With most outcomes it may not, and nothing else is asked.
+pub(super) fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
     match outcome {
         NativeOutcome::Failed(NativeFailure::Connect) => true,
         NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable,
