@@ -94,7 +94,7 @@ impl Operation {
             _ => &self.small,
         };
         let body = serde_json::from_str(text).unwrap_or_default();
-        NativeOutcome::Reply(NativeReply { status: 200, headers: Vec::new(), body, unreadable: false })
+        NativeOutcome::Reply(NativeReply { status: 200, body, ..NativeReply::default() })
     }
 }
 

@@ -105,8 +105,8 @@ fn answered<'o>(outcome: &'o NativeOutcome, backend: &str) -> Result<&'o NativeR
     let (reason, wait) = match outcome {
         NativeOutcome::Reply(reply) if !matches!(reply.status, 429 | 500..) => return Ok(reply),
         NativeOutcome::Reply(reply) => {
-            let asked = reply.headers.iter().find(|(name, _)| name == "retry-after");
-            let asked = asked.and_then(|(_, value)| value.trim().parse().ok());
+            let asked = reply.headers.get("retry-after");
+            let asked = asked.and_then(|value| value.trim().parse().ok());
             (format!("status {}", reply.status), asked.unwrap_or(LOGIN_WAIT))
         }
         // The whole backend is left alone, or its own certificate is wrong: that is what the client should read.

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::plan::NativeReply;
+use crate::plan::{NativeReply, ReplyHeaders};
 
-/// Reads a reply whose size is already bounded. Names of headers are in lower case.
-pub(super) fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> NativeReply {
+/// Reads a reply whose size is already bounded.
+pub(super) fn read(status: u16, headers: ReplyHeaders, body: &[u8]) -> NativeReply {
     let (body, unreadable) = parse(body);
     NativeReply { status, headers, body, unreadable }
 }

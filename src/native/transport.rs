@@ -115,10 +115,7 @@ impl Transport {
         })?;
         let (head, body) = response.into_parts();
         let body = read_limited(body, self.reply_max_bytes).await?;
-        // `http` keeps header names in lower case.
-        let header = |(name, value): (&HeaderName, &HeaderValue)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
+        let header = |(name, value)| (HeaderName::as_str(name), String::from_utf8_lossy(HeaderValue::as_bytes(value)));
         Ok(reply::read(head.status.as_u16(), head.headers.iter().map(header).collect(), &body))
     }
 }

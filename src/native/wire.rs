@@ -3,6 +3,7 @@
 //! In: a request; the bytes that came back so far. Out: bytes to send; the head of the reply and how its body is framed.
 //! Heads and chunk sizes are read by a library. Nothing here does IO.
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use bytes::{BufMut as _, BytesMut};
@@ -11,6 +12,7 @@ use httparse::{Header, ParserConfig, Response, Status};
 
 use super::outgoing::Outgoing;
 use crate::native::http1::{has_word, put_field, put_number};
+use crate::plan::ReplyHeaders;
 
 /// Writes a request with its body.
 pub(super) fn put_request(out: &mut BytesMut, request: &Outgoing<'_>) {
@@ -38,8 +40,7 @@ pub(super) fn put_request(out: &mut BytesMut, request: &Outgoing<'_>) {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
-    /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: ReplyHeaders,
     pub(super) framing: Framing,
     /// Whether another request may follow on the connection.
     pub(super) keep: bool,
@@ -76,16 +77,16 @@ pub(super) fn read_head(bytes: &[u8], method: &Method) -> Result<Option<Head>, M
     let fields = Fields::read(response.headers)?;
     let framing = fields.framing(status, method);
     let keep = framing != Framing::UntilClose && fields.keeps(response.version == Some(1));
-    let header = |header: &Header<'_>| (header.name.to_ascii_lowercase(), text(header.value));
-    Ok(Some(Head { status, headers: response.headers.iter().map(header).collect(), framing, keep, length }))
+    let mut headers = ReplyHeaders::with_capacity(response.headers.len(), length);
+    for Header { name, value } in &*response.headers {
+        headers.push(name, &text(value));
+    }
+    Ok(Some(Head { status, headers, framing, keep, length }))
 }
 
 /// A value as text; it nearly always is.
-fn text(value: &[u8]) -> String {
-    match std::str::from_utf8(value) {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(value).into_owned(),
-    }
+fn text(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 /// What decides where a reply ends and whether the connection goes on.
@@ -257,8 +258,8 @@ mod tests {
         }
         let head = head(text);
         assert_eq!((head.status, head.length), (201, end));
-        let expected = [("etag", "\"a\""), ("x-odd", "b")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(head.headers, expected);
+        let expected = [("etag", "\"a\""), ("x-odd", "b")];
+        assert_eq!(head.headers, expected.into_iter().collect());
         assert_eq!(read_head(b"SSH-2.0-x\r\n", &Method::GET), Err(Malformed));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1));
         assert_eq!(read_head(many.as_bytes(), &Method::GET), Err(Malformed));

@@ -10,6 +10,7 @@ use crate::dialect::Repairs;
 use crate::expr::Expr;
 use crate::mapping::{AlsoOk, Origin, Part, Slot};
 
+use super::headers::ReplyHeaders;
 use super::turn::TurnRequest;
 
 /// A native request, ready to send but for credentials and body secrets.
@@ -73,8 +74,8 @@ pub enum NativeOutcome {
 pub struct NativeReply {
     /// HTTP status.
     pub status: u16,
-    /// Headers with lower-case names.
-    pub headers: Vec<(String, String)>,
+    /// What came with it.
+    pub headers: ReplyHeaders,
     /// Parsed body; null when empty or not JSON.
     pub body: Value,
     /// Whether there was a body that is not JSON.

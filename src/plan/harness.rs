@@ -8,6 +8,7 @@ use crate::config::{Snapshot, Source, compile, render};
 use crate::route::{Matched, Outcome, RouteTable};
 
 use super::call::{NativeCall, NativeOutcome, NativeReply, ScimResponse, Step};
+use super::headers::ReplyHeaders;
 use super::marks::Marks;
 use super::{Context, Plan, ScimRequest};
 
@@ -86,7 +87,7 @@ fn matched(snapshot: &Snapshot, path: &str) -> Matched {
 
 /// 200 with a body.
 pub(super) fn ok(body: Value) -> NativeOutcome {
-    NativeOutcome::Reply(NativeReply { status: 200, headers: Vec::new(), body, unreadable: false })
+    NativeOutcome::Reply(NativeReply { status: 200, headers: ReplyHeaders::default(), body, unreadable: false })
 }
 
 /// A parameter of the query of a call, decoded.

@@ -20,6 +20,7 @@ mod delete;
 mod discovery;
 mod exists;
 mod guard;
+mod headers;
 mod judge;
 mod login;
 mod lookup;
@@ -55,6 +56,7 @@ pub use call::{
     Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success,
 };
 pub use discovery::{can_change, capabilities};
+pub use headers::ReplyHeaders;
 pub use judge::{Demand, demand, repeating};
 pub use login::{LoginFault, login_call, login_token};
 

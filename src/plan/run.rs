@@ -184,6 +184,6 @@ pub(super) fn id_text(value: &Value) -> Option<String> {
 
 /// Response headers as the JSON object that expressions see.
 pub(super) fn headers_value(reply: &NativeReply) -> Value {
-    let map: BTreeMap<&str, &str> = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let map: BTreeMap<&str, &str> = reply.headers.iter().collect();
     map.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<serde_json::Map<_, _>>().into()
 }
