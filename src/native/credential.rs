@@ -120,7 +120,6 @@ impl<'a> Attached<'a> {
     /// Fields with the credential, if it goes there. Added last, so that no mapping can replace it.
     pub(super) fn to_fields(self, fields: &mut Fields<'a>) -> Result<(), Unsendable> {
         let (name, value) = match self {
-            Self::Nothing => return Ok(()),
             Self::Caller(None) => {
                 fields.remove("authorization");
                 return Ok(());
@@ -133,7 +132,8 @@ impl<'a> Attached<'a> {
                 let cookies = beside_others(fields.get("cookie"), &format!("{name}={}", text.expose()));
                 ("cookie", Cow::Owned(cookies.ok_or(Unsendable::Token)?))
             }
-            Self::Token(_) => return Ok(()),
+            // Nothing, or a token in the target or the body.
+            Self::Nothing | Self::Token(_) => return Ok(()),
         };
         fields.set(Field { name: Cow::Borrowed(name), value, secret: true });
         Ok(())

@@ -92,13 +92,13 @@ impl Transport {
             }
             Wire::Plain(plain) => {
                 let exchanged = plain.exchange(request, begun, until).await;
-                exchanged.map_err(|broken| self.note_broken(broken))
+                exchanged.map_err(|broken| self.note_broken(&broken))
             }
         }
     }
 
     #[cold]
-    fn note_broken(&self, broken: Broken) -> NativeFailure {
+    fn note_broken(&self, broken: &Broken) -> NativeFailure {
         tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
         broken.failure
     }
