@@ -119,6 +119,10 @@ impl Plan {
     /// Begins; nothing happens before the first [`Plan::next`].
     pub fn begin(context: Context, request: ScimRequest) -> Self {
         let native = Native::new(context.snapshot.limits.calls_max);
+        Self::of(native, context, request)
+    }
+
+    fn of(native: Native, context: Context, request: ScimRequest) -> Self {
         let handle = native.clone();
         Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
     }
@@ -126,9 +130,9 @@ impl Plan {
     /// As [`Plan::begin`], gathering a [`Trace`] on the way. The entries of tables that are given are all that there
     /// are; those tables are not read.
     pub fn begin_traced(context: Context, request: ScimRequest, given: Entries) -> Self {
-        let plan = Self::begin(context, request);
+        let native = Native::traced(context.snapshot.limits.calls_max);
+        let plan = Self::of(native, context, request);
         plan.coroutine.give_tables(given);
-        plan.coroutine.start_trace();
         plan
     }
 
