@@ -18,6 +18,7 @@ pub mod part;
 pub mod row;
 pub mod tables;
 pub mod to_native;
+pub mod writing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub struct Mapping {
     pub lock: Option<Arc<str>>,
     /// Which rows a document is about.
     pub index: index::Index,
+    /// What writes depend on.
+    pub writing: writing::Writing,
     /// In which order an answer is written, where it can be written as it is read.
     pub layout: Option<layout::Layout>,
 }

@@ -265,7 +265,7 @@ pub fn create_rows(mapping: &Mapping) -> RowSet {
 
 /// Rows an update may send, each with the object or with its part.
 pub fn update_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_update && row.access != Access::Create) & !mapping.unsent_part_rows()
+    mapping.writing.sendable
 }
 
 fn writable(mapping: &Mapping, wanted: impl Fn(&Row) -> bool) -> RowSet {

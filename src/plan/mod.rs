@@ -17,6 +17,7 @@ mod coroutine;
 mod create;
 mod cursor;
 mod delete;
+mod direct;
 mod discovery;
 mod exists;
 mod guard;

@@ -127,7 +127,9 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn record_repairs(&self, repairs: &Repairs) {
-        self.native.report(|report| report.repairs.merge(repairs));
+        if !repairs.is_empty() {
+            self.native.report(|report| report.repairs.merge(repairs));
+        }
     }
 
     /// How a filter is answered; of several the most costly.
@@ -142,6 +144,9 @@ impl<'a> Run<'a> {
 
     /// Counts what the client sent and the mapping has no place for.
     pub(super) fn record_ignored(&self, unmapped: Vec<String>, unknown: Vec<String>) {
+        if unmapped.is_empty() && unknown.is_empty() {
+            return;
+        }
         self.native.report(|report| {
             report.unmapped.extend(unmapped);
             report.unknown.extend(unknown);

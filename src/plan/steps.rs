@@ -74,7 +74,8 @@ pub(super) async fn carry_out<'f>(
         }
         match &step.each {
             Some(each) => {
-                let made = walk.many(step, each, progress).await?;
+                // Boxed, or one call would be as large as many.
+                let made = Box::pin(walk.many(step, each, progress)).await?;
                 last = if made { None } else { last };
             }
             None => {
@@ -115,7 +116,7 @@ impl<'f> Walk<'_, 'f> {
         }
         let env = self.env(&[]);
         if let Some(list) = &step.list {
-            let read = self.lists(list, vec![env], 1).await?.pop();
+            let read = Box::pin(self.lists(list, vec![env], 1)).await?.pop();
             let reply = read.ok_or_else(|| ScimError::internal("no reply"))??;
             self.remember(step, own, &reply)?;
             return Ok(Some(reply));
@@ -139,9 +140,11 @@ impl<'f> Walk<'_, 'f> {
 
     /// What later steps, and the phases of a create, need of a reply.
     fn remember(&mut self, step: &Step, own: bool, reply: &NativeReply) -> Result<(), ScimError> {
-        let saved = self.saved_from(step, reply)?;
-        if let (Some(id), Value::Object(steps)) = (&step.id, &mut self.saved) {
-            steps.insert(id.to_string(), saved);
+        if let Some(id) = &step.id {
+            let saved = self.saved_from(step, reply)?;
+            if let Value::Object(steps) = &mut self.saved {
+                steps.insert(id.to_string(), saved);
+            }
         }
         if self.flow.slot == Slot::Create && self.key.is_none() {
             self.key = match step.call.saved_id() {

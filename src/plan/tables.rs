@@ -53,7 +53,8 @@ pub(super) async fn load(run: &Run<'_>) -> Result<(), ScimError> {
     if known.first.get().is_some() || run.route.mappings.iter().all(|mapping| mapping.tables.is_empty()) {
         return Ok(());
     }
-    let entries = read(run, None).await?;
+    // Boxed, or every request would be as large as one that reads tables.
+    let entries = Box::pin(read(run, None)).await?;
     let names = run.route.mappings.iter().flat_map(|mapping| &mapping.table_names);
     let has = |(table, name): &(String, String)| entries.keys.get(table).is_some_and(|keys| keys.get(name).is_some());
     let complete = names.clone().all(has);
@@ -99,7 +100,7 @@ async fn again(run: &Run<'_>) -> Result<(), ScimError> {
     let known = run.native.tables();
     if known.again.get().is_none() && used(run).any(|table| !known.is_given(table)) {
         run.note("a table lacks something and is read again");
-        let entries = read(run, Some(AGAIN)).await?;
+        let entries = Box::pin(read(run, Some(AGAIN))).await?;
         let _ = known.again.set(entries);
     }
     Ok(())

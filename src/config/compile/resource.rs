@@ -9,6 +9,7 @@ use crate::expr::{Expr, Name, Template};
 use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
+use crate::mapping::writing::Writing;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
 use crate::scim::{AttrPath, ResourceType};
 
@@ -177,6 +178,7 @@ fn resource(
         parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
+        writing: Writing::default(),
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
@@ -364,6 +366,7 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.writing = Writing::of(&mapping);
     mapping.layout = Layout::of(&mapping);
     mapping
 }
