@@ -268,7 +268,8 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
     Ok(Operation { verb, path, value: take(&mut members, "value") })
 }
 
-fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+/// Takes a member out by its name, without regard to case where nothing has just this name.
+pub(super) fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
     members.remove(name).or_else(|| {
         let key = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
         members.remove(&key)
