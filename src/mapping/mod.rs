@@ -16,6 +16,7 @@ pub mod members;
 pub mod native_path;
 pub mod part;
 pub mod row;
+pub mod sends;
 pub mod tables;
 pub mod to_native;
 
@@ -98,6 +99,8 @@ pub struct Mapping {
     pub lock: Option<Arc<str>>,
     /// Which rows a document is about.
     pub index: index::Index,
+    /// Which rows writes send.
+    pub sends: sends::Sends,
     /// In which order an answer is written, where it can be written as it is read.
     pub layout: Option<layout::Layout>,
 }
