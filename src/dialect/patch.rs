@@ -250,7 +250,7 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
     let Value::Object(mut members) = operation else {
         return Err(ScimError::invalid_syntax("an operation must be an object"));
     };
-    let Some(Value::String(op)) = take(&mut members, "op") else {
+    let Some(Value::String(op)) = value_of(&mut members, "op") else {
         return Err(ScimError::invalid_syntax("op must be add, replace or remove"));
     };
     let verb = match op.as_str() {
@@ -262,7 +262,7 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
     if op.bytes().any(|byte| byte.is_ascii_uppercase()) {
         notes.repair(Repair::OpCase);
     }
-    let path = match take(&mut members, "path") {
+    let path = match value_of(&mut members, "path") {
         Some(Value::String(path)) if !path.is_empty() => Some(path),
         Some(Value::Null | Value::String(_)) => {
             notes.repair(Repair::EmptyPath);
@@ -271,16 +271,24 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
         Some(_) => return Err(ScimError::invalid_syntax("path must be a string")),
         None => None,
     };
-    Ok(Operation { verb, path, value: take(&mut members, "value") })
+    Ok(Operation { verb, path, value: value_of(&mut members, "value") })
 }
 
 /// The value of a member, out of an object that nobody looks at afterwards; one in another spelling serves.
-fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+fn value_of(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
     if let Some(value) = members.get_mut(name) {
         return Some(value.take());
     }
     let respelt = members.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name));
     respelt.map(|(_, value)| value.take())
+}
+
+/// Takes a member out by its name, without regard to case where nothing has just this name.
+pub(super) fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    members.remove(name).or_else(|| {
+        let key = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
+        members.remove(&key)
+    })
 }
 
 /// Adds the operations that one assignment comes to: usually one, none if it says nothing.

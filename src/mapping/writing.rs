@@ -1,8 +1,7 @@
 //! What writing to a mapped application depends on, as sets of rows.
 //!
-//! In, when a configuration is loaded: the mapping. Out, while serving: what an update may send, and whether something
-//! can be decided or sent when nothing but new values of some rows is known. So a write compares sets, and asks no
-//! expression what it reads.
+//! In, when a configuration is loaded: the mapping. Out, while serving: whether something can be decided or sent when
+//! nothing but new values of some rows is known. So a write compares sets, and asks no expression what it reads.
 
 use crate::expr::{Expr, Name};
 
@@ -13,8 +12,6 @@ use super::{Flow, Mapping, Row, RowSet, WriteRule};
 /// What follows for writes from a mapping alone.
 #[derive(Clone, Debug, Default)]
 pub struct Writing {
-    /// Rows an update may send, each with the object or with its part.
-    pub sendable: RowSet,
     /// Rows that cannot be written.
     pub read_only: RowSet,
     /// Rows of which a new value says everything.
@@ -59,7 +56,6 @@ impl Writing {
         let update = mapping.ops.update.as_ref();
         let guards = mapping.guards.iter().filter(|guard| guard.deny.names(Verb::Update));
         Self {
-            sendable: set(&|row| row.updatable() && row.on_update) & !mapping.unsent_part_rows(),
             read_only: set(&|row| row.access == Access::Read),
             alone: set(&stands_alone),
             required: set(&required),

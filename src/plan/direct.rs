@@ -164,7 +164,6 @@ mod tests {
         }
         // Every other set has `active`, every other one the given name, and every fourth both that the guard reads.
         assert_eq!(met, 16 + 16 + 8);
-        assert_eq!(writing.sendable, 0b11111);
         assert_eq!((writing.required, writing.alone, writing.read_only), (1, 0b11111, 0));
     }
 }
