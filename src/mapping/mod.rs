@@ -29,7 +29,8 @@ use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
 pub use call::{
-    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Total,
+    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Success,
+    Total,
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};

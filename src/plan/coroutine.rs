@@ -110,6 +110,15 @@ impl Native {
         }
     }
 
+    /// Has one call carried out.
+    ///
+    /// # Errors
+    /// As [`Native::together`].
+    pub(super) async fn one(&self, call: NativeCall) -> Result<NativeOutcome, ScimError> {
+        let outcome = self.together(vec![call], 1).await?.pop();
+        outcome.ok_or_else(|| ScimError::internal("no outcome"))
+    }
+
     /// Whether so many more calls may be made, before the first of them.
     ///
     /// # Errors

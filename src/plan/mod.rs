@@ -53,7 +53,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use call::{
-    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success,
+    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step,
 };
 pub use discovery::{can_change, capabilities};
 pub use judge::{Demand, demand, repeating};
@@ -64,6 +64,7 @@ use crate::mapping::tables::Entries;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
+pub use crate::mapping::Success;
 pub use crate::mapping::to_native::SECRET_MARKER;
 pub use trace::{Decision, RowsUsed, Trace};
 pub use turn::{Share, TurnRequest};

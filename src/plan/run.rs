@@ -102,8 +102,7 @@ impl<'a> Run<'a> {
 
     /// Carries out a rendered call and judges its reply.
     pub(super) async fn send(&self, call: &Call, request: NativeCall, env: &Env<'_>) -> Result<Verdict, ScimError> {
-        let outcome = self.native.together(vec![request], 1).await?.pop();
-        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        let outcome = self.native.one(request).await?;
         Ok(judge(self, call, outcome, env))
     }
 
@@ -138,6 +137,9 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn record_filter_repairs(&self, repairs: &[FilterRepair]) {
+        if repairs.is_empty() {
+            return;
+        }
         self.native
             .report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| Repair::from(*repair).name())));
     }

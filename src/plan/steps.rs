@@ -123,8 +123,7 @@ impl<'f> Walk<'_, 'f> {
         }
         let request = self.run.render(&step.call, &env, self.rows)?;
         render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
-        let outcome = self.run.native.together(vec![request], 1).await?.pop();
-        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        let outcome = self.run.native.one(request).await?;
         let creates = own && self.flow.slot == Slot::Create;
         progress.lost = if creates { Lost::of(&outcome) } else { None };
         let reply = judge::judge(self.run, &step.call, outcome, &env).into_result()?;
