@@ -220,7 +220,7 @@ impl Turn {
         if let Some(Joinable { outcome, .. }) = &ticket.joinable
             && outcome.receiver_count() > 0
         {
-            let note = "answered together with an equal request".to_owned();
+            let note = "answered together with an equal request".into();
             let Report { error, resource_id, .. } = response.report.clone();
             let report = Report { notes: vec![note], error, resource_id, ..Report::default() };
             outcome.send_replace(Some(Arc::new(ScimResponse { report, ..response.clone() })));

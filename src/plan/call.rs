@@ -197,7 +197,7 @@ pub struct Report {
     /// Objects read for want of a native query.
     pub scanned: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
-    pub notes: Vec<String>,
+    pub notes: Vec<Cow<'static, str>>,
     /// The error that the answer reports, if it does.
     pub error: Option<crate::scim::ScimError>,
     /// The id of the resource the request was about, where known.

@@ -192,7 +192,7 @@ pub(super) struct OnTheWay {
 ///
 /// # Errors
 /// What a create fails with.
-pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
+pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: String) -> Result<OnTheWay, ScimError> {
     let flow = run.mapping.ops.create.as_ref();
     let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
     let scim = &Value::Object(resource.0.clone());

@@ -1,5 +1,6 @@
 //! What every flow of one request needs: the mapping, the backend, and a way to make calls.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -121,7 +122,7 @@ impl<'a> Run<'a> {
         ScimError::not_found(self.type_name(), id)
     }
 
-    pub(super) fn note(&self, note: impl Into<String>) {
+    pub(super) fn note(&self, note: impl Into<Cow<'static, str>>) {
         self.native.report(|report| report.notes.push(note.into()));
     }
 

@@ -19,7 +19,7 @@ use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
-use super::steps::{self, Progress};
+use super::steps::{self, Outcome, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
 use super::{ScimRequest, advice, answer, change, guard, members, parts, show, tables};
@@ -67,7 +67,10 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let bare = only_members && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All);
-    let latest = with_members(run, id, &key, written, (change, &member_ops), bare).await?;
+    let latest = match change {
+        MemberChange::None => written.after,
+        change => Box::pin(with_members(run, id, &key, written, (change, &member_ops), bare)).await?,
+    };
     if bare {
         return Ok(answer::empty(204));
     }
@@ -83,7 +86,7 @@ struct Written {
 }
 
 /// Changes the members after the attributes; answers with the object as it is, if that is known. `bare` says that the
-/// answer will not look at it.
+/// answer will not look at it. Boxed by who calls it, or every write would be as large as a change of members.
 async fn with_members(
     run: &Run<'_>,
     id: &str,
@@ -93,14 +96,10 @@ async fn with_members(
     bare: bool,
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
-    if change == MemberChange::None || run.mapping.members.is_none() {
-        return Ok(after);
-    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false, look: false };
-    // Boxed, or every write would be as large as a change of members.
-    let Applied { sent, read, doubt } = Box::pin(members::apply(group, change, ops)).await?;
+    let Applied { sent, read, doubt } = members::apply(group, change, ops).await?;
     if doubt && bare {
-        Box::pin(read::fetch(run, id)).await?;
+        read::fetch(run, id).await?;
     }
     Ok(after.or(read).filter(|_| !sent || members::outlasts_members(run)))
 }
@@ -146,7 +145,10 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
     let after = write(run, &object.key, &Value::Object(new.0), Some((&object, &old)), changed).await?;
     let key = object.key.clone();
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
-    let latest = with_members(run, id, &key, written, (change, &[]), false).await?;
+    let latest = match change {
+        MemberChange::None => written.after,
+        change => Box::pin(with_members(run, id, &key, written, (change, &[]), false)).await?,
+    };
     updated(run, id, latest, &projection).await
 }
 
@@ -210,7 +212,7 @@ pub(super) async fn send(
     write(run, key, &Value::Object(state.0.clone()), old, changed).await
 }
 
-/// The same for a state in the form in which expressions see it.
+/// The same for a state in the form in which expressions see it. Rules and parts are boxed: most mappings have none.
 async fn write(
     run: &Run<'_>,
     key: &Value,
@@ -232,7 +234,33 @@ async fn write(
     if let Some((_, row)) = run.mapping.rows_in(rest & !to_native::update_rows(run.mapping)).next() {
         return Err(change::fixed(row));
     }
-    in_order(run, &rules, rest, state, &env).await
+    let mut progress = Progress::default();
+    let mut latest = None;
+    for rule in rules.iter().filter(|rule| rule.order == Order::Before) {
+        let start = progress.done.len();
+        let sent = Box::pin(by_rule(run, rule, state, &env, &mut progress)).await;
+        latest = sent.map_err(|error| stopped(error, &progress, start))?;
+    }
+    let update = progress.done.len();
+    let by_parts = run.mapping.own_call_rows();
+    if rest & !by_parts != 0 {
+        let sent = ordinary(run, rest & !by_parts, state, &env, &mut progress).await;
+        latest = sent.map_err(|error| stopped(error, &progress, update))?;
+    }
+    for part in run.mapping.parts.iter().filter(|part| rest & by_parts & part.rows != 0) {
+        let start = progress.done.len();
+        let sent = Box::pin(parts::send(run, part, rest & part.rows, state, &env, &mut progress)).await;
+        sent.map_err(|error| stopped(error, &progress, start))?;
+        // What is shown of the object may have followed.
+        latest = None;
+    }
+    for rule in rules.iter().filter(|rule| rule.order == Order::After) {
+        // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
+        let start = if rule.claims { progress.done.len() } else { update };
+        let sent = Box::pin(by_rule(run, rule, state, &env, &mut progress)).await;
+        latest = sent.map_err(|error| stopped(error, &progress, start))?;
+    }
+    Ok(latest)
 }
 
 fn state_of(scim: &Value) -> Result<&Resource, ScimError> {
@@ -256,43 +284,6 @@ pub(super) fn applying<'f>(
         }
     }
     Ok((rules, rest))
-}
-
-/// Rules and parts are boxed: most mappings have none.
-async fn in_order(
-    run: &Run<'_>,
-    rules: &[&WriteRule],
-    rest: RowSet,
-    state: &Resource,
-    env: &Env<'_>,
-) -> Result<Option<Object>, ScimError> {
-    let mut progress = Progress::default();
-    let mut latest = None;
-    for rule in rules.iter().filter(|rule| rule.order == Order::Before) {
-        let start = progress.done.len();
-        let sent = Box::pin(by_rule(run, rule, state, env, &mut progress)).await;
-        latest = sent.map_err(|error| stopped(error, &progress, start))?;
-    }
-    let update = progress.done.len();
-    let by_parts = run.mapping.own_call_rows();
-    if rest & !by_parts != 0 {
-        let sent = ordinary(run, rest & !by_parts, state, env, &mut progress).await;
-        latest = sent.map_err(|error| stopped(error, &progress, update))?;
-    }
-    for part in run.mapping.parts.iter().filter(|part| rest & by_parts & part.rows != 0) {
-        let start = progress.done.len();
-        let sent = Box::pin(parts::send(run, part, rest & part.rows, state, env, &mut progress)).await;
-        sent.map_err(|error| stopped(error, &progress, start))?;
-        // What is shown of the object may have followed.
-        latest = None;
-    }
-    for rule in rules.iter().filter(|rule| rule.order == Order::After) {
-        // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
-        let start = if rule.claims { progress.done.len() } else { update };
-        let sent = Box::pin(by_rule(run, rule, state, env, &mut progress)).await;
-        latest = sent.map_err(|error| stopped(error, &progress, start))?;
-    }
-    Ok(latest)
 }
 
 fn holds(rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
@@ -334,7 +325,8 @@ async fn by_rule<'f>(
     });
     let veiled = veiled(run, &changed, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&changed, &changed) };
-    sent(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await
+    let outcome = steps::carry_out(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await?;
+    Ok(latest(run, &rule.flow, outcome, env))
 }
 
 async fn ordinary<'f>(
@@ -348,7 +340,8 @@ async fn ordinary<'f>(
     let whole = whole.as_ref().unwrap_or(&changed);
     let veiled = veiled(run, whole, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(whole, &changed) };
-    sent(run, flow, "the update", env, rows, progress).await
+    let outcome = steps::carry_out(run, flow, "the update", env, rows, progress).await?;
+    Ok(latest(run, flow, outcome, env))
 }
 
 /// What carries changed rows, and the documents that it may send.
@@ -449,8 +442,8 @@ pub(super) async fn send_fields(
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
     let veiled = veiled(run, mapped, &changed, &named);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
-    let done = sent(run, flow, label, &env, rows, &mut progress).await;
-    done.map(|_| ()).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
+    let done = steps::carry_out(run, flow, label, &env, rows, &mut progress).await;
+    done.map(drop).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
 }
 
 /// Rows of a set that have a value.
@@ -458,20 +451,10 @@ fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
     run.mapping.with_value(set, state)
 }
 
-/// Carries a flow out and answers with the object that its last reply shows.
-async fn sent<'f>(
-    run: &Run<'_>,
-    flow: &'f Flow,
-    label: &str,
-    env: &Env<'_>,
-    rows: Rows<'_>,
-    progress: &mut Progress<'f>,
-) -> Result<Option<Object>, ScimError> {
-    let outcome = steps::carry_out(run, flow, label, env, rows, progress).await?;
-    if flow.then.contains(&Phase::Get) {
-        return Ok(None);
-    }
-    Ok(outcome.last.and_then(|(call, reply)| shown(run, call, reply, env)))
+/// The object that the last reply of a flow shows.
+fn latest(run: &Run<'_>, flow: &Flow, outcome: Outcome<'_>, env: &Env<'_>) -> Option<Object> {
+    let (call, reply) = outcome.last.filter(|_| !flow.then.contains(&Phase::Get))?;
+    shown(run, call, reply, env)
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.
