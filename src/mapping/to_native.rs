@@ -8,7 +8,7 @@ use crate::expr::{Env, Template};
 use crate::scim::{Resource, ScimError};
 
 use super::part::{Part, PartSource};
-use super::row::{Access, Omit, Row, Source};
+use super::row::{Omit, Row, Source};
 use super::{Codec, Mapping, NativePath, RowSet, tables};
 
 /// Which way the document goes.
@@ -39,12 +39,12 @@ pub fn document(
     let scim = if env.scim.is_some() { None } else { Some(Value::Object(state.0.clone())) };
     let env = Env { scim: scim.as_ref().or(env.scim), native: base.or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
-    let present = mapping.index.present(state);
-    for (index, row) in mapping.rows_in(rows) {
-        let has_nothing = purpose == Purpose::Create && present & (1 << index) == 0 && row.default.is_none();
-        if has_nothing && base.is_none() {
-            continue;
-        }
+    // Of a new object nothing is written but what is there, and defaults.
+    let rows = match (purpose, base) {
+        (Purpose::Create, None) => rows & (mapping.index.present(state) | mapping.sends.with_default),
+        _ => rows,
+    };
+    for (_, row) in mapping.rows_in(rows) {
         if let Some(path) = row.native_path() {
             write_row(mapping, (row, path), state, base, purpose, &env, &mut document)?;
         }
@@ -93,7 +93,9 @@ fn write_row(
     if matches!(row.source, Source::Computed { write: None, .. }) {
         return Ok(());
     }
-    if let (Some(field), Some(base)) = (path.whole_field(), base) {
+    if let Some(base) = base
+        && let Some(field) = path.whole_field()
+    {
         seed(document, field, base);
     }
     let sole = mapping.sole_on_attribute(row);
@@ -260,21 +262,10 @@ fn mapping_error(row: &Row, what: &str) -> ScimError {
 
 /// Rows a create sends; those of parts follow it.
 pub fn create_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_create) & !mapping.part_rows()
+    mapping.sends.on_create
 }
 
 /// Rows an update may send, each with the object or with its part.
 pub fn update_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_update && row.access != Access::Create) & !mapping.unsent_part_rows()
-}
-
-fn writable(mapping: &Mapping, wanted: impl Fn(&Row) -> bool) -> RowSet {
-    let mut set = 0;
-    for (index, row) in mapping.rows.iter().enumerate() {
-        let writes = matches!(row.access, Access::Both | Access::Write | Access::Create);
-        if writes && wanted(row) {
-            set |= 1 << index;
-        }
-    }
-    set
+    mapping.sends.on_update
 }

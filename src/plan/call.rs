@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
-use crate::expr::Expr;
-use crate::mapping::{AlsoOk, Origin, Part, Slot};
+use crate::mapping::{Origin, Part, Slot, Success};
 
 use super::headers::ReplyHeaders;
 use super::turn::TurnRequest;
@@ -38,26 +37,6 @@ pub struct NativeCall {
     pub keep: Option<Duration>,
     /// What success is, for calls to a backend whose error rules may ask for a repetition.
     pub success: Option<Arc<Success>>,
-}
-
-/// What success is: see [`Call`](crate::mapping::Call).
-#[derive(Clone, Debug)]
-pub struct Success {
-    /// `ok`.
-    pub ok: Option<Expr>,
-    /// `also_ok`.
-    pub also_ok: Vec<AlsoOk>,
-}
-
-impl PartialEq for Success {
-    fn eq(&self, other: &Self) -> bool {
-        let condition = |also: &AlsoOk| match also {
-            AlsoOk::Status(status) => status.to_string(),
-            AlsoOk::When(expr) => expr.source().to_owned(),
-        };
-        self.ok.as_ref().map(Expr::source) == other.ok.as_ref().map(Expr::source)
-            && self.also_ok.iter().map(condition).eq(other.also_ok.iter().map(condition))
-    }
 }
 
 /// What became of a call.
@@ -219,7 +198,7 @@ pub struct Report {
     /// Objects read for want of a native query.
     pub scanned: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
-    pub notes: Vec<String>,
+    pub notes: Vec<Cow<'static, str>>,
     /// The error that the answer reports, if it does.
     pub error: Option<crate::scim::ScimError>,
     /// The id of the resource the request was about, where known.

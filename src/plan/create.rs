@@ -30,8 +30,10 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
     let mut resource = normalised.resource;
-    let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
-    resource.set(&MEMBERS, None);
+    let members = match resource.0.remove(&*MEMBERS.attribute) {
+        Some(Value::Array(members)) => members,
+        _ => Vec::new(),
+    };
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
     change::note_elements(run, &resource);
@@ -190,7 +192,7 @@ pub(super) struct OnTheWay {
 ///
 /// # Errors
 /// What a create fails with.
-pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
+pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: String) -> Result<OnTheWay, ScimError> {
     let flow = run.mapping.ops.create.as_ref();
     let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
     let scim = &Value::Object(resource.0.clone());
@@ -258,7 +260,7 @@ async fn make<'f>(
     let env = Env { id: derived, scim: Some(scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
+    run.native.trace(|trace| trace.created(run.mapping, run.mapping.with_value(rows, resource), &document));
     with_key(run, flow, derived, &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
@@ -382,10 +384,8 @@ async fn send_unsent(
     made: &Made,
     object: Option<Object>,
 ) -> Result<Option<Object>, ScimError> {
-    let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
-    let pending = unsent_rows(run, flow, resource)
-        | asked_off(run, resource)
-        | with_value(run, resource, rules & to_native::update_rows(run.mapping));
+    let rows = unsent_rows(run, flow) | run.mapping.sends.by_rules_on_create;
+    let pending = run.mapping.with_value(rows, resource) | asked_off(run, resource);
     if pending == 0 {
         return Ok(object);
     }
@@ -441,21 +441,19 @@ fn shows_members(run: &Run<'_>, object: &Object) -> bool {
     })
 }
 
-/// Rows with a value that the create call did not carry and an update can.
-fn unsent_rows(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
-    let sent = if flow.calls().any(|call| carries_rows(&call.body)) { to_native::create_rows(run.mapping) } else { 0 };
-    with_value(run, resource, to_native::update_rows(run.mapping) & !sent)
+/// Rows that the create call does not carry and an update can.
+fn unsent_rows(run: &Run<'_>, flow: &Flow) -> RowSet {
+    let carried = flow.calls().any(|call| carries_rows(&call.body));
+    let sent = if carried { to_native::create_rows(run.mapping) } else { 0 };
+    to_native::update_rows(run.mapping) & !sent
 }
 
 /// Rows of `active` where somebody is made who shall not come in. Some applications switch everybody on who is made,
 /// whatever the call says, and that nobody may overlook.
 fn asked_off(run: &Run<'_>, resource: &Resource) -> RowSet {
-    let is_active = |row: &Row| row.target.path.extension.is_none() && row.target.path.sub.is_none();
     let off = |row: &Row| change::value(run, row, resource).as_deref() == Some(&Value::Bool(false));
-    run.mapping
-        .rows_in(run.mapping.index.about("active") & to_native::update_rows(run.mapping))
-        .filter(|(_, row)| is_active(row) && off(row))
-        .fold(0, |set, (index, _)| set | 1 << index)
+    let rows = run.mapping.rows_in(run.mapping.sends.active).filter(|(_, row)| off(row));
+    rows.fold(0, |set, (index, _)| set | 1 << index)
 }
 
 fn carries_rows(body: &Body) -> bool {
@@ -464,10 +462,6 @@ fn carries_rows(body: &Body) -> bool {
         Body::Rows => true,
         Body::Built(node) => matches!(node, BodyNode::Object { .. }),
     }
-}
-
-fn with_value(run: &Run<'_>, resource: &Resource, set: RowSet) -> RowSet {
-    run.mapping.with_value(set, resource)
 }
 
 fn pending_rows(run: &Run<'_>, old: &Resource, resource: &Resource, pending: RowSet) -> RowSet {

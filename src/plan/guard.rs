@@ -109,12 +109,6 @@ pub(super) fn looks_into(run: &Run<'_>, verb: Verb) -> bool {
     run.guards().iter().any(|guard| !guard.hides() && guard.deny.names(verb) && guard.needs_object())
 }
 
-/// Selections from the new state that decide whether something may be changed.
-pub(super) fn scim_paths(run: &Run<'_>) -> impl Iterator<Item = Vec<String>> {
-    let about = run.guards().iter().filter(|guard| guard.deny.names(Verb::Update));
-    about.flat_map(|guard| guard.when.field_paths(Name::Scim))
-}
-
 /// Refuses what a guard denies. Hidden objects do not come this far.
 ///
 /// # Errors

@@ -432,6 +432,9 @@ pub(super) async fn groups_of(
             lists_of(run, list, inverse.parallel, most, objects).await?
         }
     };
+    if lists.iter().all(Vec::is_empty) {
+        return Ok(lists);
+    }
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
         let hidden = |of: &Run<'_>| {

@@ -91,8 +91,14 @@ fn put_field(name: &Arc<str>, rest: &[Step], document: &mut Value, value: Option
         }
         return;
     };
-    if let Some(object) = object_in(document) {
-        put(rest, object.entry(name.to_string()).or_insert(Value::Null), Some(value));
+    let Some(object) = object_in(document) else { return };
+    match object.get_mut(&**name).filter(|_| !rest.is_empty()) {
+        Some(inner) => put(rest, inner, Some(value)),
+        None => {
+            let mut inner = Value::Null;
+            put(rest, &mut inner, Some(value));
+            object.insert(String::from(&**name), inner);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: the pages in order. Out: the call for the next one, and how many items lie before it. A page that comes again
 //! ends the list with an error rather than with items that are there twice or never.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(super) struct Pager {
     /// Pages read.
     turn: usize,
     marker: Option<String>,
-    passed: HashSet<String>,
+    passed: BTreeSet<String>,
     /// The first item of the page before.
     first_item: Option<Value>,
 }
@@ -51,7 +51,7 @@ impl Pager {
             page: 0,
             turn: 0,
             marker: None,
-            passed: HashSet::new(),
+            passed: BTreeSet::new(),
             first_item: None,
         }
     }

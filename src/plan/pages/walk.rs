@@ -17,13 +17,13 @@ use super::{Page, Run, page};
 ///
 /// # Errors
 /// 400 `tooMany` when there are more.
-pub(in crate::plan) async fn all(
+pub(in crate::plan) fn all(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
     max: usize,
-) -> Result<Vec<Value>, ScimError> {
-    kept(run, list, env, max, None).await
+) -> impl Future<Output = Result<Vec<Value>, ScimError>> {
+    kept(run, list, env, max, None)
 }
 
 /// As [`all`], from replies that may have been kept for some time.
@@ -34,8 +34,13 @@ pub(in crate::plan) async fn kept(
     max: usize,
     keep: Option<Duration>,
 ) -> Result<Vec<Value>, ScimError> {
-    let walks = vec![Walk::new(list, *env, keep)];
-    together(run, list, walks, Most::Objects(max), 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+    let mut walk = Walk::new(list, *env, keep);
+    while !walk.is_done() {
+        let request = walk.pager.request(run, list, env)?;
+        let outcome = run.native.one(request).await?;
+        walk.take_or_end(run, list, page(run, list, judge(run, &list.call, outcome, env)), Most::Objects(max));
+    }
+    walk.result
 }
 
 /// One walk per environment, in rounds: the pages of a round are fetched together, at most `parallel` at a time.
@@ -47,17 +52,7 @@ pub(in crate::plan) async fn many(
     most: Most,
     parallel: usize,
 ) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
-    let walks = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
-    together(run, list, walks, most, parallel).await
-}
-
-async fn together(
-    run: &Run<'_>,
-    list: &ListCall,
-    mut walks: Vec<Walk<'_>>,
-    most: Most,
-    parallel: usize,
-) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
+    let mut walks: Vec<Walk<'_>> = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
     let take = |_, walk: &mut Walk<'_>, outcome| {
         let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
         walk.take_or_end(run, list, page, most);
