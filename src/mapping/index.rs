@@ -4,10 +4,10 @@
 //! native document, and the rows that may have a value in a SCIM resource. Both are only ever a superset of the rows
 //! with a value; what a value is, `from_native` and `to_native` say.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::document::{Document, View};
 use crate::scim::{AttrPath, Resource};
 
 use super::RowSet;
@@ -37,7 +37,7 @@ pub struct Places {
     pub rows: Vec<usize>,
 }
 
-/// A field of a native document that some row goes through; sorted by name among its siblings.
+/// A field of a native document that some row goes through; in the order of [`by_length`] among its siblings.
 #[derive(Clone, Debug)]
 struct Field {
     name: Arc<str>,
@@ -49,7 +49,7 @@ struct Field {
 /// The native values of rows.
 #[derive(Debug)]
 pub struct Found<'d> {
-    values: Vec<Option<&'d Value>>,
+    values: Vec<Option<View<'d>>>,
     rows: RowSet,
 }
 
@@ -124,16 +124,16 @@ impl Index {
     }
 
     /// The native values of all rows that are plain fields.
-    pub fn find<'d>(&self, native: &'d Value) -> Found<'d> {
+    pub fn find<'d>(&self, native: &'d Document) -> Found<'d> {
         let mut found = Found { values: vec![None; self.rows], rows: self.unfound };
-        found.walk(&self.native, native);
+        found.walk(&self.native, native.view());
         found
     }
 }
 
 fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
     let [name, below @ ..] = names else { return };
-    let at = match fields.binary_search_by(|field| field.name.cmp(name)) {
+    let at = match fields.binary_search_by(|field| by_length(&field.name, name)) {
         Ok(at) => at,
         Err(at) => {
             fields.insert(at, Field { name: Arc::clone(name), rows: 0, below: Vec::new() });
@@ -151,10 +151,9 @@ fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
 
 impl<'d> Found<'d> {
     /// Depth is that of the mapping's paths.
-    fn walk(&mut self, fields: &[Field], document: &'d Value) {
-        let Value::Object(document) = document else { return };
-        for (name, value) in document {
-            let at = fields.binary_search_by(|field| (*field.name).cmp(name));
+    fn walk(&mut self, fields: &[Field], document: View<'d>) {
+        for (name, value) in document.fields().into_iter().flatten() {
+            let at = fields.binary_search_by(|field| by_length(&field.name, name));
             let Some(field) = at.ok().and_then(|at| fields.get(at)).filter(|_| !value.is_null()) else { continue };
             self.rows |= field.rows;
             for row in each(field.rows) {
@@ -169,7 +168,7 @@ impl<'d> Found<'d> {
     }
 
     /// The value of a row that is a plain field, unless it is null.
-    pub fn get(&self, row: usize) -> Option<&'d Value> {
+    pub fn get(&self, row: usize) -> Option<View<'d>> {
         self.values.get(row).copied().flatten()
     }
 
@@ -177,6 +176,11 @@ impl<'d> Found<'d> {
     pub fn rows(&self) -> RowSet {
         self.rows
     }
+}
+
+/// An order of names in which most are told apart without looking at them.
+fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// The numbers in a set, ascending.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
+use crate::document::Document;
 use crate::expr::Expr;
 use crate::mapping::{AlsoOk, Origin, Part, Slot};
 
@@ -76,7 +77,7 @@ pub struct NativeReply {
     /// Headers with lower-case names.
     pub headers: Vec<(String, String)>,
     /// Parsed body; null when empty or not JSON.
-    pub body: Value,
+    pub body: Document,
     /// Whether there was a body that is not JSON.
     pub unreadable: bool,
 }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
+use crate::document::Tree;
 use crate::expr::{Env, Name};
 use crate::mapping::row::{Access, Omit, Row, Source};
 use crate::mapping::{Call, Flow, NativePath, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
@@ -315,7 +316,7 @@ pub(super) async fn send(
     }
     let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
-    let native = old.map(|(object, _)| &object.document);
+    let native = old.map(|(object, _)| &object.document as _);
     let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
     run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
@@ -409,7 +410,14 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(
+        run.mapping,
+        rule.rows,
+        state,
+        env.native.map(Tree::tree),
+        to_native::Purpose::Update,
+        env,
+    )?;
     strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
@@ -430,7 +438,8 @@ async fn ordinary<'f>(
     let update = to_native::Purpose::Update;
     // Rows of parts that have no call of their own are here by name alone.
     let part_rows = run.mapping.part_rows();
-    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
+    let base = env.native.map(Tree::tree);
+    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, base, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -441,7 +450,7 @@ async fn ordinary<'f>(
         }
         let mut all = if flow.sends_all_rows() {
             let rows = (present(run, to_native::update_rows(run.mapping), state) | rows) & !part_rows;
-            Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
+            Some(to_native::document(run.mapping, rows, state, base, update, env)?)
         } else {
             None
         };
@@ -454,7 +463,7 @@ async fn ordinary<'f>(
         let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
         return sent(run, flow, "the update", env, rows, progress).await;
     }
-    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
+    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native.map(Tree::tree)) else {
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
@@ -483,7 +492,7 @@ pub(super) async fn send_fields(
     fields: &[(NativePath, Value)],
     label: &str,
 ) -> Result<(), ScimError> {
-    let native = &*parts::own(run, &object.document);
+    let native = &*parts::own(run, object.document.tree());
     let scim = Value::Object(old.0.clone());
     let env = Env { id: Some(&object.key), scim: Some(&scim), old: Some(&scim), native: Some(native), ..run.env() };
     let fill = |document: &mut Value| fields.iter().for_each(|(path, value)| path.put(document, Some(value.clone())));
@@ -565,7 +574,7 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
     let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
-    let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
+    let held = |path: &NativePath| path.find(&object.document).is_some_and(|value| !value.is_null());
     let mut rows = required.flat_map(|attribute| {
         let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
         about.filter(|(_, row)| row.target.path.extension.is_none())
