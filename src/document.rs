@@ -128,6 +128,14 @@ impl fmt::Display for Document {
     }
 }
 
+/// A number that two names hardly share: their length, and their first, middle and last letter.
+pub fn name_key(name: &str) -> u32 {
+    let bytes = name.as_bytes();
+    let letter = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    u32::from_be_bytes([length, letter(0), letter(bytes.len() / 2), letter(bytes.len().wrapping_sub(1))])
+}
+
 /// What can be asked for as a tree: a document, or a tree.
 pub trait Tree: Send + Sync {
     /// The tree.

@@ -85,6 +85,13 @@ impl Tape {
         text.get(span.range()).unwrap_or_default()
     }
 
+    /// A string as it stands in the text, quotes and all, if it stands there as itself.
+    pub(super) fn quoted(&self, at: u32) -> Option<&str> {
+        let Node::Text(span) = self.node(at) else { return None };
+        let Range { start, end } = span.range();
+        self.text.get(start.checked_sub(1)?..end + 1)
+    }
+
     /// The value of a field of an object whose first name is at `at`.
     pub(super) fn field(&self, mut at: u32, count: u32, name: &str) -> Option<u32> {
         for _ in 0..count {
@@ -248,8 +255,7 @@ impl<'t> Visitor<'t> for Any<'_, 't> {
         let mut count = 0;
         // One bit for names of a kind: only names of the same kind have to be compared.
         let mut kinds = 0_u64;
-        while fields.next_key_seed(Any(self.0))?.is_some() {
-            let kind = 1 << (kind_of(self.0.string(self.0.nodes.len() - 1)) % u64::BITS);
+        while let Some(kind) = fields.next_key_seed(Name(self.0))? {
             if kinds & kind != 0 && self.0.is_repeated(at, count) {
                 return Err(A::Error::custom("a name comes twice"));
             }
@@ -262,15 +268,38 @@ impl<'t> Visitor<'t> for Any<'_, 't> {
     }
 }
 
-/// A number that names with different letters at their ends hardly share.
-fn kind_of(name: &str) -> u32 {
-    let bytes = name.as_bytes();
-    let letter = |byte: Option<&u8>| byte.copied().map_or(0, u32::from);
-    let (first, middle, last) = (bytes.first(), bytes.get(bytes.len() / 2), bytes.last());
-    letter(first).wrapping_mul(7)
-        ^ letter(middle).wrapping_mul(13)
-        ^ letter(last).wrapping_mul(29)
-        ^ (bytes.len() as u32)
+/// The name of a field; gives its kind as one bit.
+struct Name<'b, 't>(&'b mut Builder<'t>);
+
+impl<'t> DeserializeSeed<'t> for Name<'_, 't> {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'t> Visitor<'t> for Name<'_, 't> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'t str) -> Result<u64, E> {
+        self.0.borrowed(name);
+        Ok(kind_bit(name))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<u64, E> {
+        self.0.copied(name);
+        Ok(kind_bit(name))
+    }
+}
+
+fn kind_bit(name: &str) -> u64 {
+    let key = super::name_key(name);
+    1 << ((key ^ key >> 7 ^ key >> 13 ^ key >> 22) % u64::BITS)
 }
 
 /// Most values take more room in a text.

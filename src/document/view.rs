@@ -91,6 +91,14 @@ impl<'d> View<'d> {
         }
     }
 
+    /// A string as JSON, where that can be had without writing it.
+    pub fn quoted(self) -> Option<&'d str> {
+        match self.0 {
+            At::Tape(tape, at) => tape.quoted(at),
+            At::Tree(_) => None,
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(self) -> Option<&'d str> {
         match self.kind() {

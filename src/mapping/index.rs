@@ -4,10 +4,9 @@
 //! native document, and the rows that may have a value in a SCIM resource. Both are only ever a superset of the rows
 //! with a value; what a value is, `from_native` and `to_native` say.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::document::{Document, View};
+use crate::document::{Document, View, name_key};
 use crate::scim::{AttrPath, Resource};
 
 use super::RowSet;
@@ -37,9 +36,11 @@ pub struct Places {
     pub rows: Vec<usize>,
 }
 
-/// A field of a native document that some row goes through; in the order of [`by_length`] among its siblings.
+/// A field of a native document that some row goes through; in the order of their keys among its siblings.
 #[derive(Clone, Debug)]
 struct Field {
+    /// See [`name_key`]: names are compared only where it is the same.
+    key: u32,
     name: Arc<str>,
     /// Rows whose value it is.
     rows: RowSet,
@@ -133,10 +134,11 @@ impl Index {
 
 fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
     let [name, below @ ..] = names else { return };
-    let at = match fields.binary_search_by(|field| by_length(&field.name, name)) {
+    let key = name_key(name);
+    let at = match fields.binary_search_by(|field| field.key.cmp(&key).then_with(|| field.name.cmp(name))) {
         Ok(at) => at,
         Err(at) => {
-            fields.insert(at, Field { name: Arc::clone(name), rows: 0, below: Vec::new() });
+            fields.insert(at, Field { key, name: Arc::clone(name), rows: 0, below: Vec::new() });
             at
         }
     };
@@ -153,8 +155,7 @@ impl<'d> Found<'d> {
     /// Depth is that of the mapping's paths.
     fn walk(&mut self, fields: &[Field], document: View<'d>) {
         for (name, value) in document.fields().into_iter().flatten() {
-            let at = fields.binary_search_by(|field| by_length(&field.name, name));
-            let Some(field) = at.ok().and_then(|at| fields.get(at)).filter(|_| !value.is_null()) else { continue };
+            let Some(field) = field(fields, name).filter(|_| !value.is_null()) else { continue };
             self.rows |= field.rows;
             for row in each(field.rows) {
                 if let Some(place) = self.values.get_mut(row) {
@@ -178,9 +179,11 @@ impl<'d> Found<'d> {
     }
 }
 
-/// An order of names in which most are told apart without looking at them.
-fn by_length(a: &str, b: &str) -> Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+fn field<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
+    let key = name_key(name);
+    let at = fields.partition_point(|field| field.key < key);
+    let alike = fields.get(at..)?.iter().take_while(|field| field.key == key);
+    alike.into_iter().find(|field| *field.name == *name)
 }
 
 /// The numbers in a set, ascending.

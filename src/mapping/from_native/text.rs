@@ -281,9 +281,12 @@ impl Writing<'_> {
     fn assigned(&mut self, value: View<'_>) -> bool {
         match value.kind() {
             Kind::Null | Kind::Text("") => false,
-            Kind::Text(value) => {
-                text(self.out, value);
-                self.digest.text(value);
+            Kind::Text(string) => {
+                match value.quoted() {
+                    Some(quoted) => self.out.extend_from_slice(quoted.as_bytes()),
+                    None => text(self.out, string),
+                }
+                self.digest.text(string);
                 true
             }
             Kind::Bool(value) => {
@@ -375,10 +378,22 @@ impl Writing<'_> {
 
     fn fill_version(&mut self) -> Option<String> {
         let at = self.version?;
-        let digits = format!("{:032x}", self.digest.finish());
-        self.out.get_mut(at..at + DIGITS)?.copy_from_slice(digits.as_bytes());
-        Some(format!("W/\"{digits}\""))
+        let digits = self.out.get_mut(at..at + DIGITS)?;
+        for (digit, number) in digits.iter_mut().rev().zip(nibbles(self.digest.finish())) {
+            *digit = number;
+        }
+        let digits = std::str::from_utf8(digits).ok()?;
+        Some(["W/\"", digits, "\""].concat())
     }
+}
+
+/// The hexadecimal digits of a number, the last one first.
+fn nibbles(mut number: u128) -> impl Iterator<Item = u8> {
+    std::iter::repeat_with(move || {
+        let digit = (number & 0xf) as u8;
+        number >>= 4;
+        if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+    })
 }
 
 /// A text as JSON.
