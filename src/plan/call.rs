@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
+use crate::document::Document;
 use crate::mapping::{Origin, Part, Slot, Success};
 
 use super::headers::ReplyHeaders;
@@ -56,7 +57,7 @@ pub struct NativeReply {
     /// What came with it.
     pub headers: ReplyHeaders,
     /// Parsed body; null when empty or not JSON.
-    pub body: Value,
+    pub body: Document,
     /// Whether there was a body that is not JSON.
     pub unreadable: bool,
 }

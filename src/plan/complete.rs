@@ -210,8 +210,8 @@ pub(super) async fn member_items(
         };
         let object = found.get(place)?.as_ref()?;
         for path in &lacks.paths {
-            if let Some(value) = path.get(&object.document) {
-                path.put(&mut item, Some(value.clone()));
+            if let Some(value) = path.find(&object.document) {
+                path.put(&mut item, Some(value.to_value()));
             }
         }
         Some(item)

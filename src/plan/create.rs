@@ -436,7 +436,7 @@ fn names_members(flow: &Flow) -> bool {
 /// Whether an object as a reply showed it says who its members are, where the object says so at all.
 fn shows_members(run: &Run<'_>, object: &Object) -> bool {
     run.mapping.members.as_ref().is_none_or(|members| match &members.source {
-        MemberSource::Native(path) => path.get(&object.document).is_some(),
+        MemberSource::Native(path) => path.find(&object.document).is_some(),
         MemberSource::List(_) => true,
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::config::{Snapshot, Source, compile, render};
+use crate::document::Document;
 use crate::route::{Matched, Outcome, RouteTable};
 
 use super::call::{NativeCall, NativeOutcome, NativeReply, ScimResponse, Step};
@@ -85,8 +86,9 @@ fn matched(snapshot: &Snapshot, path: &str) -> Matched {
     }
 }
 
-/// 200 with a body.
+/// 200 with a body, read as the native client reads it.
 pub(super) fn ok(body: Value) -> NativeOutcome {
+    let body = Document::parse(&body.to_string()).unwrap();
     NativeOutcome::Reply(NativeReply { status: 200, headers: ReplyHeaders::default(), body, unreadable: false })
 }
 

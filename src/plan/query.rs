@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::mapping::{ListCall, Total};
 use crate::scim::filter::Filter;
 use crate::scim::list::{ListResponse, Listing};
@@ -240,7 +239,7 @@ fn is_made_last(path: &AttrPath) -> bool {
 }
 
 /// The objects that a list shows.
-pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Value>) -> Vec<Object> {
+pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Document>) -> Vec<Object> {
     items.into_iter().filter_map(|item| read::object(run, item, list.lacks.as_ref())).collect()
 }
 

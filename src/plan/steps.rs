@@ -330,8 +330,11 @@ fn names_id(call: &Call) -> bool {
 
 /// The key in the object that a reply shows.
 fn shown_key(run: &Run<'_>, call: &Call, reply: &NativeReply) -> Option<Value> {
-    let item = call.envelope.item.get(&reply.body)?;
-    let item = if let Value::Array(items) = item { items.first()? } else { item };
+    let item = call.envelope.item.find(&reply.body)?;
+    let item = match item.items() {
+        Some(mut items) => items.next()?,
+        None => item,
+    };
     run.mapping.id.read(item)
 }
 

@@ -215,8 +215,8 @@ pub(super) async fn know_keys(run: &Run<'_>, objects: &[Object]) -> Result<(), S
     }
     let raw = |row: &Row| -> Vec<(Vec<Codec>, Value)> {
         let Source::Native { path, codec } = &row.source else { return Vec::new() };
-        let held = objects.iter().filter_map(|object| path.get(&object.document)).filter(|value| !value.is_null());
-        held.map(|value| (codec.clone(), value.clone())).collect()
+        let held = objects.iter().filter_map(|object| path.find(&object.document)).filter(|value| !value.is_null());
+        held.map(|value| (codec.clone(), value.to_value())).collect()
     };
     let name = |(codec, raw): &(Vec<Codec>, Value)| from_native::decode_in(codec, raw, &run.env());
     if by_table(run).any(|row| raw(row).iter().any(|raw| name(raw).is_err())) {

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
+use crate::document::Tree;
 use crate::expr::Env;
 use crate::mapping::{Call, Flow, NativePath, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
@@ -226,7 +227,7 @@ async fn write(
         return Ok(None);
     }
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
-    let native = old.map(|(object, _)| &object.document);
+    let native = old.map(|(object, _)| &object.document as _);
     let env = Env { id: Some(key), scim: Some(scim), old: old_scim.as_ref(), native, ..run.env() };
     run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
@@ -317,7 +318,14 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(
+        run.mapping,
+        rule.rows,
+        state,
+        env.native.map(Tree::tree),
+        to_native::Purpose::Update,
+        env,
+    )?;
     strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
@@ -362,7 +370,8 @@ fn own_call<'f>(
     let update = to_native::Purpose::Update;
     // Rows of parts that have no call of their own are here by name alone.
     let part_rows = run.mapping.part_rows();
-    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
+    let base = env.native.map(Tree::tree);
+    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, base, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -374,13 +383,13 @@ fn own_call<'f>(
         let mut whole = None;
         if run.mapping.writing.update_is_whole {
             let rows = (present(run, to_native::update_rows(run.mapping), state) | rows) & !part_rows;
-            let document = to_native::document(run.mapping, rows, state, env.native, update, env)?;
+            let document = to_native::document(run.mapping, rows, state, base, update, env)?;
             strip(run, whole.insert(document));
         }
         strip(run, &mut changed);
         return Ok(Some(OwnCall { flow, whole, changed }));
     }
-    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
+    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native.map(Tree::tree)) else {
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
@@ -407,7 +416,7 @@ pub(super) async fn send_fields(
     fields: &[(NativePath, Value)],
     label: &str,
 ) -> Result<(), ScimError> {
-    let native = &*parts::own(run, &object.document);
+    let native = &*parts::own(run, object.document.tree());
     let scim = Value::Object(old.0.clone());
     let env = Env { id: Some(&object.key), scim: Some(&scim), old: Some(&scim), native: Some(native), ..run.env() };
     let fill = |document: &mut Value| fields.iter().for_each(|(path, value)| path.put(document, Some(value.clone())));
@@ -478,7 +487,7 @@ fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Optio
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
+    let held = |path: &NativePath| path.find(&object.document).is_some_and(|value| !value.is_null());
     run.mapping.rows_in(run.mapping.writing.required).all(|(_, row)| row.native_path().is_none_or(held))
 }
 
