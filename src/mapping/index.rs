@@ -55,6 +55,22 @@ pub struct Found<'d> {
     rows: RowSet,
 }
 
+/// Attributes and extensions of a resource, each with the rows about it.
+#[derive(Debug)]
+pub struct Tops<'r>(Vec<(RowSet, &'r Value)>);
+
+impl<'r> Tops<'r> {
+    /// The rows that may have a value.
+    pub fn rows(&self) -> RowSet {
+        self.0.iter().fold(0, |set, (rows, _)| set | rows)
+    }
+
+    /// The attribute that a row is about, or the extension that it is in.
+    pub fn get(&self, row: usize) -> Option<&'r Value> {
+        self.0.iter().find(|(rows, _)| rows & 1 << row != 0).map(|(_, value)| *value)
+    }
+}
+
 impl Index {
     /// Of the rows of a mapping, in their order.
     pub fn of(rows: &[Row]) -> Self {
@@ -112,6 +128,11 @@ impl Index {
     /// The rows that may have a value in a resource.
     pub fn present(&self, resource: &Resource) -> RowSet {
         resource.0.keys().fold(0, |set, key| set | self.about(key))
+    }
+
+    /// The same, each with what it is about.
+    pub fn tops<'r>(&self, resource: &'r Resource) -> Tops<'r> {
+        Tops(resource.0.iter().map(|(key, value)| (self.about(key), value)).collect())
     }
 
     /// The rows about an attribute of the core schema, or about an extension.

@@ -39,14 +39,15 @@ pub fn document(
     let scim = if env.scim.is_some() { None } else { Some(Value::Object(state.0.clone())) };
     let env = Env { scim: scim.as_ref().or(env.scim), native: base.map(|base| base as _).or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
+    let tops = mapping.index.tops(state);
     // Of a new object nothing is written but what is there, and defaults.
     let rows = match (purpose, base) {
-        (Purpose::Create, None) => rows & (mapping.index.present(state) | mapping.sends.with_default),
+        (Purpose::Create, None) => rows & (tops.rows() | mapping.sends.with_default),
         _ => rows,
     };
-    for (_, row) in mapping.rows_in(rows) {
+    for (index, row) in mapping.rows_in(rows) {
         if let Some(path) = row.native_path() {
-            write_row(mapping, (row, path), state, base, purpose, &env, &mut document)?;
+            write_row(mapping, (row, path), tops.get(index), base, purpose, &env, &mut document)?;
         }
     }
     Ok(document)
@@ -74,16 +75,17 @@ pub fn part_document(
     };
     for (_, row) in mapping.rows_in(rows) {
         if let Some(path) = part.path_of(row) {
-            write_row(mapping, (row, &path), state, base, Purpose::Update, &env, &mut document)?;
+            write_row(mapping, (row, &path), row.target.top(state), base, Purpose::Update, &env, &mut document)?;
         }
     }
     Ok(document)
 }
 
+/// `top` is what the resource has under the name of the row's attribute or extension.
 fn write_row(
     mapping: &Mapping,
     (row, path): (&Row, &NativePath),
-    state: &Resource,
+    top: Option<&Value>,
     base: Option<&Value>,
     purpose: Purpose,
     env: &Env<'_>,
@@ -98,8 +100,7 @@ fn write_row(
     {
         seed(document, field, base);
     }
-    let sole = mapping.sole_on_attribute(row);
-    let value = row.target.read(state, sole);
+    let value = top.and_then(|top| row.target.read_below(top, mapping.sole_on_attribute(row)));
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
         (None, Purpose::Create) => filled(row, env)?,
