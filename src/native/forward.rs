@@ -1,8 +1,9 @@
 //! In: the headers of a SCIM request. Out: the few that native calls carry as well. What is not on the list stays
 //! behind. The caller's credential is kept apart: it is sent only to a backend that is told to take it.
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
+use super::http1::Headers;
 use crate::telemetry::trace::{Recording, RequestTrace, SpanId, TRACE_PARENT};
 
 /// Headers passed from a SCIM request to its native calls.
@@ -17,8 +18,8 @@ pub struct Forwarded {
 
 impl Forwarded {
     /// Takes the caller's credential, unless it was sent several times.
-    pub fn from_request(headers: &HeaderMap) -> Self {
-        let authorization = sole(headers, &AUTHORIZATION).cloned().map(|mut value| {
+    pub fn from_request(headers: &impl Headers) -> Self {
+        let authorization = headers.sole(&AUTHORIZATION).cloned().map(|mut value| {
             value.set_sensitive(true);
             value
         });
@@ -71,12 +72,6 @@ impl Forwarded {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.headers.iter().map(|(name, value)| (name, value))
     }
-}
-
-/// The value of a header that was sent once.
-fn sole<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -168,7 +168,9 @@ async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashM
     // Each operation takes the turn that it would take on its own, and none of them keeps it for the next one.
     run.native.turn(TurnRequest::default()).await;
     let response = match sub_request(run, operation, done) {
-        Ok(request) => dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error)),
+        Ok(request) => {
+            dispatch_again(run.context, &request, native).await.unwrap_or_else(|error| answer::error(&error))
+        }
         Err(error) => answer::error(&error),
     };
     outcome(run, operation, response)

@@ -76,7 +76,7 @@ impl Run<'_> {
     /// A name within this backend and these route variables. Routes that lead to the same objects under the same
     /// variables share it, however their paths look.
     pub(super) fn turn_key(&self, parts: &[&str]) -> String {
-        let known = self.snapshot.variables.iter().zip(&self.context.variables);
+        let known = self.snapshot.variables.iter().zip(self.context.variables.iter());
         let variables: Vec<(&str, &Value)> =
             known.filter_map(|(name, value)| value.as_ref().map(|value| (&**name, value))).collect();
         // Writing texts and JSON values into memory cannot fail.
