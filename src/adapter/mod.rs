@@ -345,6 +345,7 @@ impl Exchange for Admitted {
     }
 }
 
+#[inline]
 async fn answer(admitted: Box<Admitted>, request: EdgeRequest) -> EdgeResponse {
     let Admitted { core, matched, mut labels, accepted } = *admitted;
     let begun = Instant::now();
@@ -398,6 +399,7 @@ fn seed(method: &http::Method) -> Option<[u8; 32]> {
     (!method.is_safe() && getrandom::fill(&mut seed).is_ok()).then_some(seed)
 }
 
+#[inline]
 async fn carry_out(
     core: &Core,
     matched: &Matched,

@@ -22,6 +22,7 @@ const RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRespons
 /// How a reference to another operation's resource begins.
 const REFERENCE: &str = "bulkId:";
 
+#[inline]
 pub(super) async fn bulk(context: &Context, native: &Native, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let run = Run::new(context, 0, native)?;
     let body = change::json_body(&run, &request.body)?;

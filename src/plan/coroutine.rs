@@ -207,7 +207,9 @@ impl Future for Answer<'_> {
 }
 
 /// A future that is made where it stays. Made first and boxed then, it would be copied with all the room that it has for
-/// what it is going to hold, which is kilobytes.
+/// what it is going to hold, which is kilobytes. For that the compiler has to see how it is made: the functions whose
+/// futures are given here are marked `inline`.
+#[inline]
 pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::into_pin(Box::write(Box::new_uninit(), make()))
 }

@@ -186,6 +186,7 @@ pub fn allowed(endpoint: &Endpoint) -> &'static str {
     }
 }
 
+#[inline]
 async fn dispatch(context: &Context, request: &ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
     // HEAD is GET without a body; the edge leaves the body out.
     let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
@@ -237,6 +238,7 @@ fn dispatch_again<'a>(context: &'a Context, request: &'a ScimRequest, native: &'
 }
 
 /// `/Me` (RFC 7644 3.11) is another name for the user that the credential belongs to.
+#[inline]
 async fn me(context: &Context, request: &ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
     let endpoint = own_resource(&context.snapshot, context.route).ok_or_else(|| {
         ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")
