@@ -149,7 +149,8 @@ impl Draft {
         }
         let in_list = assignment.attribute.multi_valued && assignment.sub.is_some();
         if in_list || assignment.path.filter.is_some() {
-            let ops = super::patch::assign(super::patch::Verb::Add, assignment, notes)?;
+            let mut ops = Vec::new();
+            super::patch::assign(super::patch::Verb::Add, assignment, notes, &mut ops)?;
             self.deferred.extend(ops.into_iter().filter(|op| matches!(op, PatchOp::Add { .. })));
             return Ok(());
         }

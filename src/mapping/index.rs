@@ -7,8 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::document::{Document, View, name_key};
 use crate::scim::{AttrPath, Resource};
 
 use super::RowSet;
@@ -38,9 +37,11 @@ pub struct Places {
     pub rows: Vec<usize>,
 }
 
-/// A field of a native document that some row goes through; sorted by name among its siblings.
+/// A field of a native document that some row goes through; in the order of their keys among its siblings.
 #[derive(Clone, Debug)]
 struct Field {
+    /// See [`name_key`]: names are compared only where it is the same.
+    key: u32,
     name: Arc<str>,
     /// Rows whose value it is.
     rows: RowSet,
@@ -50,7 +51,7 @@ struct Field {
 /// The native values of rows.
 #[derive(Debug)]
 pub struct Found<'d> {
-    values: Vec<Option<&'d Value>>,
+    values: Vec<Option<View<'d>>>,
     rows: RowSet,
 }
 
@@ -146,9 +147,9 @@ impl Index {
     }
 
     /// The native values of all rows that are plain fields.
-    pub fn find<'d>(&self, native: &'d Value) -> Found<'d> {
+    pub fn find<'d>(&self, native: &'d Document) -> Found<'d> {
         let mut found = Found { values: vec![None; self.rows], rows: self.unfound };
-        found.walk(&self.native, native);
+        found.walk(&self.native, native.view());
         found
     }
 }
@@ -160,10 +161,11 @@ fn by_length(a: &str, b: &str) -> Ordering {
 
 fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
     let [name, below @ ..] = names else { return };
-    let at = match fields.binary_search_by(|field| field.name.cmp(name)) {
+    let key = name_key(name);
+    let at = match fields.binary_search_by(|field| field.key.cmp(&key).then_with(|| field.name.cmp(name))) {
         Ok(at) => at,
         Err(at) => {
-            fields.insert(at, Field { name: Arc::clone(name), rows: 0, below: Vec::new() });
+            fields.insert(at, Field { key, name: Arc::clone(name), rows: 0, below: Vec::new() });
             at
         }
     };
@@ -178,11 +180,9 @@ fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
 
 impl<'d> Found<'d> {
     /// Depth is that of the mapping's paths.
-    fn walk(&mut self, fields: &[Field], document: &'d Value) {
-        let Value::Object(document) = document else { return };
-        for (name, value) in document {
-            let at = fields.binary_search_by(|field| (*field.name).cmp(name));
-            let Some(field) = at.ok().and_then(|at| fields.get(at)).filter(|_| !value.is_null()) else { continue };
+    fn walk(&mut self, fields: &[Field], document: View<'d>) {
+        for (name, value) in document.fields().into_iter().flatten() {
+            let Some(field) = field(fields, name).filter(|_| !value.is_null()) else { continue };
             self.rows |= field.rows;
             for row in each(field.rows) {
                 if let Some(place) = self.values.get_mut(row) {
@@ -196,7 +196,7 @@ impl<'d> Found<'d> {
     }
 
     /// The value of a row that is a plain field, unless it is null.
-    pub fn get(&self, row: usize) -> Option<&'d Value> {
+    pub fn get(&self, row: usize) -> Option<View<'d>> {
         self.values.get(row).copied().flatten()
     }
 
@@ -204,6 +204,13 @@ impl<'d> Found<'d> {
     pub fn rows(&self) -> RowSet {
         self.rows
     }
+}
+
+fn field<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
+    let key = name_key(name);
+    let at = fields.partition_point(|field| field.key < key);
+    let alike = fields.get(at..)?.iter().take_while(|field| field.key == key);
+    alike.into_iter().find(|field| *field.name == *name)
 }
 
 /// The numbers in a set, ascending.

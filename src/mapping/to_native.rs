@@ -37,7 +37,7 @@ pub fn document(
     env: &Env<'_>,
 ) -> Result<Value, ScimError> {
     let scim = if env.scim.is_some() { None } else { Some(Value::Object(state.0.clone())) };
-    let env = Env { scim: scim.as_ref().or(env.scim), native: base.or(env.native), ..*env };
+    let env = Env { scim: scim.as_ref().or(env.scim), native: base.map(|base| base as _).or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
     let tops = mapping.index.tops(state);
     // Of a new object nothing is written but what is there, and defaults.
@@ -67,7 +67,7 @@ pub fn part_document(
 ) -> Result<Value, ScimError> {
     let scim = Value::Object(state.0.clone());
     let env = Env { scim: Some(&scim), ..*env };
-    let base = env.native.and_then(|native| native.get(&*part.name));
+    let base = env.native.and_then(|native| native.tree().get(&*part.name));
     let mut document = match (&part.source, base) {
         (PartSource::List(_), Some(list)) => list.clone(),
         (PartSource::List(_), None) => Value::Array(Vec::new()),

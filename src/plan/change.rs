@@ -112,12 +112,8 @@ pub(super) fn is_mapped(run: &Run<'_>, path: &AttrPath) -> bool {
 
 /// Rows about one attribute, whatever their sub-attribute.
 pub(super) fn rows_of<'a>(run: &Run<'a>, path: &AttrPath) -> impl Iterator<Item = (usize, &'a Row)> {
-    let (extension, attribute) = (path.extension.clone(), path.attribute.clone());
-    run.mapping
-        .rows
-        .iter()
-        .enumerate()
-        .filter(move |(_, row)| row.target.path.extension == extension && row.target.path.attribute == attribute)
+    let about = run.mapping.rows_in(run.mapping.index.of_attribute(path));
+    about.filter(|(_, row)| row.target.path.same_attribute(path))
 }
 
 /// Known attributes of a resource that the mapping has no place for.

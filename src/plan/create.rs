@@ -192,7 +192,7 @@ pub(super) struct OnTheWay {
 ///
 /// # Errors
 /// What a create fails with.
-pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
+pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: String) -> Result<OnTheWay, ScimError> {
     let flow = run.mapping.ops.create.as_ref();
     let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
     let scim = &Value::Object(resource.0.clone());
@@ -438,7 +438,7 @@ fn names_members(flow: &Flow) -> bool {
 /// Whether an object as a reply showed it says who its members are, where the object says so at all.
 fn shows_members(run: &Run<'_>, object: &Object) -> bool {
     run.mapping.members.as_ref().is_none_or(|members| match &members.source {
-        MemberSource::Native(path) => path.get(&object.document).is_some(),
+        MemberSource::Native(path) => path.find(&object.document).is_some(),
         MemberSource::List(_) => true,
     })
 }

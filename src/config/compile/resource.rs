@@ -10,6 +10,7 @@ use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
 use crate::mapping::sends::Sends;
+use crate::mapping::writing::Writing;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
 use crate::scim::{AttrPath, ResourceType};
 
@@ -179,6 +180,7 @@ fn resource(
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
         sends: Sends::default(),
+        writing: Writing::default(),
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
@@ -367,6 +369,7 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.writing = Writing::of(&mapping);
     mapping.layout = Layout::of(&mapping);
     mapping
 }
