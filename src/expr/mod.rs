@@ -46,10 +46,11 @@ mod types;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::document::Tree;
 use crate::pattern::{Shared, note_compilation};
 
 use node::Node;
@@ -305,13 +306,13 @@ pub struct Env<'a> {
     /// [`Name::Old`].
     pub old: Option<&'a Value>,
     /// [`Name::Native`].
-    pub native: Option<&'a Value>,
+    pub native: Option<&'a dyn Tree>,
     /// [`Name::Mapped`].
     pub mapped: Option<&'a Value>,
     /// [`Name::Changed`].
     pub changed: Option<&'a Value>,
     /// [`Name::Req`].
-    pub req: Option<&'a Value>,
+    pub req: Option<&'a RequestFacts>,
     /// [`Name::Steps`].
     pub steps: Option<&'a Value>,
     /// [`Name::Member`].
@@ -325,7 +326,7 @@ pub struct Env<'a> {
     /// [`Name::Headers`].
     pub headers: Option<&'a Value>,
     /// [`Name::Body`].
-    pub body: Option<&'a Value>,
+    pub body: Option<&'a dyn Tree>,
     /// [`Name::Login`].
     pub login: Option<&'a Value>,
     /// Names of reference tables by table and the text of a key; no expression reads them.
@@ -348,23 +349,42 @@ impl<'a> Env<'a> {
             Name::Id => self.id,
             Name::Scim => self.scim,
             Name::Old => self.old,
-            Name::Native => self.native,
+            Name::Native => self.native.map(Tree::tree),
             Name::Mapped => self.mapped,
             Name::Changed => self.changed,
-            Name::Req => self.req,
+            Name::Req => self.req.map(RequestFacts::value),
             Name::Steps => self.steps,
             Name::Member => self.member,
             Name::Batch => self.batch,
             Name::Value => self.value,
             Name::Status => self.status,
             Name::Headers => self.headers,
-            Name::Body => self.body,
+            Name::Body => self.body.map(Tree::tree),
             Name::Login => self.login,
             Name::Table => self.table,
             Name::Tenant => self.tenant,
             Name::Local(index) => self.locals.get(usize::from(index)),
             Name::Var(index) => self.vars.get(usize::from(index)).and_then(Option::as_ref),
         }
+    }
+}
+
+/// What expressions see of the request they are evaluated for: an object with its `id`. It is made for the first that
+/// looks, because hardly any does.
+#[derive(Clone, Debug)]
+pub struct RequestFacts {
+    id: String,
+    value: OnceLock<Value>,
+}
+
+impl RequestFacts {
+    /// Those of a request with this id.
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), value: OnceLock::new() }
+    }
+
+    fn value(&self) -> &Value {
+        self.value.get_or_init(|| json!({ "id": self.id }))
     }
 }
 

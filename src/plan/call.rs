@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
+use crate::document::Document;
 use crate::mapping::{Origin, Part, Slot, Success};
 
+use super::headers::ReplyHeaders;
 use super::turn::TurnRequest;
 
 /// A native request, ready to send but for credentials and body secrets.
@@ -52,10 +54,10 @@ pub enum NativeOutcome {
 pub struct NativeReply {
     /// HTTP status.
     pub status: u16,
-    /// Headers with lower-case names.
-    pub headers: Vec<(String, String)>,
+    /// What came with it.
+    pub headers: ReplyHeaders,
     /// Parsed body; null when empty or not JSON.
-    pub body: Value,
+    pub body: Document,
     /// Whether there was a body that is not JSON.
     pub unreadable: bool,
 }
@@ -197,7 +199,7 @@ pub struct Report {
     /// Objects read for want of a native query.
     pub scanned: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
-    pub notes: Vec<String>,
+    pub notes: Vec<Cow<'static, str>>,
     /// The error that the answer reports, if it does.
     pub error: Option<crate::scim::ScimError>,
     /// The id of the resource the request was about, where known.

@@ -9,7 +9,6 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,16 +22,6 @@ use super::recent::Recent;
 use super::tables::Known;
 use super::trace::Trace;
 use super::turn::TurnRequest;
-
-/// What the plan and its driver share.
-#[derive(Debug, Default)]
-struct Shared {
-    exchange: Mutex<Exchange>,
-    /// Reference tables, once they are read.
-    tables: Known,
-    /// Whether there is a trace: what would go into one is gathered all along the way.
-    traced: AtomicBool,
-}
 
 /// What passes between the plan and its driver.
 #[derive(Debug, Default)]
@@ -66,11 +55,27 @@ pub(super) enum Asked {
 pub(super) struct Native {
     shared: Arc<Shared>,
     calls_max: usize,
+    is_traced: bool,
+}
+
+/// What both sides have.
+#[derive(Debug, Default)]
+struct Shared {
+    exchange: Mutex<Exchange>,
+    /// Reference tables, once they are read.
+    tables: Known,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { shared: Arc::default(), calls_max }
+        Self { shared: Arc::default(), calls_max, is_traced: false }
+    }
+
+    /// One that gathers a [`Trace`].
+    pub(super) fn traced(calls_max: usize) -> Self {
+        let native = Self { is_traced: true, ..Self::new(calls_max) };
+        native.lock().trace = Some(Box::default());
+        native
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -97,7 +102,7 @@ impl Native {
             }
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
         }
-        let outcomes = Answer { exchange: &self.shared.exchange }.await;
+        let outcomes = self.answer().await;
         if outcomes.len() == expected {
             Ok(outcomes)
         } else {
@@ -142,9 +147,16 @@ impl Native {
             exchange.recent = None;
             exchange.asked = Some(Asked::Turn(request));
         }
-        let refusals = Answer { exchange: &self.shared.exchange }.await;
-        self.lock().has_turn &= refusals.is_empty();
+        let refusals = self.answer().await;
+        if !refusals.is_empty() {
+            self.lock().has_turn = false;
+        }
         refusals.is_empty()
+    }
+
+    /// The answer to what was just asked.
+    fn answer(&self) -> Answer<'_> {
+        Answer { exchange: &self.shared.exchange, is_out: false }
     }
 
     pub(super) fn tables(&self) -> &Known {
@@ -187,7 +199,7 @@ impl Native {
 
     /// Adds to the trace, if there is one.
     pub(super) fn trace(&self, add: impl FnOnce(&mut Trace)) {
-        if self.is_traced()
+        if self.is_traced
             && let Some(trace) = &mut self.lock().trace
         {
             add(trace);
@@ -195,12 +207,7 @@ impl Native {
     }
 
     pub(super) fn is_traced(&self) -> bool {
-        self.shared.traced.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn start_trace(&self) {
-        self.lock().trace = Some(Box::default());
-        self.shared.traced.store(true, Ordering::Relaxed);
+        self.is_traced
     }
 
     fn lock(&self) -> MutexGuard<'_, Exchange> {
@@ -214,17 +221,30 @@ fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
 
 struct Answer<'a> {
     exchange: &'a Mutex<Exchange>,
+    /// Whether the plan has paused for it.
+    is_out: bool,
 }
 
 impl Future for Answer<'_> {
     type Output = Vec<NativeOutcome>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.is_out, true) {
+            return Poll::Pending;
+        }
         match lock(self.exchange).answered.take() {
             Some(outcomes) => Poll::Ready(outcomes),
             None => Poll::Pending,
         }
     }
+}
+
+/// A future that is made where it stays. Made first and boxed then, it would be copied with all the room that it has for
+/// what it is going to hold, which is kilobytes. For that the compiler has to see how it is made: the functions whose
+/// futures are given here are marked `inline`.
+#[inline]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), make()))
 }
 
 /// What a resumed coroutine came to.
@@ -240,8 +260,8 @@ pub(super) struct Coroutine<T> {
 }
 
 impl<T> Coroutine<T> {
-    pub(super) fn new(native: Native, future: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { future: Box::pin(future), native }
+    pub(super) fn new<F: Future<Output = T> + Send + 'static>(native: Native, make: impl FnOnce() -> F) -> Self {
+        Self { future: boxed(make), native }
     }
 
     /// Hands over the outcomes of what was asked for last and runs to the next question, or to the end.
@@ -262,12 +282,8 @@ impl<T> Coroutine<T> {
         }
     }
 
-    pub(super) fn start_trace(&self) {
-        self.native.start_trace();
-    }
-
     pub(super) fn give_tables(&self, entries: Entries) {
-        self.native.shared.tables.give(entries);
+        self.native.tables().give(entries);
     }
 
     /// A copy of the trace gathered so far; empty if none was asked for.

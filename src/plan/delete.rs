@@ -16,6 +16,7 @@ use super::steps::{self, Progress};
 use super::turn::Work;
 use super::{ScimRequest, answer, change, read, update};
 
+#[inline]
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     run.record_id(id);
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
@@ -44,7 +45,7 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             if guard::needs_object(run, Verb::Delete) { Some(read::fetch_with_parts(run, id).await?) } else { None };
         guard::allow(run, Verb::Delete, Some(&key), Facts { object: read.as_ref(), scim: None })?;
     }
-    let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
+    let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native as _), Some(old)));
     let env = Env { id: Some(&key), native, old, ..run.env() };
     let mut progress = Progress::default();
     match steps::carry_out(run, flow, "the deletion", &env, Rows::default(), &mut progress).await {

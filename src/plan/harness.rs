@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::{Snapshot, Source, compile, render};
+use crate::document::Document;
 use crate::route::{Matched, Outcome, RouteTable};
 
 use super::call::{NativeCall, NativeOutcome, NativeReply, ScimResponse, Step};
+use super::headers::ReplyHeaders;
 use super::marks::Marks;
-use super::{Context, Plan, ScimRequest};
+use super::{Context, Plan, RequestFacts, ScimRequest};
 
 /// A configuration: `text` behind a backend `app` with one route, `/scim`.
 pub(super) fn snapshot(text: &str) -> Arc<Snapshot> {
@@ -30,9 +32,9 @@ fn begin_knowing(snapshot: &Arc<Snapshot>, marks: &Marks, (method, target, body)
     let context = Context {
         snapshot: Arc::clone(snapshot),
         route: matched.route,
-        variables: vec![None; snapshot.variables.len()],
+        variables: Arc::new(vec![None; snapshot.variables.len()]),
         base_url: "https://scim.example/scim".to_owned(),
-        request: json!({ "id": "r" }),
+        request: RequestFacts::new("r"),
         now: 1000,
         cursor_key: [0; 32],
         marks: Arc::new(marks.clone()),
@@ -84,9 +86,10 @@ fn matched(snapshot: &Snapshot, path: &str) -> Matched {
     }
 }
 
-/// 200 with a body.
+/// 200 with a body, read as the native client reads it.
 pub(super) fn ok(body: Value) -> NativeOutcome {
-    NativeOutcome::Reply(NativeReply { status: 200, headers: Vec::new(), body, unreadable: false })
+    let body = Document::parse(&body.to_string()).unwrap();
+    NativeOutcome::Reply(NativeReply { status: 200, headers: ReplyHeaders::default(), body, unreadable: false })
 }
 
 /// A parameter of the query of a call, decoded.

@@ -291,7 +291,7 @@ fn wait(reply: &NativeReply) -> Option<u64> {
 
 /// A reply header by lower-case name.
 pub(super) fn header<'r>(reply: &'r NativeReply, name: &str) -> Option<&'r str> {
-    reply.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    reply.headers.get(name)
 }
 
 /// Never 401: the identity provider would think that its own token is bad and stop provisioning. Unless it is: a

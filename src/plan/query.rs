@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::mapping::{ListCall, Total};
 use crate::scim::filter::Filter;
 use crate::scim::list::{ListResponse, Listing};
@@ -25,12 +24,14 @@ use super::{Context, ScimRequest, answer, complete, guard, lookup, pages, show};
 const PUSHDOWN_MAX: usize = 1000;
 
 /// `GET /Type`.
+#[inline]
 pub(super) async fn list(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let query = ListQuery::parse(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     respond(run, &query).await
 }
 
 /// `POST /.search`, on one resource type or on all of them (RFC 7644 3.4.2.1).
+#[inline]
 pub(super) async fn search(
     context: &Context,
     native: &Native,
@@ -240,7 +241,7 @@ fn is_made_last(path: &AttrPath) -> bool {
 }
 
 /// The objects that a list shows.
-pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Value>) -> Vec<Object> {
+pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Document>) -> Vec<Object> {
     items.into_iter().filter_map(|item| read::object(run, item, list.lacks.as_ref())).collect()
 }
 

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::expr::Env;
 use crate::mapping::{ListCall, PagingStyle};
 use crate::plan::call::NativeCall;
@@ -36,7 +35,7 @@ pub(super) struct Pager {
     marker: Option<String>,
     passed: BTreeSet<String>,
     /// The first item of the page before.
-    first_item: Option<Value>,
+    first_item: Option<Document>,
 }
 
 impl Pager {
@@ -111,7 +110,7 @@ impl Pager {
     /// # Errors
     /// 502 when the application does not get on: the same page again, a marker that was there before, or a list that
     /// is shorter than the application says while nothing tells how to go on.
-    pub(super) fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page) -> Result<Vec<Value>, ScimError> {
+    pub(super) fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page) -> Result<Vec<Document>, ScimError> {
         let Page { items, total, marker } = page;
         let before = self.position;
         self.position += items.len();
@@ -163,7 +162,7 @@ impl Pager {
         }
     }
 
-    fn is_repeated(&self, items: &[Value]) -> bool {
+    fn is_repeated(&self, items: &[Document]) -> bool {
         self.turn > 1 && self.first_item.is_some() && items.first() == self.first_item.as_ref()
     }
 }

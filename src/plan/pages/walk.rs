@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::document::Document;
 use crate::expr::Env;
 use crate::mapping::ListCall;
 use crate::plan::call::{NativeCall, NativeOutcome, NativeReply};
@@ -11,7 +12,7 @@ use crate::plan::judge::{Verdict, judge, unreadable};
 use crate::scim::{Bound, ScimError};
 
 use super::pager::{Pager, largest};
-use super::{Page, Run, page};
+use super::{Page, Run, page, trees};
 
 /// Every item, at most `max`.
 ///
@@ -22,7 +23,7 @@ pub(in crate::plan) fn all(
     list: &ListCall,
     env: &Env<'_>,
     max: usize,
-) -> impl Future<Output = Result<Vec<Value>, ScimError>> {
+) -> impl Future<Output = Result<Vec<Document>, ScimError>> {
     kept(run, list, env, max, None)
 }
 
@@ -33,7 +34,7 @@ pub(in crate::plan) async fn kept(
     env: &Env<'_>,
     max: usize,
     keep: Option<Duration>,
-) -> Result<Vec<Value>, ScimError> {
+) -> Result<Vec<Document>, ScimError> {
     let mut walk = Walk::new(list, *env, keep);
     while !walk.is_done() {
         let request = walk.pager.request(run, list, env)?;
@@ -51,7 +52,7 @@ pub(in crate::plan) async fn many(
     envs: Vec<Env<'_>>,
     most: Most,
     parallel: usize,
-) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
+) -> Result<Vec<Result<Vec<Document>, ScimError>>, ScimError> {
     let mut walks: Vec<Walk<'_>> = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
     let take = |_, walk: &mut Walk<'_>, outcome| {
         let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
@@ -97,9 +98,11 @@ pub(in crate::plan) async fn whole(
         let items = walk.result?;
         let mut reply = first.unwrap_or_default();
         if list.call.envelope.items.is_whole() {
-            reply.body = Value::Array(items);
+            reply.body = Value::Array(trees(items)).into();
         } else if !items.is_empty() {
-            list.call.envelope.items.put(&mut reply.body, Some(Value::Array(items)));
+            let mut body = reply.body.into_tree();
+            list.call.envelope.items.put(&mut body, Some(Value::Array(trees(items))));
+            reply.body = body.into();
         }
         Ok(reply)
     };
@@ -154,7 +157,7 @@ impl<'l, 'e> Reading<'l, 'e> {
         &mut self,
         run: &Run<'_>,
         outcome: NativeOutcome,
-    ) -> Result<Option<Vec<Value>>, ScimError> {
+    ) -> Result<Option<Vec<Document>>, ScimError> {
         match judge(run, &self.list.call, outcome, &self.walk.env) {
             Verdict::Accepted(_) => self.walk.pager.ended = true,
             verdict => {
@@ -171,7 +174,7 @@ impl<'l, 'e> Reading<'l, 'e> {
 struct Walk<'e> {
     env: Env<'e>,
     pager: Pager,
-    result: Result<Vec<Value>, ScimError>,
+    result: Result<Vec<Document>, ScimError>,
 }
 
 impl<'e> Walk<'e> {
