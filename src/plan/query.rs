@@ -186,7 +186,7 @@ pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: 
 
 /// Whether places in the native list are places in the answer.
 fn shows_places(run: &Run<'_>) -> Result<bool, ScimError> {
-    Ok(!guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)))
+    Ok(!(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))))
 }
 
 /// A stretch of the native list as it is.

@@ -105,18 +105,18 @@ impl<'a> Cursor<'a> {
     fn json_string(&mut self) -> Result<RawLiteral, FilterError> {
         let bad = || FilterError::BadString { position: self.position };
         let rest = self.rest();
-        let mut escapes = false;
+        let mut plain = true;
         let mut escaped = false;
         let end = rest.bytes().skip(1).position(|byte| {
             let closes = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
-            // JSON has no control characters in strings; what reads escapes says so.
-            escapes |= byte == b'\\' || byte < b' ';
+            // Control characters are an error in JSON, which its parser finds.
+            plain &= byte != b'\\' && byte >= b' ';
             closes
         });
         let body = end.and_then(|end| rest.get(1..=end)).ok_or_else(bad)?;
         let source = rest.get(..body.len() + 2).ok_or_else(bad)?;
-        let text = if escapes { serde_json::from_str(source).map_err(|_| bad())? } else { body.to_owned() };
+        let text = if plain { body.to_owned() } else { serde_json::from_str(source).map_err(|_| bad())? };
         self.position += source.len();
         Ok(RawLiteral { text, quote: Quote::Double })
     }
