@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::document::{Document, View, name_key};
 use crate::scim::{AttrPath, Resource};
 
