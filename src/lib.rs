@@ -11,6 +11,8 @@ pub mod auth;
 
 pub mod scim;
 
+pub mod document;
+
 pub mod dialect;
 
 pub mod expr;

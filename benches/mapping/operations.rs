@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scimshim::config::{Snapshot, Source, compile};
+use scimshim::document::Document;
 use scimshim::plan::marks::Marks;
 use scimshim::plan::{Content, Context, NativeCall, NativeOutcome, NativeReply, Plan, RequestFacts, ScimRequest, Step};
 use scimshim::route::{Matched, Outcome as Routed, RouteTable};
@@ -93,8 +94,8 @@ impl Operation {
             (_, true) => &self.large,
             _ => &self.small,
         };
-        let body = serde_json::from_str(text).unwrap_or_default();
-        NativeOutcome::Reply(NativeReply { status: 200, headers: Vec::new(), body, unreadable: false })
+        let body = Document::parse(text).unwrap_or_default();
+        NativeOutcome::Reply(NativeReply { status: 200, body, ..NativeReply::default() })
     }
 }
 

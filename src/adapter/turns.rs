@@ -8,7 +8,7 @@
 //! outcome answers both. Not across a request in between that it would not commute with: that would change the order in
 //! which the two were asked for.
 
-use std::collections::hash_map::RandomState;
+use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,20 +24,36 @@ use crate::telemetry::series::Counted;
 /// The queues of all keys, each there only while somebody is in it.
 #[derive(Debug, Default)]
 pub struct ResourceLocks {
-    queues: Mutex<HashMap<String, VecDeque<Arc<Ticket>>>>,
+    queues: Mutex<Queues>,
     /// Tells credentials apart without keeping them.
     callers: RandomState,
+}
+
+type Queues = HashMap<String, Queue>;
+
+/// Those who want one key.
+#[derive(Debug)]
+struct Queue {
+    first: Arc<Ticket>,
+    /// Mostly nobody.
+    behind: VecDeque<Arc<Ticket>>,
 }
 
 /// A place in the queues of some keys.
 #[derive(Debug)]
 struct Ticket {
     keys: Vec<String>,
-    share: Option<Arc<Share>>,
+    /// For a request that others may join.
+    joinable: Option<Joinable>,
+    /// Told when the ticket, having waited, is first everywhere.
+    first: Notify,
+}
+
+#[derive(Debug)]
+struct Joinable {
+    share: Arc<Share>,
     /// Requests of different callers are never joined.
     caller: u64,
-    /// Told when the ticket is first everywhere.
-    first: Notify,
     /// The outcome, for those who joined.
     outcome: watch::Sender<Option<Arc<ScimResponse>>>,
 }
@@ -51,6 +67,8 @@ struct Turn {
 
 /// What a request that asks for a turn meets.
 enum Placed {
+    /// Nobody is before it.
+    First(Turn),
     Queued(Turn),
     Joined(watch::Receiver<Option<Arc<ScimResponse>>>),
 }
@@ -75,17 +93,26 @@ impl ResourceLocks {
     /// Requests that wait for somebody else.
     pub fn waiting(&self) -> usize {
         let queues = self.queues();
-        let mut tickets: Vec<&Arc<Ticket>> = queues.values().flatten().collect();
+        let mut tickets: Vec<&Arc<Ticket>> = queues.values().flat_map(Queue::tickets).collect();
         tickets.sort_unstable_by_key(|ticket| Arc::as_ptr(ticket));
         tickets.dedup_by_key(|ticket| Arc::as_ptr(ticket));
         let waits = |ticket: &Arc<Ticket>| usize::from(!is_first(&queues, ticket));
-        tickets.iter().map(|ticket| waits(ticket) + ticket.outcome.receiver_count()).sum()
+        let joined = |ticket: &Ticket| ticket.joinable.as_ref().map_or(0, |with| with.outcome.receiver_count());
+        tickets.iter().map(|ticket| waits(ticket) + joined(ticket)).sum()
     }
 
     /// Waits for the turn on all keys of the request, or for the answer to an equal one.
-    async fn take(self: &Arc<Self>, request: TurnRequest, caller: u64) -> Taken {
+    #[cfg(test)]
+    async fn take(self: &Arc<Self>, mut request: TurnRequest, caller: u64) -> Taken {
+        let placed = self.place(&mut request, caller);
+        self.wait(placed, request, caller).await
+    }
+
+    /// Waits from the place that the request has.
+    async fn wait(self: &Arc<Self>, mut placed: Placed, mut request: TurnRequest, caller: u64) -> Taken {
         loop {
-            match self.place(&request, caller) {
+            match placed {
+                Placed::First(turn) => return Taken::Turn(turn),
                 Placed::Queued(turn) => {
                     turn.ticket.first.notified().await;
                     return Taken::Turn(turn);
@@ -96,53 +123,67 @@ impl ResourceLocks {
                         return Taken::Answer(answer);
                     }
                     // The other one went away without an answer, so this one is on its own.
+                    placed = self.place(&mut request, caller);
                 }
             }
         }
     }
 
-    fn place(self: &Arc<Self>, request: &TurnRequest, caller: u64) -> Placed {
+    /// Joins the request to an equal one, or puts it into all its queues, which takes its keys.
+    fn place(self: &Arc<Self>, request: &mut TurnRequest, caller: u64) -> Placed {
         let mut queues = self.queues();
-        if let Some(equal) = equal(&queues, request, caller) {
-            return Placed::Joined(equal.outcome.subscribe());
+        if let Some(outcome) = equal(&queues, request, caller) {
+            return Placed::Joined(outcome);
         }
-        let mut keys = request.keys.clone();
+        let mut keys = std::mem::take(&mut request.keys);
         keys.sort_unstable();
         keys.dedup();
-        let (outcome, _) = watch::channel(None);
-        let share = request.share.clone();
-        let ticket = Arc::new(Ticket { keys, share, caller, first: Notify::new(), outcome });
+        let joinable = request.share.clone().map(|share| Joinable { share, caller, outcome: watch::Sender::new(None) });
+        let ticket = Arc::new(Ticket { keys, joinable, first: Notify::new() });
+        let mut is_first = true;
         for key in &ticket.keys {
-            queues.entry(key.clone()).or_default().push_back(Arc::clone(&ticket));
+            let ticket = Arc::clone(&ticket);
+            match queues.entry(key.clone()) {
+                Entry::Vacant(place) => drop(place.insert(Queue { first: ticket, behind: VecDeque::new() })),
+                Entry::Occupied(mut queue) => {
+                    queue.get_mut().behind.push_back(ticket);
+                    is_first = false;
+                }
+            }
         }
-        if is_first(&queues, &ticket) {
-            ticket.first.notify_one();
-        }
-        Placed::Queued(Turn { ticket, locks: Arc::clone(self) })
+        let turn = Turn { ticket, locks: Arc::clone(self) };
+        if is_first { Placed::First(turn) } else { Placed::Queued(turn) }
     }
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<String, VecDeque<Arc<Ticket>>>> {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An equal request in the queue, with nothing behind it that this one must not overtake.
-fn equal(queues: &HashMap<String, VecDeque<Arc<Ticket>>>, request: &TurnRequest, caller: u64) -> Option<Arc<Ticket>> {
+impl Queue {
+    /// From the first to the last.
+    fn tickets(&self) -> impl DoubleEndedIterator<Item = &Arc<Ticket>> {
+        std::iter::once(&self.first).chain(&self.behind)
+    }
+}
+
+/// The outcome of an equal request in the queue, with nothing behind it that this one must not overtake.
+fn equal(queues: &Queues, request: &TurnRequest, caller: u64) -> Option<watch::Receiver<Option<Arc<ScimResponse>>>> {
     let (Some(share), [key]) = (&request.share, request.keys.as_slice()) else { return None };
-    for ticket in queues.get(key)?.iter().rev() {
-        let other = ticket.share.as_ref()?;
-        if ticket.caller == caller && other == share {
-            return Some(Arc::clone(ticket));
+    for ticket in queues.get(key)?.tickets().rev() {
+        let other = ticket.joinable.as_ref()?;
+        if other.caller == caller && other.share == *share {
+            return Some(other.outcome.subscribe());
         }
-        if share.disturbs(other) {
+        if share.disturbs(&other.share) {
             return None;
         }
     }
     None
 }
 
-fn is_first(queues: &HashMap<String, VecDeque<Arc<Ticket>>>, ticket: &Arc<Ticket>) -> bool {
-    let first = |key| queues.get(key).and_then(VecDeque::front).is_some_and(|first| Arc::ptr_eq(first, ticket));
+fn is_first(queues: &Queues, ticket: &Arc<Ticket>) -> bool {
+    let first = |key| queues.get(key).is_some_and(|queue| Arc::ptr_eq(&queue.first, ticket));
     ticket.keys.iter().all(first)
 }
 
@@ -150,13 +191,18 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut queues = self.locks.queues();
         for key in &self.ticket.keys {
-            let Some(queue) = queues.get_mut(key) else { continue };
-            queue.retain(|ticket| !Arc::ptr_eq(ticket, &self.ticket));
-            let next = queue.front().cloned();
-            match next {
-                None => drop(queues.remove(key)),
-                Some(next) if is_first(&queues, &next) => next.first.notify_one(),
-                Some(_) => {}
+            // Taken out, because mostly nobody else is in it.
+            let Some((key, mut queue)) = queues.remove_entry(key) else { continue };
+            if !Arc::ptr_eq(&queue.first, &self.ticket) {
+                queue.behind.retain(|ticket| !Arc::ptr_eq(ticket, &self.ticket));
+                queues.insert(key, queue);
+                continue;
+            }
+            let Some(next) = queue.behind.pop_front() else { continue };
+            queue.first = Arc::clone(&next);
+            queues.insert(key, queue);
+            if is_first(&queues, &next) {
+                next.first.notify_one();
             }
         }
     }
@@ -165,14 +211,19 @@ impl Drop for Turn {
 impl Turn {
     /// Passes the turn on and tells those who joined how it ended.
     fn end(self, response: &ScimResponse) {
+        if self.ticket.joinable.is_none() {
+            return;
+        }
         let ticket = Arc::clone(&self.ticket);
         // Gone from the queue before it is told: who asks from here on asks anew.
         drop(self);
-        if ticket.outcome.receiver_count() > 0 {
-            let note = "answered together with an equal request".to_owned();
+        if let Some(Joinable { outcome, .. }) = &ticket.joinable
+            && outcome.receiver_count() > 0
+        {
+            let note = "answered together with an equal request".into();
             let Report { error, resource_id, .. } = response.report.clone();
             let report = Report { notes: vec![note], error, resource_id, ..Report::default() };
-            ticket.outcome.send_replace(Some(Arc::new(ScimResponse { report, ..response.clone() })));
+            outcome.send_replace(Some(Arc::new(ScimResponse { report, ..response.clone() })));
         }
     }
 }
@@ -208,15 +259,21 @@ impl<'a> RequestTurns<'a> {
 }
 
 impl Turns for RequestTurns<'_> {
-    async fn take(&mut self, request: TurnRequest) -> Turned {
+    async fn take(&mut self, mut request: TurnRequest) -> Turned {
         self.held = None;
         if request.keys.is_empty() {
             return Turned::Granted;
         }
-        let caller = self.locks.callers.hash_one(self.credential);
+        let caller = request.share.as_ref().map_or(0, |_| self.locks.callers.hash_one(self.credential));
+        let placed = self.locks.place(&mut request, caller);
         // A turn that is there comes at once, and nobody sees it waited for.
+        if let Placed::First(turn) = placed {
+            self.held = Some(turn);
+            return Turned::Granted;
+        }
         let _waiting = Counted::begin(self.waiting);
-        match timeout_at(self.deadline, self.locks.take(request, caller)).await {
+        // Boxed, because hardly anybody waits.
+        match Box::pin(timeout_at(self.deadline, self.locks.wait(placed, request, caller))).await {
             Ok(Taken::Turn(turn)) => {
                 self.held = Some(turn);
                 Turned::Granted

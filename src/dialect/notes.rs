@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::catalogue::{Repair, Repairs};
 use crate::scim::filter::FilterRepair;
+use crate::scim::schema::{Attribute, Mutability};
 use crate::scim::{Bound, ScimError};
 
 /// Repairs made, names ignored, and how much of the bound on values is left.
@@ -61,6 +62,11 @@ impl<'r> Notes<'r> {
                 .with_bound(Bound::MembersMax)
         })?;
         Ok(())
+    }
+
+    /// Whether what is sent for an attribute is left out, because the service provider alone sets it.
+    pub(super) fn ignores(&self, attribute: &Attribute) -> bool {
+        self.read_only == ReadOnly::Ignored && attribute.mutability == Mutability::ReadOnly
     }
 
     pub(super) fn into_unknown(self) -> Vec<String> {

@@ -151,8 +151,7 @@ impl<'a> Reader<'a, '_> {
                 if assignment.is_read_only() {
                     return Err(read_only(&assignment.path.attr));
                 }
-                self.ops.extend(assign(verb, assignment, &mut self.notes)?);
-                Ok(())
+                assign(verb, assignment, &mut self.notes, &mut self.ops)
             }
         }
     }
@@ -167,7 +166,7 @@ impl<'a> Reader<'a, '_> {
                 self.notes.repair(Repair::ReadOnlyRestated);
                 continue;
             }
-            self.ops.extend(assign(verb, assignment, &mut self.notes)?);
+            assign(verb, assignment, &mut self.notes, &mut self.ops)?;
         }
         Ok(())
     }
@@ -226,16 +225,23 @@ fn operations(body: Value, notes: &mut Notes<'_>) -> Result<Vec<Value>, ScimErro
     let Value::Object(mut members) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));
     };
-    if !members.keys().any(|key| key.eq_ignore_ascii_case("schemas")) {
+    let mut has_schemas = false;
+    let mut operations = None;
+    for (key, value) in &mut members {
+        has_schemas |= key.eq_ignore_ascii_case("schemas");
+        if operations.is_none() && key.eq_ignore_ascii_case("Operations") {
+            operations = Some((key != "Operations", value.take()));
+        }
+    }
+    if !has_schemas {
         notes.repair(Repair::SchemasMissing);
     }
-    let key = members.keys().find(|key| key.eq_ignore_ascii_case("Operations")).cloned();
-    let key = key.ok_or_else(|| ScimError::invalid_syntax("Operations is missing"))?;
-    if key != "Operations" {
+    let (misspelt, operations) = operations.ok_or_else(|| ScimError::invalid_syntax("Operations is missing"))?;
+    if misspelt {
         notes.repair(Repair::OperationsCase);
     }
-    match members.remove(&key) {
-        Some(Value::Array(operations)) => Ok(operations),
+    match operations {
+        Value::Array(operations) => Ok(operations),
         _ => Err(ScimError::invalid_syntax("Operations must be a list")),
     }
 }
@@ -244,19 +250,19 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
     let Value::Object(mut members) = operation else {
         return Err(ScimError::invalid_syntax("an operation must be an object"));
     };
-    let Some(Value::String(op)) = take(&mut members, "op") else {
+    let Some(Value::String(op)) = value_of(&mut members, "op") else {
         return Err(ScimError::invalid_syntax("op must be add, replace or remove"));
     };
-    let verb = match op.to_ascii_lowercase().as_str() {
-        "add" => Some(Verb::Add),
-        "replace" => Some(Verb::Replace),
-        "remove" => None,
+    let verb = match op.as_str() {
+        op if op.eq_ignore_ascii_case("replace") => Some(Verb::Replace),
+        op if op.eq_ignore_ascii_case("add") => Some(Verb::Add),
+        op if op.eq_ignore_ascii_case("remove") => None,
         _ => return Err(ScimError::invalid_syntax("op must be add, replace or remove")),
     };
     if op.bytes().any(|byte| byte.is_ascii_uppercase()) {
         notes.repair(Repair::OpCase);
     }
-    let path = match take(&mut members, "path") {
+    let path = match value_of(&mut members, "path") {
         Some(Value::String(path)) if !path.is_empty() => Some(path),
         Some(Value::Null | Value::String(_)) => {
             notes.repair(Repair::EmptyPath);
@@ -265,24 +271,38 @@ fn parse_operation(operation: Value, notes: &mut Notes<'_>) -> Result<Operation,
         Some(_) => return Err(ScimError::invalid_syntax("path must be a string")),
         None => None,
     };
-    Ok(Operation { verb, path, value: take(&mut members, "value") })
+    Ok(Operation { verb, path, value: value_of(&mut members, "value") })
 }
 
-fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+/// The value of a member, out of an object that nobody looks at afterwards; one in another spelling serves.
+fn value_of(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    if let Some(value) = members.get_mut(name) {
+        return Some(value.take());
+    }
+    let respelt = members.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    respelt.map(|(_, value)| value.take())
+}
+
+/// Takes a member out by its name, without regard to case where nothing has just this name.
+pub(super) fn take(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
     members.remove(name).or_else(|| {
         let key = members.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
         members.remove(&key)
     })
 }
 
-/// The operations that one assignment comes to: usually one, none if it says nothing.
+/// Adds the operations that one assignment comes to: usually one, none if it says nothing.
 ///
 /// # Errors
 /// 400 `invalidValue` for a value of the wrong type and for clearing what is required.
-pub(super) fn assign(verb: Verb, assignment: Assignment<'_>, notes: &mut Notes<'_>) -> Result<Vec<PatchOp>, ScimError> {
+pub(super) fn assign(
+    verb: Verb,
+    assignment: Assignment<'_>,
+    notes: &mut Notes<'_>,
+    ops: &mut Vec<PatchOp>,
+) -> Result<(), ScimError> {
     let Assignment { path, attribute, sub, value } = assignment;
-    let attr = path.attr.clone();
-    let at = At::Attribute(&attr);
+    let at = At::Attribute(&path.attr);
     let is_whole = path.filter.is_none() && sub.is_none();
     let shaped = match sub {
         Some(sub) => shape(&at, sub, value, notes)?,
@@ -290,22 +310,22 @@ pub(super) fn assign(verb: Verb, assignment: Assignment<'_>, notes: &mut Notes<'
         None => single(&at, attribute, value, notes)?,
     };
     match shaped {
-        Shaped::Nothing => Ok(Vec::new()),
-        Shaped::Unassigned if is_whole && attribute.required => Err(required(&attr)),
-        Shaped::Unassigned if is_whole && attribute.multi_valued => Ok(match verb {
-            Verb::Add => Vec::new(),
-            Verb::Replace => vec![PatchOp::Replace { path, value: Value::Array(Vec::new()) }],
-        }),
-        Shaped::Unassigned => Ok(vec![PatchOp::Remove { path }]),
-        Shaped::Value(value) => Ok(vec![write(verb, path, value)]),
-        Shaped::Object(object) if is_whole => Ok(assign_object(verb, path, object)),
-        Shaped::Object(object) => Ok(assign_elements(verb, path, object)),
+        Shaped::Nothing => {}
+        Shaped::Unassigned if is_whole && attribute.required => return Err(required(&path.attr)),
+        Shaped::Unassigned if is_whole && attribute.multi_valued => match verb {
+            Verb::Add => {}
+            Verb::Replace => ops.push(PatchOp::Replace { path, value: Value::Array(Vec::new()) }),
+        },
+        Shaped::Unassigned => ops.push(PatchOp::Remove { path }),
+        Shaped::Value(value) => ops.push(write(verb, path, value)),
+        Shaped::Object(object) if is_whole => assign_object(verb, path, object, ops),
+        Shaped::Object(object) => assign_elements(verb, path, object, ops),
     }
+    Ok(())
 }
 
 /// A complex value: its members merge, its nulls clear, and a bare scalar stands for the whole.
-fn assign_object(verb: Verb, path: PatchPath, object: Object) -> Vec<PatchOp> {
-    let mut ops = Vec::new();
+fn assign_object(verb: Verb, path: PatchPath, object: Object, ops: &mut Vec<PatchOp>) {
     if object.from_scalar {
         ops.push(PatchOp::Remove { path: path.clone() });
     }
@@ -314,23 +334,21 @@ fn assign_object(verb: Verb, path: PatchPath, object: Object) -> Vec<PatchOp> {
         ops.push(write(verb, path, Value::Object(object.members)));
     }
     ops.extend(cleared);
-    ops
 }
 
 /// Elements chosen by a filter. A bare scalar is their `value`; an object replaces them or merges into them.
-fn assign_elements(verb: Verb, path: PatchPath, object: Object) -> Vec<PatchOp> {
+fn assign_elements(verb: Verb, path: PatchPath, object: Object, ops: &mut Vec<PatchOp>) {
     if object.from_scalar {
         let (name, value) = object.members.into_iter().next().unwrap_or_default();
         let path = PatchPath { attr: path.attr.child(&name.into()), ..path };
-        return vec![write(verb, path, value)];
+        ops.push(write(verb, path, value));
+        return;
     }
     let cleared = if verb == Verb::Add || object.members.is_empty() { remove_each(&path, &object) } else { Vec::new() };
-    let mut ops = Vec::new();
     if !object.members.is_empty() {
         ops.push(write(verb, path, Value::Object(object.members)));
     }
     ops.extend(cleared);
-    ops
 }
 
 fn remove_each(path: &PatchPath, object: &Object) -> Vec<PatchOp> {

@@ -4,15 +4,17 @@
 //! sent as unassigned: RFC 7643 2.5 makes absent, null and `[]` one state, but to a PUT that keeps what is omitted
 //! they are two instructions. Defaults, references and uniqueness are not looked at.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::catalogue::{Repair, Repairs};
 use super::expand::{Assignment, expand, is_legacy};
 use super::notes::{At, Notes, ReadOnly};
-use super::patch::PatchLimits;
-use super::shape::{Object, Shaped, put, shape};
+use super::patch::{PatchLimits, take};
+use super::shape::{Object, Shaped, is_blank, put, shape};
 use crate::scim::patch::{PatchOp, apply};
-use crate::scim::schema::Schema;
+use crate::scim::schema::{Attribute, Schema};
 use crate::scim::{AttrPath, Resource, ResourceType, ScimError, Target};
 
 /// What a body is for.
@@ -67,25 +69,31 @@ pub fn resource(
     limits: &PatchLimits,
     repairs: &mut Repairs,
 ) -> Result<Normalised, ScimError> {
-    let Value::Object(sent) = body else {
+    let Value::Object(mut sent) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));
     };
     let read_only = if purpose == Purpose::Stored { ReadOnly::Kept } else { ReadOnly::Ignored };
     let mut notes = Notes::new(repairs, read_only, limits.max_values);
-    let listed = listed_schemas(rt, &sent, &mut notes);
-    let mut draft = Draft::default();
-    for assignment in expand(rt, sent, &limits.filter, &mut notes)? {
-        let attr = &assignment.path.attr;
-        let is_schemas = attr.extension.is_none() && attr.sub.is_none() && *attr.attribute == *"schemas";
-        if !is_schemas && (purpose == Purpose::Stored || !assignment.is_read_only()) {
-            draft.assign(assignment, &mut notes)?;
-        }
+    let listed = listed_schemas(rt, take(&mut sent, "schemas"), &mut notes);
+    let (own, others) = by_name(rt, &mut sent);
+    let others = if others.is_empty() { Vec::new() } else { expand(rt, others, &limits.filter, &mut notes)? };
+    let is_plain = others.is_empty();
+    let mut draft = Draft { resource: Resource(sent), ..Draft::default() };
+    draft.shape_own(&own, &mut notes)?;
+    for assignment in others {
+        draft.assign(assignment, &mut notes)?;
     }
     let Draft { resource, mut cleared, deferred } = draft;
     let resource = if deferred.is_empty() { resource } else { apply(rt, resource, &deferred)? };
     cleared.retain(|path| resource.get(path).is_none());
-    note_unlisted(rt, &resource, &listed, &mut notes);
-    check_required(rt, &resource, &cleared, purpose)?;
+    // What is in an extension stands under no name of the core schema.
+    let extensions: &[Schema] = if is_plain { &[] } else { &rt.extensions };
+    let used = || extensions.iter().filter(|schema| resource.0.contains_key(&*schema.id));
+    note_unlisted(rt, used(), &listed, &mut notes);
+    if purpose != Purpose::Stored {
+        check_required(None, &rt.schema, &resource, &cleared, purpose)?;
+        used().try_for_each(|schema| check_required(Some(&schema.id), schema, &resource, &cleared, purpose))?;
+    }
     Ok(Normalised { resource, cleared, unknown: notes.into_unknown() })
 }
 
@@ -99,10 +107,50 @@ struct Draft {
 }
 
 impl Draft {
+    /// Gives attributes that stand under their own names their shape, where they stand. `own` has the definitions, in
+    /// the order of the keys.
+    fn shape_own(&mut self, own: &[&Attribute], notes: &mut Notes<'_>) -> Result<(), ScimError> {
+        let mut gone = Vec::new();
+        for (value, attribute) in self.resource.0.values_mut().zip(own) {
+            let shaped = if notes.ignores(attribute) {
+                Shaped::Nothing
+            } else {
+                shape(&At::Attribute(&attribute.name), attribute, std::mem::take(value), notes)?
+            };
+            let path = |sub| AttrPath { extension: None, attribute: Arc::clone(&attribute.name), sub };
+            *value = match shaped {
+                Shaped::Value(shaped) => shaped,
+                Shaped::Object(Object { members, cleared, .. }) => {
+                    self.cleared.extend(cleared.into_iter().map(|sub| path(Some(sub))));
+                    Value::Object(members)
+                }
+                Shaped::Unassigned => {
+                    self.cleared.push(path(None));
+                    Value::Null
+                }
+                Shaped::Nothing => Value::Null,
+            };
+            if is_blank(value) {
+                gone.push(&attribute.name);
+            }
+        }
+        for name in gone {
+            self.resource.0.remove(&**name);
+        }
+        Ok(())
+    }
+
+    /// What stood under a name that is a path, or has another spelling.
     fn assign(&mut self, assignment: Assignment<'_>, notes: &mut Notes<'_>) -> Result<(), ScimError> {
+        let attr = &assignment.path.attr;
+        let is_schemas = attr.extension.is_none() && attr.sub.is_none() && *attr.attribute == *"schemas";
+        if is_schemas || (notes.read_only == ReadOnly::Ignored && assignment.is_read_only()) {
+            return Ok(());
+        }
         let in_list = assignment.attribute.multi_valued && assignment.sub.is_some();
         if in_list || assignment.path.filter.is_some() {
-            let ops = super::patch::assign(super::patch::Verb::Add, assignment, notes)?;
+            let mut ops = Vec::new();
+            super::patch::assign(super::patch::Verb::Add, assignment, notes, &mut ops)?;
             self.deferred.extend(ops.into_iter().filter(|op| matches!(op, PatchOp::Add { .. })));
             return Ok(());
         }
@@ -143,55 +191,79 @@ impl Draft {
     }
 }
 
-/// The entries of `schemas`, with the repairs that they need. The endpoint says what the resource is, so nothing in
-/// the list is a reason to refuse it.
-fn listed_schemas(rt: &ResourceType, sent: &Map<String, Value>, notes: &mut Notes<'_>) -> Vec<String> {
-    let listed: Vec<String> = match sent.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")) {
-        Some((_, Value::Array(items))) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some((_, Value::String(one))) => vec![one.clone()],
-        _ => Vec::new(),
-    };
-    let mut has_core = false;
-    for urn in &listed {
-        match rt.resolve(urn) {
-            _ if is_legacy(urn) => notes.repair(Repair::LegacySchema),
-            Ok(Target::Core) => has_core = true,
-            Ok(Target::Extension(_)) => {}
-            _ => notes.repair(Repair::UnknownSchema),
+/// The definitions of what stands under its own name in the core schema, in the order of the keys. Everything else is
+/// taken out.
+fn by_name<'a>(rt: &'a ResourceType, sent: &mut Map<String, Value>) -> (Vec<&'a Attribute>, Map<String, Value>) {
+    let mut own = Vec::with_capacity(sent.len());
+    let mut others = Vec::new();
+    for key in sent.keys() {
+        match rt.core_attribute(key).filter(|attribute| *attribute.name == **key) {
+            Some(attribute) => own.push(attribute),
+            None => others.push(key.clone()),
         }
     }
-    if !has_core && !listed.iter().any(|urn| is_legacy(urn)) {
+    (own, others.into_iter().filter_map(|key| sent.remove_entry(&key)).collect())
+}
+
+/// The entries of `schemas`, with the repairs that they need. The endpoint says what the resource is, so nothing in
+/// the list is a reason to refuse it.
+fn listed_schemas(rt: &ResourceType, sent: Option<Value>, notes: &mut Notes<'_>) -> Vec<Value> {
+    let listed = match sent {
+        Some(Value::Array(items)) => items,
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    let mut has_core = false;
+    let mut has_legacy = false;
+    for urn in listed.iter().filter_map(Value::as_str) {
+        if *urn == *rt.schema.id {
+            has_core = true;
+        } else if is_legacy(urn) {
+            has_legacy = true;
+            notes.repair(Repair::LegacySchema);
+        } else {
+            match rt.resolve(urn) {
+                Ok(Target::Core) => has_core = true,
+                Ok(Target::Extension(_)) => {}
+                _ => notes.repair(Repair::UnknownSchema),
+            }
+        }
+    }
+    if !has_core && !has_legacy {
         notes.repair(Repair::SchemasMissing);
     }
     listed
 }
 
 /// Counts extensions that have data but do not stand in `schemas`.
-fn note_unlisted(rt: &ResourceType, resource: &Resource, listed: &[String], notes: &mut Notes<'_>) {
-    if listed.is_empty() {
+fn note_unlisted<'a>(
+    rt: &ResourceType,
+    used: impl Iterator<Item = &'a Schema>,
+    listed: &[Value],
+    notes: &mut Notes<'_>,
+) {
+    let mut urns = listed.iter().filter_map(Value::as_str).peekable();
+    if urns.peek().is_none() {
         return;
     }
-    for schema in &rt.extensions {
-        let is_listed =
-            || listed.iter().any(|urn| matches!(rt.resolve(urn), Ok(Target::Extension(s)) if s.id == schema.id));
-        if resource.0.contains_key(&*schema.id) && !is_listed() {
+    for schema in used {
+        let is_it = |urn: &str| matches!(rt.resolve(urn), Ok(Target::Extension(listed)) if listed.id == schema.id);
+        if !urns.clone().any(is_it) {
             notes.repair(Repair::ExtensionNotListed);
         }
     }
 }
 
+/// What a schema requires, with its URN where it is an extension.
 fn check_required(
-    rt: &ResourceType,
+    extension: Option<&Arc<str>>,
+    schema: &Schema,
     resource: &Resource,
     cleared: &[AttrPath],
     purpose: Purpose,
 ) -> Result<(), ScimError> {
-    let used = |schema: &&Schema| resource.0.contains_key(&*schema.id);
-    let core = rt.schema.attributes.iter().map(|attribute| (None, attribute));
-    let extensions = rt.extensions.iter().filter(used);
-    let extended = extensions.flat_map(|schema| schema.attributes.iter().map(move |a| (Some(schema.id.clone()), a)));
-    for (extension, attribute) in core.chain(extended).filter(|(_, attribute)| attribute.required) {
-        let path = AttrPath { extension, attribute: attribute.name.clone(), sub: None };
+    for attribute in schema.attributes.iter().filter(|attribute| attribute.required) {
+        let path = AttrPath { extension: extension.cloned(), attribute: attribute.name.clone(), sub: None };
         let refused = match purpose {
             Purpose::Create | Purpose::Replace => resource.get(&path).is_none(),
             Purpose::Merge => cleared.contains(&path),

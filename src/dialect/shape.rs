@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde_json::{Map, Number, Value};
 
 use super::catalogue::Repair;
-use super::notes::{At, Notes, ReadOnly};
+use super::notes::{At, Notes};
 use crate::scim::ScimError;
 use crate::scim::compare::instant;
 use crate::scim::patch::{Added, Elements};
-use crate::scim::schema::{Attribute, AttributeType, Mutability};
+use crate::scim::schema::{Attribute, AttributeType};
 
 /// A value in canonical shape.
 #[derive(Debug, PartialEq)]
@@ -119,7 +119,7 @@ fn unwrap_list(at: &At<'_>, value: Value, notes: &mut Notes<'_>) -> Result<Value
 }
 
 fn list(at: &At<'_>, attribute: &Attribute, value: Value, notes: &mut Notes<'_>) -> Result<Shaped, ScimError> {
-    let items = match value {
+    let mut items = match value {
         value if is_blank(&value) => {
             note_blank(&value, notes);
             return Ok(Shaped::Unassigned);
@@ -134,23 +134,34 @@ fn list(at: &At<'_>, attribute: &Attribute, value: Value, notes: &mut Notes<'_>)
         }
     };
     notes.spend(items.len())?;
-    let mut list = List { elements: Elements::load(attribute, None), primary: None };
     let mut said_nothing = false;
-    for item in items {
-        match element(at, attribute, item, notes)? {
-            Some(Shaped::Value(value)) => list.add(at, value, notes)?,
-            Some(Shaped::Object(object)) if !object.members.is_empty() => {
-                list.add(at, Value::Object(object.members), notes)?;
+    for item in &mut items {
+        *item = match element(at, attribute, std::mem::take(item), notes)? {
+            Some(Shaped::Value(value)) => value,
+            Some(Shaped::Object(object)) if !object.members.is_empty() => Value::Object(object.members),
+            Some(Shaped::Nothing) => {
+                said_nothing = true;
+                Value::Null
             }
-            Some(Shaped::Nothing) => said_nothing = true,
-            _ => {}
-        }
+            _ => Value::Null,
+        };
     }
-    match list.elements.into_value() {
-        Some(elements) => Ok(Shaped::Value(elements)),
-        None if said_nothing => Ok(Shaped::Nothing),
-        None => Ok(Shaped::Unassigned),
+    items.retain(|item| !item.is_null());
+    match items.len() {
+        0 if said_nothing => Ok(Shaped::Nothing),
+        0 => Ok(Shaped::Unassigned),
+        1 => Ok(Shaped::Value(Value::Array(items))),
+        _ => distinct(at, attribute, items, notes),
     }
+}
+
+/// Several elements, of which equal ones are one.
+fn distinct(at: &At<'_>, attribute: &Attribute, items: Vec<Value>, notes: &mut Notes<'_>) -> Result<Shaped, ScimError> {
+    let mut list = List { elements: Elements::load(attribute, None), primary: None };
+    for item in items {
+        list.add(at, item, notes)?;
+    }
+    Ok(list.elements.into_value().map_or(Shaped::Unassigned, Shaped::Value))
 }
 
 /// The elements of a list so far, and which of them is the primary one.
@@ -215,27 +226,46 @@ fn object(
     sent: Map<String, Value>,
     notes: &mut Notes<'_>,
 ) -> Result<Shaped, ScimError> {
-    let mut members = Map::new();
+    let mut members = sent;
     let mut cleared: Vec<Arc<str>> = Vec::new();
-    for (key, value) in sent {
-        let Some(sub) = sub_attribute(attribute, &key, notes) else {
-            notes.ignore(At::Sub(at, &key));
+    let mut gone = Vec::new();
+    let mut renamed = Vec::new();
+    for (key, value) in &mut members {
+        let Some(sub) = sub_attribute(attribute, key, notes) else {
+            notes.ignore(At::Sub(at, key));
+            gone.push(key.clone());
             continue;
         };
-        if sub.mutability == Mutability::ReadOnly && notes.read_only == ReadOnly::Ignored {
-            continue;
-        }
-        let at = At::Sub(at, &sub.name);
-        let value = match shape(&at, sub, value, notes)? {
+        let shaped = if notes.ignores(sub) {
+            Shaped::Nothing
+        } else {
+            shape(&At::Sub(at, &sub.name), sub, std::mem::take(value), notes)?
+        };
+        let shaped = match shaped {
             Shaped::Value(value) => value,
             Shaped::Object(object) => Value::Object(object.members),
             Shaped::Unassigned => {
                 cleared.push(Arc::clone(&sub.name));
+                gone.push(key.clone());
                 continue;
             }
-            Shaped::Nothing => continue,
+            Shaped::Nothing => {
+                gone.push(key.clone());
+                continue;
+            }
         };
-        put(&at, &mut members, &sub.name, value)?;
+        if **key == *sub.name {
+            *value = shaped;
+        } else {
+            gone.push(key.clone());
+            renamed.push((sub, shaped));
+        }
+    }
+    for key in gone {
+        members.remove(&key);
+    }
+    for (sub, value) in renamed {
+        put(&At::Sub(at, &sub.name), &mut members, &sub.name, value)?;
     }
     cleared.retain(|name| !members.contains_key(&**name));
     if cleared.iter().any(|name| &**name == "value") {

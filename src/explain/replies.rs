@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::document::Document;
 use crate::mapping::tables::Entries;
 use crate::plan::{NativeCall, NativeFailure, NativeOutcome, NativeReply};
 
@@ -192,11 +193,11 @@ fn canned(entry: ReplyEntry) -> Result<Canned, RepliesError> {
 
 /// As the native client would have read it.
 fn reply(status: u16, headers: BTreeMap<String, String>, body: &str) -> NativeReply {
-    let parsed = if body.trim().is_empty() { Ok(Value::Null) } else { serde_json::from_str(body) };
+    let parsed = if body.trim().is_empty() { Some(Document::default()) } else { Document::parse(body) };
     NativeReply {
         status,
         headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
-        unreadable: parsed.is_err(),
+        unreadable: parsed.is_none(),
         body: parsed.unwrap_or_default(),
     }
 }

@@ -19,10 +19,6 @@ impl TextBuilder {
         Ok(())
     }
 
-    pub(super) fn text(self) -> String {
-        self.0
-    }
-
     pub(super) fn finish(self) -> Value {
         Value::String(self.0)
     }

@@ -50,6 +50,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
+use crate::document::Tree;
 use crate::pattern::{Shared, note_compilation};
 
 use node::Node;
@@ -305,7 +306,7 @@ pub struct Env<'a> {
     /// [`Name::Old`].
     pub old: Option<&'a Value>,
     /// [`Name::Native`].
-    pub native: Option<&'a Value>,
+    pub native: Option<&'a dyn Tree>,
     /// [`Name::Mapped`].
     pub mapped: Option<&'a Value>,
     /// [`Name::Changed`].
@@ -325,7 +326,7 @@ pub struct Env<'a> {
     /// [`Name::Headers`].
     pub headers: Option<&'a Value>,
     /// [`Name::Body`].
-    pub body: Option<&'a Value>,
+    pub body: Option<&'a dyn Tree>,
     /// [`Name::Login`].
     pub login: Option<&'a Value>,
     /// Names of reference tables by table and the text of a key; no expression reads them.
@@ -348,7 +349,7 @@ impl<'a> Env<'a> {
             Name::Id => self.id,
             Name::Scim => self.scim,
             Name::Old => self.old,
-            Name::Native => self.native,
+            Name::Native => self.native.map(Tree::tree),
             Name::Mapped => self.mapped,
             Name::Changed => self.changed,
             Name::Req => self.req.map(RequestFacts::value),
@@ -358,7 +359,7 @@ impl<'a> Env<'a> {
             Name::Value => self.value,
             Name::Status => self.status,
             Name::Headers => self.headers,
-            Name::Body => self.body,
+            Name::Body => self.body.map(Tree::tree),
             Name::Login => self.login,
             Name::Table => self.table,
             Name::Tenant => self.tenant,

@@ -202,6 +202,9 @@ pub(super) fn negate(value: &Value) -> Result<Value, EvalError> {
 
 /// A number as `string()` and templates write it.
 pub(super) fn number_text(number: &Number) -> String {
+    if let Some(whole) = number.as_i64() {
+        return whole.to_string();
+    }
     match (number.as_i128(), number.as_f64()) {
         (None, Some(float)) => float.to_string(),
         _ => number.to_string(),

@@ -17,10 +17,9 @@ use serde_json::Value;
 
 use crate::pattern::note_compilation;
 
-use super::build::TextBuilder;
 use super::operators::{number_text, type_name};
 use super::scan::{Kind, pieces};
-use super::{Env, EvalError, Expr, ExprError, Name, Scope, Wanted};
+use super::{Env, EvalError, Expr, ExprError, Name, Scope, TEXT_MAX_BYTES, Wanted};
 
 /// The longest source of one template, in bytes.
 pub const TEMPLATE_MAX_BYTES: usize = 16 * 1024;
@@ -116,43 +115,61 @@ impl Template {
     ///
     /// Those of [`Template::text`], and [`EvalError::BadSegment`].
     pub fn encoded(&self, env: &Env<'_>, encode: Encode) -> Result<Option<String>, EvalError> {
+        let mut text = String::new();
+        Ok(self.write(env, encode, &mut text)?.then_some(text))
+    }
+
+    /// Adds that text to `out`; whether there is one. Otherwise `out` stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::encoded`].
+    pub fn write(&self, env: &Env<'_>, encode: Encode, out: &mut String) -> Result<bool, EvalError> {
         if let [Part::Text(text)] = &*self.parts {
-            return Ok(Some(text.to_string()));
+            out.push_str(text);
+            return Ok(true);
         }
-        let mut built = TextBuilder::default();
-        let mut path = matches!(encode, Encode::PathSegment | Encode::Url).then(Segments::default);
+        let start = out.len();
+        let written = self.write_parts(env, encode, &mut Within { out, start });
+        if !matches!(written, Ok(true)) {
+            out.truncate(start);
+        }
+        written
+    }
+
+    fn write_parts(&self, env: &Env<'_>, encode: Encode, out: &mut Within<'_>) -> Result<bool, EvalError> {
+        let mut path = match encode {
+            Encode::PathSegment | Encode::Url => Some(Segment { start: out.start, has_value: false }),
+            Encode::QueryValue | Encode::None => None,
+        };
         for part in &self.parts {
-            match part {
-                Part::Text(text) => {
-                    if let Some(segments) = &mut path
-                        && segments.literal(text)?
-                        && encode == Encode::Url
-                    {
+            match (part, &mut path) {
+                (Part::Text(text), None) => out.push(text)?,
+                (Part::Text(text), Some(segment)) => {
+                    if segment.literal(text, out)? && encode == Encode::Url {
                         path = None;
                     }
-                    built.push(text)?;
                 }
-                Part::Placeholder(expression) => {
+                (Part::Placeholder(expression), path) => {
                     let value = expression.eval(env)?;
                     let Some(text) = as_text(&value)? else {
-                        return Ok(None);
+                        return Ok(false);
                     };
-                    let text = match encode {
-                        Encode::None => text,
-                        _ if text.bytes().all(is_unreserved) => text,
-                        _ => utf8_percent_encode(&text, RESERVED).to_string().into(),
-                    };
-                    if let Some(segments) = &mut path {
-                        segments.value(&text);
+                    if encode == Encode::None || text.bytes().all(is_unreserved) {
+                        out.push(&text)?;
+                    } else {
+                        utf8_percent_encode(&text, RESERVED).try_for_each(|piece| out.push(piece))?;
                     }
-                    built.push(&text)?;
+                    if let Some(segment) = path {
+                        segment.has_value = true;
+                    }
                 }
             }
         }
-        if let Some(segments) = &mut path {
-            segments.end()?;
+        if let Some(segment) = &mut path {
+            segment.end(out)?;
         }
-        Ok(Some(built.text()))
+        Ok(true)
     }
 
     /// Whether the template is exactly `{null}`, which asks for a null where a null would leave the key out.
@@ -214,7 +231,7 @@ impl Template {
 fn as_text(value: &Value) -> Result<Option<std::borrow::Cow<'_, str>>, EvalError> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
-        Value::Bool(value) => value.to_string().into(),
+        Value::Bool(value) => if *value { "true" } else { "false" }.into(),
         Value::Number(number) => number_text(number).into(),
         Value::String(text) => text.as_str().into(),
         Value::Array(_) | Value::Object(_) => {
@@ -227,44 +244,59 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
+/// A text that is added to another and is bounded for itself.
+struct Within<'o> {
+    out: &'o mut String,
+    start: usize,
+}
+
+impl Within<'_> {
+    fn push(&mut self, text: &str) -> Result<(), EvalError> {
+        if (self.out.len() - self.start).saturating_add(text.len()) > TEXT_MAX_BYTES {
+            return Err(EvalError::TooLong { max: TEXT_MAX_BYTES });
+        }
+        self.out.push_str(text);
+        Ok(())
+    }
+}
+
 /// The path segment under construction. Literal segments are the author's and are not looked at.
-#[derive(Default)]
-struct Segments {
-    current: String,
+struct Segment {
+    /// Where it begins in the text.
+    start: usize,
     has_value: bool,
 }
 
-impl Segments {
-    fn value(&mut self, encoded: &str) {
-        self.has_value = true;
-        self.current.push_str(encoded);
-    }
-
+impl Segment {
     /// Goes on with literal text; whether it left the path.
-    fn literal(&mut self, text: &str) -> Result<bool, EvalError> {
-        let (path, query) = text.find(['?', '#']).map_or((text, None), |at| (text.split_at(at).0, Some(at)));
+    fn literal(&mut self, text: &str, out: &mut Within<'_>) -> Result<bool, EvalError> {
+        let (path, query) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
         for (at, part) in path.split('/').enumerate() {
             if at > 0 {
-                self.end()?;
+                self.end(out)?;
+                out.push("/")?;
+                self.start = out.out.len();
             }
-            self.current.push_str(part);
+            out.push(part)?;
         }
-        if query.is_some() {
-            self.end()?;
+        if !query.is_empty() {
+            self.end(out)?;
+            out.push(query)?;
+            self.start = out.out.len();
         }
-        Ok(query.is_some())
+        Ok(!query.is_empty())
     }
 
     /// Ends the segment. A dot the author wrote as `%2e` counts as one, because servers decode it before they resolve
     /// the path.
-    fn end(&mut self) -> Result<(), EvalError> {
-        if self.has_value && (self.current.is_empty() || self.current.starts_with(['.', '%'])) {
-            let segment = self.current.replace("%2e", ".").replace("%2E", ".");
+    fn end(&mut self, out: &Within<'_>) -> Result<(), EvalError> {
+        let current = out.out.get(self.start..).unwrap_or_default();
+        if self.has_value && (current.is_empty() || current.starts_with(['.', '%'])) {
+            let segment = current.replace("%2e", ".").replace("%2E", ".");
             if matches!(segment.as_str(), "" | "." | "..") {
                 return Err(EvalError::BadSegment);
             }
         }
-        self.current.clear();
         self.has_value = false;
         Ok(())
     }

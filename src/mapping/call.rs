@@ -22,10 +22,8 @@ pub struct Call {
     pub headers: Vec<(Arc<str>, Template)>,
     /// What is sent.
     pub body: Body,
-    /// What success is; `None` is any 2xx.
-    pub ok: Option<Expr>,
-    /// Replies that count as success although `ok` says otherwise.
-    pub also_ok: Vec<AlsoOk>,
+    /// What success is.
+    pub success: Arc<Success>,
     /// Shape of the reply.
     pub envelope: Envelope,
     /// Values taken from the reply, by name.
@@ -100,6 +98,26 @@ pub enum Spread {
     Mapped,
     /// Changed rows only.
     Changed,
+}
+
+/// What success is.
+#[derive(Clone, Debug, Default)]
+pub struct Success {
+    /// `ok`; `None` is any 2xx.
+    pub ok: Option<Expr>,
+    /// Replies that count as success although `ok` says otherwise.
+    pub also_ok: Vec<AlsoOk>,
+}
+
+impl PartialEq for Success {
+    fn eq(&self, other: &Self) -> bool {
+        let condition = |also: &AlsoOk| match also {
+            AlsoOk::Status(status) => status.to_string(),
+            AlsoOk::When(expr) => expr.source().to_owned(),
+        };
+        self.ok.as_ref().map(Expr::source) == other.ok.as_ref().map(Expr::source)
+            && self.also_ok.iter().map(condition).eq(other.also_ok.iter().map(condition))
+    }
 }
 
 /// `also_ok`: a status, or a condition over `status`, `headers`, `body`.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::document::{Document, View};
 use crate::expr::Env;
 use crate::scim::Resource;
 
@@ -25,7 +26,7 @@ pub struct ReadFault {
 }
 
 /// Reads every readable row of a native document. `id`, `meta`, members and groups are the plan's business.
-pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut Vec<ReadFault>) -> Resource {
+pub fn resource(mapping: &Mapping, native: &Document, env: &Env<'_>, faults: &mut Vec<ReadFault>) -> Resource {
     let mut resource = Resource::default();
     let env = Env { native: Some(native), ..*env };
     let found = mapping.index.find(native);
@@ -42,7 +43,7 @@ pub fn resource(mapping: &Mapping, native: &Value, env: &Env<'_>, faults: &mut V
 /// Reads some of the rows that can be read of a native document, one by one.
 pub fn extract(
     mapping: &Mapping,
-    native: &Value,
+    native: &Document,
     rows: RowSet,
     env: &Env<'_>,
     faults: &mut Vec<ReadFault>,
@@ -63,17 +64,18 @@ pub fn extract(
 fn value(
     mapping: &Mapping,
     row: &Row,
-    found: Option<&Value>,
-    native: &Value,
+    found: Option<View<'_>>,
+    native: &Document,
     env: &Env<'_>,
 ) -> Result<Option<Value>, String> {
     let value = match &row.source {
         Source::Native { path, codec } => match found.or_else(|| at(path, native)) {
-            Some(raw) => decode_in(codec, raw, env)?,
+            Some(raw) if codec.is_empty() => raw.to_value(),
+            Some(raw) => decode_in(codec, &raw.value(), env)?,
             None => decode_absent(codec)?,
         },
         Source::Computed { read: Some(read), .. } => read.eval(env).map_err(|error| error.to_string())?.into_owned(),
-        Source::Computed { path: Some(path), .. } => at(path, native).cloned().unwrap_or(Value::Null),
+        Source::Computed { path: Some(path), .. } => at(path, native).map(View::to_value).unwrap_or_default(),
         Source::Computed { .. } => Value::Null,
         Source::Mirror { row: primary } => match mapping.rows.get(*primary) {
             Some(primary) if !matches!(primary.source, Source::Mirror { .. }) => {
@@ -85,8 +87,8 @@ fn value(
     Ok(assigned(value))
 }
 
-fn at<'a>(path: &NativePath, native: &'a Value) -> Option<&'a Value> {
-    path.get(native).filter(|value| !value.is_null())
+fn at<'a>(path: &NativePath, native: &'a Document) -> Option<View<'a>> {
+    path.find(native).filter(|value| !value.is_null())
 }
 
 /// Runs codecs in read direction, last written first.

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::document::View;
 use crate::expr::Template;
 use crate::pattern::Pattern;
 
@@ -56,13 +57,14 @@ pub enum IdKind {
 
 impl IdRule {
     /// The key in a native document; `None` where it is missing.
-    pub fn read(&self, document: &Value) -> Option<Value> {
+    pub fn read<'d>(&self, document: impl Into<View<'d>>) -> Option<Value> {
+        let document = document.into();
         if self.join.is_empty() {
-            return self.native.get(document).filter(|key| !key.is_null()).cloned();
+            return self.native.find(document).filter(|key| !key.is_null()).map(View::to_value);
         }
         let part = |part: &IdPart| {
-            let value = part.native.get(document).filter(|value| is_part(value))?;
-            Some((part.name.to_string(), value.clone()))
+            let value = part.native.find(document).map(View::value).filter(|value| is_part(value))?;
+            Some((part.name.to_string(), value.into_owned()))
         };
         self.join.iter().map(part).collect::<Option<Map<_, _>>>().map(Value::Object)
     }

@@ -4,10 +4,12 @@
 //! native document, and the rows that may have a value in a SCIM resource. Both are only ever a superset of the rows
 //! with a value; what a value is, `from_native` and `to_native` say.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::document::{Document, View, name_key};
 use crate::scim::{AttrPath, Resource};
 
 use super::RowSet;
@@ -16,7 +18,7 @@ use super::row::{Access, Row, Source};
 /// The rows of a mapping by what they are about.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    /// Top-level keys of resources, sorted: attributes, and extensions by their URN.
+    /// Top-level keys of resources, in the order of [`by_length`]: attributes, and extensions by their URN.
     scim: Vec<(Arc<str>, RowSet)>,
     /// Fields of native documents.
     native: Vec<Field>,
@@ -37,9 +39,11 @@ pub struct Places {
     pub rows: Vec<usize>,
 }
 
-/// A field of a native document that some row goes through; sorted by name among its siblings.
+/// A field of a native document that some row goes through; in the order of their keys among its siblings.
 #[derive(Clone, Debug)]
 struct Field {
+    /// See [`name_key`]: names are compared only where it is the same.
+    key: u32,
     name: Arc<str>,
     /// Rows whose value it is.
     rows: RowSet,
@@ -49,8 +53,24 @@ struct Field {
 /// The native values of rows.
 #[derive(Debug)]
 pub struct Found<'d> {
-    values: Vec<Option<&'d Value>>,
+    values: Vec<Option<View<'d>>>,
     rows: RowSet,
+}
+
+/// Attributes and extensions of a resource, each with the rows about it.
+#[derive(Debug)]
+pub struct Tops<'r>(Vec<(RowSet, &'r Value)>);
+
+impl<'r> Tops<'r> {
+    /// The rows that may have a value.
+    pub fn rows(&self) -> RowSet {
+        self.0.iter().fold(0, |set, (rows, _)| set | rows)
+    }
+
+    /// The attribute that a row is about, or the extension that it is in.
+    pub fn get(&self, row: usize) -> Option<&'r Value> {
+        self.0.iter().find(|(rows, _)| rows & 1 << row != 0).map(|(_, value)| *value)
+    }
 }
 
 impl Index {
@@ -61,7 +81,7 @@ impl Index {
             let bit = 1 << number;
             let path = &row.target.path;
             let key = path.extension.as_ref().unwrap_or(&path.attribute);
-            match index.scim.binary_search_by(|(known, _)| (**known).cmp(key)) {
+            match index.scim.binary_search_by(|(known, _)| by_length(known, key)) {
                 Ok(at) => index.scim.get_mut(at).into_iter().for_each(|(_, rows)| *rows |= bit),
                 Err(at) => index.scim.insert(at, (Arc::clone(key), bit)),
             }
@@ -112,9 +132,14 @@ impl Index {
         resource.0.keys().fold(0, |set, key| set | self.about(key))
     }
 
+    /// The same, each with what it is about.
+    pub fn tops<'r>(&self, resource: &'r Resource) -> Tops<'r> {
+        Tops(resource.0.iter().map(|(key, value)| (self.about(key), value)).collect())
+    }
+
     /// The rows about an attribute of the core schema, or about an extension.
     pub fn about(&self, key: &str) -> RowSet {
-        let at = self.scim.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
+        let at = self.scim.binary_search_by(|(known, _)| by_length(known, key)).ok();
         at.and_then(|at| self.scim.get(at)).map_or(0, |(_, rows)| *rows)
     }
 
@@ -124,19 +149,25 @@ impl Index {
     }
 
     /// The native values of all rows that are plain fields.
-    pub fn find<'d>(&self, native: &'d Value) -> Found<'d> {
+    pub fn find<'d>(&self, native: &'d Document) -> Found<'d> {
         let mut found = Found { values: vec![None; self.rows], rows: self.unfound };
-        found.walk(&self.native, native);
+        found.walk(&self.native, native.view());
         found
     }
 }
 
+/// Shorter names first: to tell most of two apart, nobody has to look at their letters.
+fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
 fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
     let [name, below @ ..] = names else { return };
-    let at = match fields.binary_search_by(|field| field.name.cmp(name)) {
+    let key = name_key(name);
+    let at = match fields.binary_search_by(|field| field.key.cmp(&key).then_with(|| field.name.cmp(name))) {
         Ok(at) => at,
         Err(at) => {
-            fields.insert(at, Field { name: Arc::clone(name), rows: 0, below: Vec::new() });
+            fields.insert(at, Field { key, name: Arc::clone(name), rows: 0, below: Vec::new() });
             at
         }
     };
@@ -151,11 +182,9 @@ fn add(fields: &mut Vec<Field>, names: &[&Arc<str>], bit: RowSet) {
 
 impl<'d> Found<'d> {
     /// Depth is that of the mapping's paths.
-    fn walk(&mut self, fields: &[Field], document: &'d Value) {
-        let Value::Object(document) = document else { return };
-        for (name, value) in document {
-            let at = fields.binary_search_by(|field| (*field.name).cmp(name));
-            let Some(field) = at.ok().and_then(|at| fields.get(at)).filter(|_| !value.is_null()) else { continue };
+    fn walk(&mut self, fields: &[Field], document: View<'d>) {
+        for (name, value) in document.fields().into_iter().flatten() {
+            let Some(field) = field(fields, name).filter(|_| !value.is_null()) else { continue };
             self.rows |= field.rows;
             for row in each(field.rows) {
                 if let Some(place) = self.values.get_mut(row) {
@@ -169,7 +198,7 @@ impl<'d> Found<'d> {
     }
 
     /// The value of a row that is a plain field, unless it is null.
-    pub fn get(&self, row: usize) -> Option<&'d Value> {
+    pub fn get(&self, row: usize) -> Option<View<'d>> {
         self.values.get(row).copied().flatten()
     }
 
@@ -177,6 +206,13 @@ impl<'d> Found<'d> {
     pub fn rows(&self) -> RowSet {
         self.rows
     }
+}
+
+fn field<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
+    let key = name_key(name);
+    let at = fields.partition_point(|field| field.key < key);
+    let alike = fields.get(at..)?.iter().take_while(|field| field.key == key);
+    alike.into_iter().find(|field| *field.name == *name)
 }
 
 /// The numbers in a set, ascending.

@@ -16,8 +16,10 @@ pub mod members;
 pub mod native_path;
 pub mod part;
 pub mod row;
+pub mod sends;
 pub mod tables;
 pub mod to_native;
+pub mod writing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +29,8 @@ use crate::expr::{Expr, Template};
 use crate::scim::ResourceType;
 
 pub use call::{
-    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Total,
+    AlsoOk, Body, BodyNode, Call, Envelope, Extract, ListCall, Paging, PagingStyle, Part, Phase, Slot, Spread, Success,
+    Total,
 };
 pub use codec::Codec;
 pub use flow::{Each, Flow, Step};
@@ -98,6 +101,10 @@ pub struct Mapping {
     pub lock: Option<Arc<str>>,
     /// Which rows a document is about.
     pub index: index::Index,
+    /// Which rows writes send.
+    pub sends: sends::Sends,
+    /// What writes depend on.
+    pub writing: writing::Writing,
     /// In which order an answer is written, where it can be written as it is read.
     pub layout: Option<layout::Layout>,
 }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::document::{Document, View};
+
 pub use parse::NativePathError;
 pub(crate) use parse::conjunction;
 
@@ -157,24 +159,38 @@ impl NativePath {
             };
             steps = rest;
         }
-        if steps.is_empty() { Some(document) } else { lens::get(steps, &document).cloned() }
+        if steps.is_empty() { Some(document) } else { lens::get(steps, View::of(&document)).map(View::to_value) }
+    }
+
+    /// The part of a document there, out of one that nobody needs any more.
+    pub fn take_part(&self, document: Document) -> Option<Document> {
+        if self.is_whole() {
+            return Some(document);
+        }
+        let found = self.find(document.view())?;
+        Some(document.part(found))
     }
 
     /// The value there; `None` if there is none. A path with `[]` gives its first value.
-    pub fn get<'d>(&self, document: &'d Value) -> Option<&'d Value> {
+    pub fn find<'d>(&self, document: impl Into<View<'d>>) -> Option<View<'d>> {
         match self.root {
-            Root::Document => lens::get(&self.steps, document),
+            Root::Document => lens::get(&self.steps, document.into()),
             Root::Link | Root::Header(_) => None,
         }
+    }
+
+    /// The same in a tree.
+    pub fn get<'d>(&self, document: &'d Value) -> Option<&'d Value> {
+        self.find(document)?.as_tree()
     }
 
     /// Every value there: several only with `[]`.
     pub fn get_all<'d>(&self, document: &'d Value) -> Vec<&'d Value> {
         let mut found = Vec::new();
         if self.root == Root::Document {
-            lens::get_all(&self.steps, document, &mut found);
+            lens::get_all(&self.steps, View::of(document), &mut found);
         }
-        found
+        found.into_iter().filter_map(View::as_tree).collect()
     }
 
     /// Puts a value there, making the objects and lists on the way; `None` takes it away.

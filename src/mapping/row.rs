@@ -139,16 +139,23 @@ impl Target {
     /// `sole` says that no other row is about the same multi-valued attribute. The application then holds one value
     /// where SCIM may have several, and the most fitting element counts, as [`Target::element`] says.
     pub fn read<'r>(&self, resource: &'r Resource, sole: bool) -> Option<Cow<'r, Value>> {
-        if self.selector.is_empty() {
-            return resource.get(&self.path).map(Cow::Borrowed);
-        }
-        let attribute = AttrPath { sub: None, ..self.path.clone() };
-        let elements = resource.get(&attribute)?.as_array()?;
-        let element = self.element(elements, sole)?;
-        match &self.path.sub {
-            Some(sub) => element.get(&**sub).map(Cow::Borrowed),
-            None => Some(Cow::Borrowed(element)),
-        }
+        self.read_below(self.top(resource)?, sole)
+    }
+
+    /// The attribute, or the extension that it is in, as it stands on the top level of a resource.
+    pub fn top<'r>(&self, resource: &'r Resource) -> Option<&'r Value> {
+        resource.0.get(&**self.path.extension.as_ref().unwrap_or(&self.path.attribute))
+    }
+
+    /// What [`Self::read`] finds in what [`Self::top`] has found.
+    pub fn read_below<'r>(&self, top: &'r Value, sole: bool) -> Option<Cow<'r, Value>> {
+        let attribute = if self.path.extension.is_some() { top.get(&*self.path.attribute)? } else { top };
+        let value = if self.selector.is_empty() { attribute } else { self.element(attribute.as_array()?, sole)? };
+        let value = match &self.path.sub {
+            Some(sub) => value.get(&**sub)?,
+            None => value,
+        };
+        Some(Cow::Borrowed(value))
     }
 
     /// The element of a list that the row is about: the selector's match.

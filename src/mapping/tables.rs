@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::document::Document;
+
 use super::{Extract, ListCall, Origin, from_native};
 
 /// One `[backend.X.table.NAME]`.
@@ -49,7 +51,7 @@ impl Entries {
     }
 
     /// Takes in the entries of one table.
-    pub fn add(&mut self, table: &Table, items: &[Value]) {
+    pub fn add(&mut self, table: &Table, items: &[Document]) {
         let (mut keys, mut names) = (Map::new(), Map::new());
         for item in items {
             let (Some(key), Some(Value::String(name))) = (read(&table.key, item), read(&table.label, item)) else {
@@ -78,8 +80,8 @@ fn put(all: &mut Value, name: &str, entries: Map<String, Value>) {
     }
 }
 
-fn read(extract: &Extract, item: &Value) -> Option<Value> {
-    from_native::decode(&extract.codec, extract.native.get(item)?).ok().filter(|value| !value.is_null())
+fn read(extract: &Extract, item: &Document) -> Option<Value> {
+    from_native::decode(&extract.codec, &extract.native.find(item)?.value()).ok().filter(|value| !value.is_null())
 }
 
 /// From a name to its key.
@@ -138,7 +140,8 @@ mod tests {
         })
         .unwrap();
         let mut entries = Entries::default();
-        entries.add(&snapshot.backends[0].tables[0], items.as_array().unwrap());
+        let items = Document::from(items.clone()).into_items().unwrap();
+        entries.add(&snapshot.backends[0].tables[0], &items);
         entries
     }
 

@@ -8,7 +8,7 @@ use crate::expr::{Env, Template};
 use crate::scim::{Resource, ScimError};
 
 use super::part::{Part, PartSource};
-use super::row::{Access, Omit, Row, Source};
+use super::row::{Omit, Row, Source};
 use super::{Codec, Mapping, NativePath, RowSet, tables};
 
 /// Which way the document goes.
@@ -37,16 +37,17 @@ pub fn document(
     env: &Env<'_>,
 ) -> Result<Value, ScimError> {
     let scim = if env.scim.is_some() { None } else { Some(Value::Object(state.0.clone())) };
-    let env = Env { scim: scim.as_ref().or(env.scim), native: base.or(env.native), ..*env };
+    let env = Env { scim: scim.as_ref().or(env.scim), native: base.map(|base| base as _).or(env.native), ..*env };
     let mut document = Value::Object(Map::new());
-    let present = mapping.index.present(state);
+    let tops = mapping.index.tops(state);
+    // Of a new object nothing is written but what is there, and defaults.
+    let rows = match (purpose, base) {
+        (Purpose::Create, None) => rows & (tops.rows() | mapping.sends.with_default),
+        _ => rows,
+    };
     for (index, row) in mapping.rows_in(rows) {
-        let has_nothing = purpose == Purpose::Create && present & (1 << index) == 0 && row.default.is_none();
-        if has_nothing && base.is_none() {
-            continue;
-        }
         if let Some(path) = row.native_path() {
-            write_row(mapping, (row, path), state, base, purpose, &env, &mut document)?;
+            write_row(mapping, (row, path), tops.get(index), base, purpose, &env, &mut document)?;
         }
     }
     Ok(document)
@@ -66,7 +67,7 @@ pub fn part_document(
 ) -> Result<Value, ScimError> {
     let scim = Value::Object(state.0.clone());
     let env = Env { scim: Some(&scim), ..*env };
-    let base = env.native.and_then(|native| native.get(&*part.name));
+    let base = env.native.and_then(|native| native.tree().get(&*part.name));
     let mut document = match (&part.source, base) {
         (PartSource::List(_), Some(list)) => list.clone(),
         (PartSource::List(_), None) => Value::Array(Vec::new()),
@@ -74,16 +75,17 @@ pub fn part_document(
     };
     for (_, row) in mapping.rows_in(rows) {
         if let Some(path) = part.path_of(row) {
-            write_row(mapping, (row, &path), state, base, Purpose::Update, &env, &mut document)?;
+            write_row(mapping, (row, &path), row.target.top(state), base, Purpose::Update, &env, &mut document)?;
         }
     }
     Ok(document)
 }
 
+/// `top` is what the resource has under the name of the row's attribute or extension.
 fn write_row(
     mapping: &Mapping,
     (row, path): (&Row, &NativePath),
-    state: &Resource,
+    top: Option<&Value>,
     base: Option<&Value>,
     purpose: Purpose,
     env: &Env<'_>,
@@ -93,11 +95,12 @@ fn write_row(
     if matches!(row.source, Source::Computed { write: None, .. }) {
         return Ok(());
     }
-    if let (Some(field), Some(base)) = (path.whole_field(), base) {
+    if let Some(base) = base
+        && let Some(field) = path.whole_field()
+    {
         seed(document, field, base);
     }
-    let sole = mapping.sole_on_attribute(row);
-    let value = row.target.read(state, sole);
+    let value = top.and_then(|top| row.target.read_below(top, mapping.sole_on_attribute(row)));
     let native = match (value, purpose) {
         (Some(value), _) => Some(encode(row, &value, env)?),
         (None, Purpose::Create) => filled(row, env)?,
@@ -260,21 +263,10 @@ fn mapping_error(row: &Row, what: &str) -> ScimError {
 
 /// Rows a create sends; those of parts follow it.
 pub fn create_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_create) & !mapping.part_rows()
+    mapping.sends.on_create
 }
 
 /// Rows an update may send, each with the object or with its part.
 pub fn update_rows(mapping: &Mapping) -> RowSet {
-    writable(mapping, |row| row.on_update && row.access != Access::Create) & !mapping.unsent_part_rows()
-}
-
-fn writable(mapping: &Mapping, wanted: impl Fn(&Row) -> bool) -> RowSet {
-    let mut set = 0;
-    for (index, row) in mapping.rows.iter().enumerate() {
-        let writes = matches!(row.access, Access::Both | Access::Write | Access::Create);
-        if writes && wanted(row) {
-            set |= 1 << index;
-        }
-    }
-    set
+    mapping.sends.on_update
 }

@@ -76,6 +76,9 @@ impl Breaker {
 
     /// Leave to make a call, or how long there is none.
     pub(super) fn admit(&self, now: Instant) -> Result<Pass<'_>, Duration> {
+        if self.rule.is_none() {
+            return Ok(Pass { breaker: self, probe: false, settled: false });
+        }
         let mut state = self.lock();
         let probe = match *state {
             State::Closed { .. } => false,
@@ -145,7 +148,7 @@ impl Drop for Pass<'_> {
 }
 
 /// Whether an outcome says that the backend is down, rather than that it does not like the call.
-fn is_failure(outcome: &NativeOutcome) -> bool {
+pub(super) fn is_failure(outcome: &NativeOutcome) -> bool {
     match outcome {
         NativeOutcome::Reply(reply) => matches!(reply.status, 502..=504),
         NativeOutcome::Failed(failure) => {

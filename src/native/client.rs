@@ -42,7 +42,7 @@ pub struct CallContext<'a> {
     /// When the SCIM request must be answered.
     pub deadline: Instant,
     /// Headers passed on for tracing, and the caller's credential.
-    pub forwarded: &'a Forwarded,
+    pub forwarded: &'a Forwarded<'a>,
     /// Route variables by `Snapshot::variables` index: a login may read them.
     pub variables: &'a [Option<serde_json::Value>],
     /// Replies that may be used again; without them every call is carried out.
@@ -193,7 +193,7 @@ impl NativeClient {
                     }
                     repeated += 1;
                     upstream.line.series.retried(RetryReason::Rule);
-                    sleep(rule.after).await;
+                    Box::pin(sleep(rule.after)).await;
                 }
             }
         }

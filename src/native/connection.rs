@@ -5,12 +5,13 @@
 
 use std::io;
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::Request;
+use bytes::{Buf as _, BufMut as _, BytesMut};
+use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::outgoing::Outgoing;
 use super::reply;
 use super::wire::{self, Framing, Head, Malformed, REPLY_HEAD_MAX_BYTES};
 use crate::native::patience::Patience;
@@ -30,8 +31,6 @@ pub(super) struct Connection<S = TcpStream> {
 /// Why there is no reply.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The request has no host, and was not sent.
-    NoHost,
     Io(io::Error),
     Malformed,
     TooLarge,
@@ -75,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a request and reads its reply, all before `until`; says whether another may follow.
     pub(super) async fn exchange(
         &mut self,
-        request: &Request<Bytes>,
+        request: &Outgoing<'_>,
         reply_max_bytes: usize,
         until: Instant,
     ) -> Result<(NativeReply, bool), Fault> {
@@ -88,12 +87,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The same without a bound on the time.
     pub(super) async fn converse(
         &mut self,
-        request: &Request<Bytes>,
+        request: &Outgoing<'_>,
         reply_max_bytes: usize,
     ) -> Result<(NativeReply, bool), Fault> {
-        wire::put_request(&mut self.outbox, request).ok_or(Fault::NoHost)?;
+        wire::put_request(&mut self.outbox, request);
         self.socket.write_all(&self.outbox).await?;
-        let Head { status, headers, framing, keep, .. } = self.read_head(request).await?;
+        let Head { status, headers, framing, keep, .. } = self.read_head(&request.method).await?;
         let reply = match framing {
             Framing::Length(length) => {
                 // An honest Content-Length saves reading what would be thrown away.
@@ -120,9 +119,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok((reply, keep))
     }
 
-    async fn read_head(&mut self, request: &Request<Bytes>) -> Result<Head, Fault> {
+    async fn read_head(&mut self, method: &Method) -> Result<Head, Fault> {
         loop {
-            let head = if self.received.is_empty() { None } else { wire::read_head(&self.received, request.method())? };
+            let head = if self.received.is_empty() { None } else { wire::read_head(&self.received, method)? };
             match head {
                 Some(head) if head.length > REPLY_HEAD_MAX_BYTES || head.status == 101 => return Err(Fault::Malformed),
                 Some(head) => {
@@ -226,6 +225,8 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::Request;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -268,7 +269,7 @@ mod tests {
             server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
             String::from_utf8(request[..length].to_vec()).unwrap()
         });
-        let (reply, keep) = connection.exchange(&request("body"), 100, soon()).await.unwrap();
+        let (reply, keep) = connection.exchange(&Outgoing::of(&request("body")).unwrap(), 100, soon()).await.unwrap();
         assert_eq!((reply.status, keep), (200, true));
         let sent = answering.await.unwrap();
         assert_eq!(sent, "POST /x HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\nbody");
@@ -286,7 +287,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         });
-        let outcome = connection.exchange(&request(""), 20, soon()).await;
+        let outcome = connection.exchange(&Outgoing::of(&request("")).unwrap(), 20, soon()).await;
         answering.await.unwrap();
         outcome.map(|(reply, keep)| (reply.status, reply.body.to_string(), keep))
     }

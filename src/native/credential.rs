@@ -7,11 +7,12 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use super::outgoing::{Field, Fields, is_value};
 use super::request::Unsendable;
 use crate::config::secret::Secret;
 use crate::config::{SendAs, TokenPlace};
@@ -30,6 +31,7 @@ pub(super) enum Attached<'a> {
 /// A token and its place.
 #[derive(Debug)]
 pub(super) struct Token {
+    /// A header's name is in lower case.
     place: TokenPlace,
     /// With its prefix.
     text: Secret,
@@ -41,9 +43,12 @@ impl Token {
     /// A token, refused if its place could not hold it.
     pub(super) fn new(send: &SendAs, token: &str) -> Result<Self, Unsendable> {
         let text = Secret::new(format!("{}{token}", send.prefix));
-        let fits = match &send.place {
+        let mut place = send.place.clone();
+        let fits = match &mut place {
             TokenPlace::Header(name) => {
-                HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(text.expose()).is_ok()
+                let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsendable::Token)?;
+                parsed.as_str().clone_into(name);
+                is_value(text.expose().as_bytes())
             }
             // RFC 6265 4.1.1: what a cookie's value may be.
             TokenPlace::Cookie(_) => {
@@ -52,11 +57,7 @@ impl Token {
             }
             TokenPlace::Query(_) | TokenPlace::Body(_) => true,
         };
-        if fits {
-            Ok(Self { place: send.place.clone(), text, bare: Secret::new(token) })
-        } else {
-            Err(Unsendable::Token)
-        }
+        if fits { Ok(Self { place, text, bare: Secret::new(token) }) } else { Err(Unsendable::Token) }
     }
 
     /// Basic credentials (RFC 7617).
@@ -116,34 +117,35 @@ impl<'a> Attached<'a> {
         Ok(Some(Cow::Owned(body)))
     }
 
-    /// Headers with the credential, if it goes there. Added last, so that no mapping can replace it.
-    pub(super) fn to_headers(self, headers: &mut HeaderMap) -> Result<(), Unsendable> {
-        let (name, text) = match self {
-            Self::Nothing => return Ok(()),
-            Self::Caller(value) => {
-                headers.remove(AUTHORIZATION);
-                headers.extend(value.map(|value| (AUTHORIZATION, value.clone())));
+    /// Fields with the credential, if it goes there. Added last, so that no mapping can replace it.
+    pub(super) fn to_fields(self, fields: &mut Fields<'a>) -> Result<(), Unsendable> {
+        let (name, value) = match self {
+            Self::Caller(None) => {
+                fields.remove("authorization");
                 return Ok(());
             }
-            Self::Token(token) => match &token.place {
-                TokenPlace::Header(name) => {
-                    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsendable::Token)?;
-                    (name, Cow::Borrowed(token.text.expose()))
-                }
-                TokenPlace::Cookie(name) => {
-                    let own = format!("{name}={}", token.text.expose());
-                    let others = headers.get(COOKIE).and_then(|value| value.to_str().ok());
-                    (COOKIE, Cow::Owned(others.map_or_else(|| own.clone(), |others| format!("{others}; {own}"))))
-                }
-                TokenPlace::Query(_) | TokenPlace::Body(_) => return Ok(()),
-            },
+            Self::Caller(Some(value)) => ("authorization", Cow::Borrowed(value.as_bytes())),
+            Self::Token(Token { place: TokenPlace::Header(name), text, .. }) => {
+                (name.as_str(), Cow::Borrowed(text.expose().as_bytes()))
+            }
+            Self::Token(Token { place: TokenPlace::Cookie(name), text, .. }) => {
+                let cookies = beside_others(fields.get("cookie"), &format!("{name}={}", text.expose()));
+                ("cookie", Cow::Owned(cookies.ok_or(Unsendable::Token)?))
+            }
+            // Nothing, or a token in the target or the body.
+            Self::Nothing | Self::Token(_) => return Ok(()),
         };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| Unsendable::Token)?;
-        // Not printed, and not kept in compression tables.
-        value.set_sensitive(true);
-        headers.insert(name, value);
+        fields.set(Field { name: Cow::Borrowed(name), value, secret: true });
         Ok(())
     }
+}
+
+/// A cookie after those that a mapping sends.
+fn beside_others(others: Option<&[u8]>, own: &str) -> Option<Vec<u8>> {
+    let others = others.and_then(|others| HeaderValue::from_bytes(others).ok());
+    let others = others.as_ref().and_then(|others| others.to_str().ok());
+    let value = others.map_or_else(|| own.to_owned(), |others| format!("{others}; {own}"));
+    is_value(value.as_bytes()).then(|| value.into_bytes())
 }
 
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers that are asked for by their names.
 pub trait Headers {
@@ -66,8 +66,13 @@ impl From<&HeaderMap> for HeaderList {
 
 /// Writes one header line.
 pub(crate) fn put_header(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
+    put_field(out, name.as_str(), value);
+}
+
+/// As [`put_header`], by the name in lower case.
+pub(crate) fn put_field(out: &mut BytesMut, name: &str, value: &[u8]) {
     // Servers exist that look for this one in this spelling.
-    let name = if *name == header::CONTENT_TYPE { "Content-Type" } else { name.as_str() };
+    let name = if name == "content-type" { "Content-Type" } else { name };
     for part in [name.as_bytes(), b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
     }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -221,18 +220,5 @@ impl<F: FnOnce()> Drop for Writing<F> {
 /// About as much memory as a reply takes.
 fn weight(reply: &NativeReply) -> u64 {
     let headers: usize = reply.headers.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
-    ENTRY_MIN_BYTES + headers as u64 + size(&reply.body)
-}
-
-/// Its depth was bounded when it was parsed.
-fn size(value: &Value) -> u64 {
-    let own = 32;
-    match value {
-        Value::String(text) => own + text.len() as u64,
-        Value::Array(items) => own + items.iter().map(size).sum::<u64>(),
-        Value::Object(fields) => {
-            own + fields.iter().map(|(name, field)| 48 + name.len() as u64 + size(field)).sum::<u64>()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => own,
-    }
+    ENTRY_MIN_BYTES + headers as u64 + reply.body.size() as u64
 }

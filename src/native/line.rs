@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
 use tokio::time::{Instant, sleep};
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, is_failure};
+use super::outgoing::Outgoing;
 use super::retry;
 use super::transport::Transport;
 use super::turns::Turns;
@@ -38,7 +37,7 @@ impl Line {
     /// Sends a request, again where that may help; counts its attempts.
     pub(super) async fn send(
         &self,
-        request: &Request<Bytes>,
+        request: &Outgoing<'_>,
         repeatable: bool,
         deadline: Instant,
         attempts: &mut u32,
@@ -51,6 +50,9 @@ impl Line {
             };
             made += 1;
             *attempts += 1;
+            if !retry::worth_repeating(repeatable, &outcome) {
+                return outcome;
+            }
             let Some(pause) = retry::pause(self.retry, repeatable, &outcome, made, retry::jitter()) else {
                 return outcome;
             };
@@ -59,27 +61,39 @@ impl Line {
             }
             self.series.retried(retry::reason(&outcome));
             tracing::debug!(backend = %self.name, attempts = *attempts, "native call is repeated");
-            sleep(pause).await;
+            Box::pin(sleep(pause)).await;
         }
     }
 
     /// One attempt; an error is why there was none.
-    async fn attempt(&self, request: &Request<Bytes>, deadline: Instant) -> Result<NativeOutcome, NativeFailure> {
-        if Instant::now() >= deadline {
+    async fn attempt(&self, request: &Outgoing<'_>, deadline: Instant) -> Result<NativeOutcome, NativeFailure> {
+        // The clock is read again only after a wait. What waits is boxed, as it is rare and would make room in every call.
+        let mut now = Instant::now();
+        if now >= deadline {
             return Err(NativeFailure::Timeout);
         }
-        let _turn = self.turns.take(deadline).await.map_err(|_| NativeFailure::Busy)?;
-        let pass = self.breaker.admit(Instant::now()).map_err(|left| {
+        let _turn = match self.turns.at_once() {
+            Some(turn) => turn,
+            None => {
+                let turn = Box::pin(self.turns.take(deadline)).await.map_err(|_| NativeFailure::Busy)?;
+                now = Instant::now();
+                turn
+            }
+        };
+        let pass = self.breaker.admit(now).map_err(|left| {
             NativeFailure::CircuitOpen(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
         })?;
         if pass.is_probe() {
             self.note_breaker();
         }
-        self.turns.space(deadline).await.map_err(|_| NativeFailure::Busy)?;
+        if self.turns.are_spaced() {
+            Box::pin(self.turns.space(deadline)).await.map_err(|_| NativeFailure::Busy)?;
+            now = Instant::now();
+        }
         let _in_flight = Counted::begin(&self.series.in_flight);
-        let begun = Instant::now();
+        let begun = now;
         let until = deadline.min(begun + self.timeout);
-        let outcome = match self.transport.exchange(request, until).await {
+        let outcome = match self.transport.exchange(request, begun, until).await {
             Ok(reply) => NativeOutcome::Reply(reply),
             // An attempt that had less time than it is allowed says nothing about the server.
             Err(NativeFailure::Timeout) if deadline < begun + self.timeout => {
@@ -87,7 +101,9 @@ impl Line {
             }
             Err(failure) => NativeOutcome::Failed(failure),
         };
-        if pass.settle(&outcome, Instant::now()).is_some() {
+        // To the breaker, it matters when a call failed, and not when one was answered.
+        let settled = if is_failure(&outcome) { Instant::now() } else { begun };
+        if pass.settle(&outcome, settled).is_some() {
             self.note_breaker();
         }
         Ok(outcome)

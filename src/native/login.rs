@@ -83,11 +83,11 @@ pub(super) fn access_token(
     if reply.status != 200 {
         return Err(refuse(backend, &LoginFault::Refused(reply.status)));
     }
-    let token = reply.body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
+    let token = reply.body.tree().get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| refuse(backend, &LoginFault::Missing(Arc::from("access_token"))))?;
     let token = Token::new(&client.send, token).map_err(|_| refuse(backend, &LoginFault::Value))?;
     // Some endpoints write the number as text.
-    let seconds = reply.body.get("expires_in").and_then(|value| match value {
+    let seconds = reply.body.tree().get("expires_in").and_then(|value| match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
@@ -105,8 +105,8 @@ fn answered<'o>(outcome: &'o NativeOutcome, backend: &str) -> Result<&'o NativeR
     let (reason, wait) = match outcome {
         NativeOutcome::Reply(reply) if !matches!(reply.status, 429 | 500..) => return Ok(reply),
         NativeOutcome::Reply(reply) => {
-            let asked = reply.headers.iter().find(|(name, _)| name == "retry-after");
-            let asked = asked.and_then(|(_, value)| value.trim().parse().ok());
+            let asked = reply.headers.get("retry-after");
+            let asked = asked.and_then(|value| value.trim().parse().ok());
             (format!("status {}", reply.status), asked.unwrap_or(LOGIN_WAIT))
         }
         // The whole backend is left alone, or its own certificate is wrong: that is what the client should read.

@@ -18,6 +18,7 @@ pub(crate) mod http1;
 mod kept;
 mod line;
 mod login;
+mod outgoing;
 pub(crate) mod patience;
 mod plain;
 mod reply;

@@ -4,8 +4,9 @@
 //! other end later and later, and nearly all of them come to something: so the timer of an earlier wait is left as it
 //! is, and set again only when it has gone off. Setting one for every wait costs as much as a small system call.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -16,25 +17,31 @@ pub(crate) struct Patience(Option<Pin<Box<Sleep>>>);
 impl Patience {
     /// Waits for something, but not after `until`.
     pub(crate) async fn bound<F: Future>(&mut self, until: Instant, future: F) -> Option<F::Output> {
-        let kept = self.0.take().filter(|timer| timer.deadline() <= until);
-        let mut timer = kept.unwrap_or_else(|| Box::pin(sleep_until(until)));
-        let outcome = tokio::select! {
-            biased;
-            outcome = future => Some(outcome),
-            () = pass(&mut timer, until) => None,
-        };
-        self.0 = Some(timer);
-        outcome
+        let mut future = pin!(future);
+        let mut begun = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(outcome) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(outcome));
+            }
+            if !begun {
+                begun = true;
+                // A timer that would go off too late is of no use.
+                self.0.take_if(|timer| timer.deadline() > until);
+            }
+            self.pass(until, cx).map(|()| None)
+        })
+        .await
     }
-}
 
-async fn pass(timer: &mut Pin<Box<Sleep>>, until: Instant) {
-    loop {
-        timer.as_mut().await;
-        if Instant::now() >= until {
-            return;
+    fn pass(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(until);
         }
-        timer.as_mut().reset(until);
     }
 }
 

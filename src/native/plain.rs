@@ -1,19 +1,18 @@
 //! HTTP/1.1 without TLS.
 //!
-//! In: an HTTP request with an absolute URI. Out: its reply, or why there is none. Everything happens in the task of the
+//! In: a request. Out: its reply, or why there is none. Everything happens in the task of the
 //! caller: no task is spawned and nothing is handed from thread to thread, which is most of what a call over loopback
 //! costs. Here are the connections, kept for the next exchange; what passes over one is in `connection`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
 use http::uri::Authority;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connection::{Connection, Fault};
+use super::outgoing::Outgoing;
 use super::transport::IDLE_MAX;
 use crate::plan::{NativeFailure, NativeReply};
 
@@ -40,16 +39,17 @@ impl Plain {
         Self { idle: Arc::default(), idle_max, connect_timeout, reply_max_bytes }
     }
 
-    /// Sends one request and reads its reply whole, all before `until`.
-    pub(super) async fn exchange(&self, request: &Request<Bytes>, until: Instant) -> Result<NativeReply, Broken> {
-        let authority = request.uri().authority();
-        let authority = authority.ok_or_else(|| broken(NativeFailure::Unsendable, "the request has no host"))?;
-        let mut connection = match self.take() {
+    /// Sends one request at the time `begun` and reads its reply whole, all before `until`.
+    pub(super) async fn exchange(
+        &self,
+        request: &Outgoing<'_>,
+        begun: Instant,
+        until: Instant,
+    ) -> Result<NativeReply, Broken> {
+        let mut connection = match self.take(begun) {
             Some(connection) => connection,
-            None => {
-                let connected = timeout_at(until, Box::pin(self.connect(authority))).await;
-                Box::new(connected.map_err(|late| broken(NativeFailure::Timeout, late))??)
-            }
+            // Boxed, as it is rare and would make room in every call.
+            None => Box::pin(self.connect_until(request.authority, until)).await?,
         };
         let exchanged = connection.exchange(request, self.reply_max_bytes, until).await;
         let (reply, keep) = exchanged.map_err(Broken::from)?;
@@ -60,10 +60,10 @@ impl Plain {
     }
 
     /// The connection used last, if it still can be used.
-    fn take(&self) -> Option<Box<Connection>> {
+    fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut idle = lock(&self.idle);
         while let Some((connection, since)) = idle.connections.pop() {
-            if since.elapsed() < IDLE_MAX && connection.is_quiet() {
+            if now.duration_since(since) < IDLE_MAX && connection.is_quiet() {
                 return Some(connection);
             }
         }
@@ -79,6 +79,11 @@ impl Plain {
                 tokio::spawn(sweep(Arc::downgrade(&self.idle)));
             }
         }
+    }
+
+    async fn connect_until(&self, authority: &Authority, until: Instant) -> Result<Box<Connection>, Broken> {
+        let connected = timeout_at(until, self.connect(authority)).await;
+        connected.unwrap_or_else(|late| Err(broken(NativeFailure::Timeout, late))).map(Box::new)
     }
 
     async fn connect(&self, authority: &Authority) -> Result<Connection, Broken> {
@@ -109,7 +114,6 @@ impl Plain {
 impl From<Fault> for Broken {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::NoHost => broken(NativeFailure::Unsendable, "the request has no host"),
             Fault::Io(error) => broken(NativeFailure::Interrupted, error),
             Fault::Malformed => broken(NativeFailure::Interrupted, "the reply is malformed"),
             Fault::Late => broken(NativeFailure::Timeout, "the reply is late"),
@@ -144,6 +148,7 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cold]
 fn broken(failure: NativeFailure, cause: impl std::fmt::Display) -> Broken {
     Broken { failure, cause: cause.to_string() }
 }

@@ -1,25 +1,24 @@
 //! In: head and body of a native reply. Out: a [`NativeReply`]. The declared content type is not asked: some
 //! applications label JSON as HTML, and others label an HTML error page as JSON.
 
-use serde_json::Value;
+use crate::document::Document;
+use crate::plan::{NativeReply, ReplyHeaders};
 
-use crate::plan::NativeReply;
-
-/// Reads a reply whose size is already bounded. Names of headers are in lower case.
-pub(super) fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> NativeReply {
+/// Reads a reply whose size is already bounded.
+pub(super) fn read(status: u16, headers: ReplyHeaders, body: &[u8]) -> NativeReply {
     let (body, unreadable) = parse(body);
     NativeReply { status, headers, body, unreadable }
 }
 
-fn parse(body: &[u8]) -> (Value, bool) {
+fn parse(body: &[u8]) -> (Document, bool) {
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if text.iter().all(u8::is_ascii_whitespace) {
-        return (Value::Null, false);
+        return (Document::default(), false);
     }
     // Text is looked through once, and not string by string.
-    match std::str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok()) {
-        Some(value) => (value, false),
-        None => (Value::Null, true),
+    match std::str::from_utf8(text).ok().and_then(Document::parse) {
+        Some(document) => (document, false),
+        None => (Document::default(), true),
     }
 }
 
@@ -28,7 +27,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn bodies_are_json_or_nothing_or_unreadable() {
@@ -44,7 +43,7 @@ mod tests {
             (deep.as_bytes(), Value::Null, true),
         ];
         for (body, value, unreadable) in cases {
-            assert_eq!(parse(body), (value, unreadable), "{}", String::from_utf8_lossy(body));
+            assert_eq!(parse(body), (value.into(), unreadable), "{}", String::from_utf8_lossy(body));
         }
     }
 }

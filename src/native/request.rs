@@ -1,4 +1,4 @@
-//! In: a native call and what its backend adds. Out: an HTTP request with credentials and secrets in place.
+//! In: a native call and what its backend adds. Out: a request with credentials and secrets in place.
 //!
 //! Nothing here sends. Errors name what is wrong and never a value, because values may be personal or secret.
 
@@ -6,48 +6,58 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request, Uri};
+use http::header::HeaderName;
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, Uri};
 use serde_json::Value;
 
 use super::client::NativeClientError;
 use super::credential::Attached;
 use super::forward::Forwarded;
+use super::outgoing::{Field, Fields, Outgoing, is_value};
 use crate::config::{Backend, BaseUrl, Format, ResolvedSecrets};
 use crate::plan::{NativeCall, SECRET_MARKER, form};
 use crate::route::{PATH_MAX_BYTES, Reason, canonicalise};
 
 /// Builds the request for one call.
-pub(super) fn build(
-    envelope: &Envelope,
-    call: &NativeCall,
-    credential: Attached<'_>,
-    forwarded: &Forwarded,
+pub(super) fn build<'a>(
+    envelope: &'a Envelope,
+    call: &'a NativeCall,
+    credential: Attached<'a>,
+    forwarded: &'a Forwarded<'_>,
     body_secrets: &ResolvedSecrets,
-) -> Result<Request<Bytes>, Unsendable> {
+) -> Result<Outgoing<'a>, Unsendable> {
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| Unsendable::Method)?;
     let body = call.body.as_ref().map(|body| fill_secrets(body, body_secrets)).transpose()?;
     let body = credential.to_body(&method, body)?;
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = method;
-    *request.uri_mut() = uri(envelope, &credential.to_target(&call.target))?;
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    for (name, value) in forwarded.iter() {
-        headers.insert(name, value.clone());
+    let target = target(envelope, &credential.to_target(&call.target))?;
+    let mut fields = Fields::new();
+    fields.set(Field::new("accept", b"application/json"));
+    fields.set(Field::new("user-agent", AGENT.as_bytes()));
+    forwarded.fields().for_each(|field| fields.set(field));
+    add_mapped_headers(&mut fields, call)?;
+    let body = body.map_or_else(Vec::new, |body| {
+        let (media_type, text) = encode(envelope.format, &body);
+        if fields.get("content-type").is_none() {
+            fields.set(Field::new("content-type", media_type.as_bytes()));
+        }
+        text
+    });
+    credential.to_fields(&mut fields)?;
+    Ok(Outgoing { method, authority: &envelope.authority, target, fields, body: Cow::Owned(body) })
+}
+
+/// A body as it is sent, and what it is called.
+fn encode(format: Format, body: &Value) -> (&'static str, Vec<u8>) {
+    match format {
+        Format::Json => {
+            let mut text = Vec::with_capacity(BODY_BYTES);
+            // Nothing in a value cannot be written, and a vector takes everything.
+            let _ = serde_json::to_writer(&mut text, body);
+            ("application/json", text)
+        }
+        Format::Form => ("application/x-www-form-urlencoded", form::encode(body).into_bytes()),
     }
-    add_mapped_headers(headers, call)?;
-    if let Some(body) = body {
-        let (media_type, text) = match envelope.format {
-            Format::Json => ("application/json", serde_json::to_vec(&body).unwrap_or_default()),
-            Format::Form => ("application/x-www-form-urlencoded", form::encode(&body).into_bytes()),
-        };
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
-        *request.body_mut() = Bytes::from(text);
-    }
-    credential.to_headers(request.headers_mut())?;
-    Ok(request)
 }
 
 /// How the adapter names itself.
@@ -56,19 +66,20 @@ pub(super) const AGENT: &str = concat!("scimshim/", env!("CARGO_PKG_VERSION"));
 /// What a backend adds to each of its calls.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    /// Scheme, authority and base path, without a slash at its end.
-    base: String,
+    authority: Authority,
+    /// Base path, without a slash at its end.
+    path: String,
     format: Format,
 }
 
 impl Envelope {
     /// Prepares what all calls to a backend have in common.
     pub(super) fn new(backend: &Backend) -> Result<Self, NativeClientError> {
-        let base = absolute(&backend.url);
-        if base.parse::<Uri>().is_err() {
-            return Err(NativeClientError::Unsendable { backend: Arc::clone(&backend.name), what: "its url" });
-        }
-        Ok(Self { base, format: backend.format })
+        let url = absolute(&backend.url).parse::<Uri>().ok();
+        let authority = url.and_then(|url| url.into_parts().authority);
+        let unsendable = || NativeClientError::Unsendable { backend: Arc::clone(&backend.name), what: "its url" };
+        let authority = authority.ok_or_else(unsendable)?;
+        Ok(Self { authority, path: backend.url.path.clone(), format: backend.format })
     }
 }
 
@@ -101,14 +112,14 @@ pub(super) enum Unsendable {
     Secret,
 }
 
-fn uri(envelope: &Envelope, target: &str) -> Result<Uri, Unsendable> {
+fn target(envelope: &Envelope, target: &str) -> Result<PathAndQuery, Unsendable> {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     // A key such as `..` needs no encoding, and would lead the call elsewhere.
     if !is_plain(path) && canonicalise(path).map_or(true, |path| path.ambiguous == Some(Reason::DotSegment)) {
         return Err(Unsendable::Target);
     }
-    let uri = Bytes::from([envelope.base.as_str(), target].concat());
-    Uri::from_maybe_shared(uri).map_err(|_| Unsendable::Target)
+    let whole = Bytes::from([envelope.path.as_str(), target].concat());
+    PathAndQuery::from_maybe_shared(whole).map_err(|_| Unsendable::Target)
 }
 
 /// Whether there is nothing in a path that could hide a dot segment, as there nearly never is.
@@ -117,13 +128,15 @@ fn is_plain(path: &str) -> bool {
     path.starts_with('/') && path.len() <= PATH_MAX_BYTES && !dots && !path.contains(['%', '\\'])
 }
 
-fn add_mapped_headers(headers: &mut HeaderMap, call: &NativeCall) -> Result<(), Unsendable> {
+fn add_mapped_headers<'a>(fields: &mut Fields<'a>, call: &'a NativeCall) -> Result<(), Unsendable> {
     for (name, value) in &call.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsendable::Header)?;
-        if OF_THE_CONNECTION.contains(&name.as_str()) {
+        let name = name.as_str();
+        if OF_THE_CONNECTION.contains(&name) || !is_value(value.as_bytes()) {
             return Err(Unsendable::Header);
         }
-        headers.insert(name, HeaderValue::from_str(value).map_err(|_| Unsendable::Header)?);
+        let (name, value) = (Cow::Owned(name.to_owned()), Cow::Borrowed(value.as_bytes()));
+        fields.set(Field { name, value, secret: false });
     }
     Ok(())
 }
@@ -169,3 +182,6 @@ fn fill(value: &mut Value, secrets: &ResolvedSecrets) -> Result<(), Unsendable> 
 /// Headers that the client writes itself.
 const OF_THE_CONNECTION: [&str; 7] =
     ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// Room for a body; more is taken as needed.
+const BODY_BYTES: usize = 512;

@@ -40,7 +40,8 @@ pub(super) fn pause(
     }
 }
 
-fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
+/// Whether another attempt may help, if there is still one. With most outcomes it may not, and nothing else is asked.
+pub(super) fn worth_repeating(repeatable: bool, outcome: &NativeOutcome) -> bool {
     match outcome {
         NativeOutcome::Failed(NativeFailure::Connect) => true,
         NativeOutcome::Failed(NativeFailure::Interrupted) => repeatable,
@@ -70,8 +71,7 @@ pub(super) fn repeatable(call: &NativeCall) -> bool {
 
 /// Seconds of `Retry-After`; a date is not waited for.
 fn retry_after(reply: &NativeReply) -> Option<Duration> {
-    let (_, value) = reply.headers.iter().find(|(name, _)| name == "retry-after")?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    reply.headers.get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Doubles from attempt to attempt; between half and all of that.

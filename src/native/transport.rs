@@ -1,4 +1,4 @@
-//! In: an HTTP request with an absolute URI. Out: the reply, read whole and bounded, or why there is none.
+//! In: a request. Out: the reply, read whole and bounded, or why there is none.
 //!
 //! Nothing here knows calls, credentials or retries. Who drops the future ends the exchange. One transport belongs to one origin and keeps its connections.
 
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request};
+use http::uri::Scheme;
+use http::{HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
@@ -17,7 +18,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use super::plain::Plain;
+use super::outgoing::Outgoing;
+use super::plain::{Broken, Plain};
 use super::reply;
 use super::tls::Trust;
 use super::wire::REPLY_HEAD_MAX_BYTES;
@@ -75,10 +77,12 @@ impl Transport {
         Self { name, wire, reply_max_bytes }
     }
 
-    /// Sends one request and reads its reply; [`NativeFailure::Timeout`] if that takes longer than `until`.
+    /// Sends one request at the time `begun` and reads its reply; [`NativeFailure::Timeout`] if that takes longer than
+    /// `until`.
     pub(super) async fn exchange(
         &self,
-        request: &Request<Bytes>,
+        request: &Outgoing<'_>,
+        begun: Instant,
         until: Instant,
     ) -> Result<NativeReply, NativeFailure> {
         match &self.wire {
@@ -86,28 +90,32 @@ impl Transport {
                 let exchanged = timeout_at(until, Box::pin(self.exchange_securely(client, request))).await;
                 exchanged.unwrap_or(Err(NativeFailure::Timeout))
             }
-            Wire::Plain(plain) => plain.exchange(request, until).await.map_err(|broken| {
-                tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
-                broken.failure
-            }),
+            Wire::Plain(plain) => {
+                let exchanged = plain.exchange(request, begun, until).await;
+                exchanged.map_err(|broken| self.note_broken(&broken))
+            }
         }
+    }
+
+    #[cold]
+    fn note_broken(&self, broken: &Broken) -> NativeFailure {
+        tracing::debug!(backend = %self.name, cause = broken.cause, "native call failed");
+        broken.failure
     }
 
     async fn exchange_securely(
         &self,
         client: &SecureClient,
-        request: &Request<Bytes>,
+        request: &Outgoing<'_>,
     ) -> Result<NativeReply, NativeFailure> {
-        let response = client.request(request.clone().map(Full::new)).await.map_err(|error| {
+        let request = request.to_http(Scheme::HTTPS).map_err(|_| NativeFailure::Unsendable)?;
+        let response = client.request(request.map(Full::new)).await.map_err(|error| {
             tracing::debug!(backend = %self.name, cause = &error as &dyn Error, "native call failed");
             failure(&error)
         })?;
         let (head, body) = response.into_parts();
         let body = read_limited(body, self.reply_max_bytes).await?;
-        // `http` keeps header names in lower case.
-        let header = |(name, value): (&HeaderName, &HeaderValue)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
+        let header = |(name, value)| (HeaderName::as_str(name), String::from_utf8_lossy(HeaderValue::as_bytes(value)));
         Ok(reply::read(head.status.as_u16(), head.headers.iter().map(header).collect(), &body))
     }
 }

@@ -34,9 +34,14 @@ impl Turns {
         Self { gate, waiting: AtomicUsize::new(0), queue, spacing, next: Mutex::new(Instant::now()), queued }
     }
 
+    /// A place among those under way, if there is one.
+    pub(super) fn at_once(&self) -> Option<SemaphorePermit<'_>> {
+        self.gate.try_acquire().ok()
+    }
+
     /// Waits for a place among those under way.
     pub(super) async fn take(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, NoTurn> {
-        if let Ok(permit) = self.gate.try_acquire() {
+        if let Some(permit) = self.at_once() {
             return Ok(permit);
         }
         let _waiting = Waiting::begin(&self.waiting, self.queue)?;
@@ -46,6 +51,11 @@ impl Turns {
             Ok(Ok(permit)) if Instant::now() < deadline => Ok(permit),
             _ => Err(NoTurn),
         }
+    }
+
+    /// Whether a call that has its place may have to wait still.
+    pub(super) fn are_spaced(&self) -> bool {
+        self.spacing.is_some()
     }
 
     /// Waits until the next call may begin.

@@ -10,6 +10,7 @@ use super::client::{CallContext, NativeClientError};
 use super::credential::{Attached, Token};
 use super::forward::Forwarded;
 use super::line::Line;
+use super::outgoing::Outgoing;
 use super::request::{self, Envelope};
 use super::session::{Fresh, Held, SessionKey, Sessions};
 use super::transport::{Transport, TransportOptions};
@@ -38,7 +39,7 @@ enum Credential {
     None,
     /// The caller's own.
     Caller,
-    Fixed(Arc<Token>),
+    Fixed(Token),
     Session {
         login: Box<SessionLogin>,
         /// Secrets of the login's body.
@@ -55,15 +56,15 @@ enum Credential {
 
 /// What one call is sent with.
 #[derive(Debug)]
-pub(super) enum Carried {
+pub(super) enum Carried<'u> {
     Nothing,
     Caller,
-    Fixed(Arc<Token>),
+    Fixed(&'u Token),
     Fetched(Held),
 }
 
-impl Carried {
-    pub(super) fn attached<'a>(&'a self, forwarded: &'a Forwarded) -> Attached<'a> {
+impl Carried<'_> {
+    pub(super) fn attached<'a>(&'a self, forwarded: &'a Forwarded<'_>) -> Attached<'a> {
         match self {
             Self::Nothing => Attached::Nothing,
             Self::Caller => Attached::Caller(forwarded.authorization()),
@@ -118,23 +119,23 @@ impl Upstream {
         &self,
         refused: Option<u64>,
         context: &CallContext<'_>,
-    ) -> Result<Carried, NativeFailure> {
+    ) -> Result<Carried<'_>, NativeFailure> {
         let deadline = context.deadline;
+        // Boxed, as a call whose credential is fixed need not make room for it.
         let held = match &self.credential {
             Credential::None => return Ok(Carried::Nothing),
             Credential::Caller => return Ok(Carried::Caller),
-            Credential::Fixed(token) => return Ok(Carried::Fixed(Arc::clone(token))),
+            Credential::Fixed(token) => return Ok(Carried::Fixed(token)),
             Credential::Session { login, secrets, sessions } => {
                 let session = sessions.of(key(login, context.variables));
-                // Boxed, as it hardly ever happens and would make room in every call.
                 let fetch = async { self.note_login(Box::pin(self.log_in(login, secrets, context)).await) };
-                session.token(refused, deadline, fetch).await
+                Box::pin(async move { session.token(refused, deadline, fetch).await }).await
             }
             Credential::OAuth2 { client, secret, line, sessions } => {
                 let session = sessions.of(SessionKey::new());
                 let fetch =
                     async { self.note_login(Box::pin(self.access_token(client, secret, line, deadline)).await) };
-                session.token(refused, deadline, fetch).await
+                Box::pin(async move { session.token(refused, deadline, fetch).await }).await
             }
         };
         held.map(Carried::Fetched)
@@ -174,6 +175,7 @@ impl Upstream {
         deadline: Instant,
     ) -> Result<Fresh, NativeFailure> {
         let request = login::token_request(client, secret).map_err(|_| NativeFailure::Unsendable)?;
+        let request = Outgoing::of(&request).ok_or(NativeFailure::Unsendable)?;
         // Asking twice gives two tokens and does no harm.
         let outcome = line.send(&request, true, deadline, &mut 0).await;
         login::access_token(client, &outcome, &self.backend.name)
@@ -216,10 +218,10 @@ impl Credential {
             OutboundAuth::Forward => Self::Caller,
             OutboundAuth::Basic { user, password } => {
                 let token = Token::basic(user, secret(password)?).map_err(unsendable)?;
-                Self::Fixed(Arc::new(token))
+                Self::Fixed(token)
             }
             OutboundAuth::Token { token, send } => {
-                Self::Fixed(Arc::new(Token::new(send, secret(token)?.expose()).map_err(unsendable)?))
+                Self::Fixed(Token::new(send, secret(token)?.expose()).map_err(unsendable)?)
             }
             OutboundAuth::Session(login) => {
                 let own = login.secrets.iter().map(|index| Ok((*index, secret(index)?.clone())));

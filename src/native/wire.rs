@@ -3,47 +3,44 @@
 //! In: a request; the bytes that came back so far. Out: bytes to send; the head of the reply and how its body is framed.
 //! Heads and chunk sizes are read by a library. Nothing here does IO.
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use http::header::HOST;
-use http::uri::PathAndQuery;
-use http::{Method, Request};
+use bytes::{BufMut as _, BytesMut};
+use http::Method;
 use httparse::{Header, ParserConfig, Response, Status};
 
-use crate::native::http1::{has_word, put_header, put_number};
+use super::outgoing::Outgoing;
+use crate::native::http1::{has_word, put_field, put_number};
+use crate::plan::ReplyHeaders;
 
-/// Writes a request with its body. A request without a host cannot be written, and nothing is.
-pub(super) fn put_request(out: &mut BytesMut, request: &Request<Bytes>) -> Option<()> {
-    let authority = request.uri().authority()?;
-    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    let body = request.body();
-    out.reserve(HEAD_BYTES + target.len() + body.len());
-    for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\nHost: ", authority.as_str(), "\r\n"] {
+/// Writes a request with its body.
+pub(super) fn put_request(out: &mut BytesMut, request: &Outgoing<'_>) {
+    let Outgoing { method, authority, target, fields, body } = request;
+    out.reserve(HEAD_BYTES + target.as_str().len() + body.len());
+    for part in [method.as_str(), " ", target.as_str(), " HTTP/1.1\r\nHost: ", authority.as_str(), "\r\n"] {
         out.put_slice(part.as_bytes());
     }
-    for (name, value) in request.headers() {
-        if name != HOST {
-            put_header(out, name, value.as_bytes());
+    for field in fields.iter() {
+        if field.name != "host" {
+            put_field(out, &field.name, &field.value);
         }
     }
     // RFC 9110 8.6: methods that give a meaning to content say that there is none.
-    if !body.is_empty() || matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+    if !body.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
         out.put_slice(b"Content-Length: ");
         put_number(out, body.len());
         out.put_slice(b"\r\n");
     }
     out.put_slice(b"\r\n");
     out.put_slice(body);
-    Some(())
 }
 
 /// The head of a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
-    /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: ReplyHeaders,
     pub(super) framing: Framing,
     /// Whether another request may follow on the connection.
     pub(super) keep: bool,
@@ -80,9 +77,16 @@ pub(super) fn read_head(bytes: &[u8], method: &Method) -> Result<Option<Head>, M
     let fields = Fields::read(response.headers)?;
     let framing = fields.framing(status, method);
     let keep = framing != Framing::UntilClose && fields.keeps(response.version == Some(1));
-    let header =
-        |header: &Header<'_>| (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned());
-    Ok(Some(Head { status, headers: response.headers.iter().map(header).collect(), framing, keep, length }))
+    let mut headers = ReplyHeaders::with_capacity(response.headers.len(), length);
+    for Header { name, value } in &*response.headers {
+        headers.push(name, &text(value));
+    }
+    Ok(Some(Head { status, headers, framing, keep, length }))
+}
+
+/// A value as text; it nearly always is.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 /// What decides where a reply ends and whether the connection goes on.
@@ -163,6 +167,10 @@ const CHUNK_LINE_MAX_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use http::header::HOST;
+
     use super::*;
 
     fn head(text: &str) -> Head {
@@ -182,11 +190,11 @@ mod tests {
         request.headers_mut().insert("x-api-key", "k".parse().unwrap());
         request.headers_mut().insert(HOST, "elsewhere".parse().unwrap());
         let mut out = BytesMut::new();
-        put_request(&mut out, &request).unwrap();
+        put_request(&mut out, &Outgoing::of(&request).unwrap());
         let expected = "PATCH /users/7?x=y HTTP/1.1\r\nHost: app:80\r\nx-api-key: k\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(out, expected);
         *request.uri_mut() = "/users".parse().unwrap();
-        assert_eq!(put_request(&mut out, &request), None);
+        assert!(Outgoing::of(&request).is_none());
     }
 
     #[test]
@@ -196,7 +204,7 @@ mod tests {
             *request.uri_mut() = "http://app".parse().unwrap();
             *request.method_mut() = method;
             let mut out = BytesMut::new();
-            put_request(&mut out, &request).unwrap();
+            put_request(&mut out, &Outgoing::of(&request).unwrap());
             assert_eq!(out.ends_with(b"Content-Length: 0\r\n\r\n"), announced, "{out:?}");
         }
     }
@@ -250,8 +258,8 @@ mod tests {
         }
         let head = head(text);
         assert_eq!((head.status, head.length), (201, end));
-        let expected = [("etag", "\"a\""), ("x-odd", "b")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(head.headers, expected);
+        let expected = [("etag", "\"a\""), ("x-odd", "b")];
+        assert_eq!(head.headers, expected.into_iter().collect());
         assert_eq!(read_head(b"SSH-2.0-x\r\n", &Method::GET), Err(Malformed));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1));
         assert_eq!(read_head(many.as_bytes(), &Method::GET), Err(Malformed));

@@ -90,11 +90,11 @@ pub(super) fn list(mapping: &Mapping, seen: &Seen) -> Vec<Finding> {
     findings.push(Finding::fine(format!("list: {} {} has {} of {total}", call.method, place(call), items.len())));
     if let Total::Path(path) = &list.call.envelope.total
         && path.header().is_none()
-        && path.get(&reply.body).is_none()
+        && path.find(&reply.body).is_none()
     {
         findings.push(
             Finding::error("the reply to the list has no total where `total` says", &list.call.origin).help(
-                suggestion(path, &[&reply.body])
+                suggestion(path, &[reply.body.tree()])
                     .unwrap_or_else(|| "`total = \"walk\"` counts by reading to the end".into()),
             ),
         );
@@ -149,7 +149,7 @@ pub(super) fn get(mapping: &Mapping, list: &Seen, seen: &Seen) -> Vec<Finding> {
     }
     let documents: Vec<&Value> = replies(seen)
         .filter(|(call, _)| call.origin == get.origin)
-        .filter_map(|(_, reply)| get.envelope.item.get(&reply.body))
+        .filter_map(|(_, reply)| get.envelope.item.get(reply.body.tree()))
         .map(first_of)
         .collect();
     let listed = mapping.ops.list.as_ref().and_then(|list_call| {
@@ -235,7 +235,7 @@ fn rows(mapping: &Mapping, documents: &[&Value], listed: &[&Value]) -> Vec<Findi
     }
     let mut faults = Vec::new();
     for document in documents.iter().chain(listed) {
-        from_native::resource(mapping, document, &Env::default(), &mut faults);
+        from_native::resource(mapping, &Value::clone(document).into(), &Env::default(), &mut faults);
     }
     faults.sort_by_key(|fault| fault.row);
     faults.dedup_by_key(|fault| fault.row);
@@ -298,7 +298,7 @@ fn failure(seen: &Seen, origin: &Origin) -> Option<Finding> {
 /// How many objects the application sent back for a look-up.
 fn came_back(seen: &Seen) -> usize {
     let lists = replies(seen).filter(|(call, _)| lists(call));
-    lists.map(|(_, reply)| longest_list(&reply.body, 0)).sum()
+    lists.map(|(_, reply)| longest_list(reply.body.tree(), 0)).sum()
 }
 
 /// A filter plan may have an envelope of its own, so the longest list of the reply is taken.
@@ -320,7 +320,7 @@ fn replies(seen: &Seen) -> impl Iterator<Item = (&NativeCall, &NativeReply)> {
 }
 
 fn items<'r>(call: &Call, reply: &'r NativeReply) -> Vec<&'r Value> {
-    let listed = call.envelope.items.get(&reply.body).and_then(Value::as_array);
+    let listed = call.envelope.items.get(reply.body.tree()).and_then(Value::as_array);
     listed.map(|items| items.iter().collect()).unwrap_or_default()
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dialect::Repairs;
-use crate::expr::Expr;
-use crate::mapping::{AlsoOk, Origin, Part, Slot};
+use crate::document::Document;
+use crate::mapping::{Origin, Part, Slot, Success};
 
+use super::headers::ReplyHeaders;
 use super::turn::TurnRequest;
 
 /// A native request, ready to send but for credentials and body secrets.
@@ -39,26 +40,6 @@ pub struct NativeCall {
     pub success: Option<Arc<Success>>,
 }
 
-/// What success is: see [`Call`](crate::mapping::Call).
-#[derive(Clone, Debug)]
-pub struct Success {
-    /// `ok`.
-    pub ok: Option<Expr>,
-    /// `also_ok`.
-    pub also_ok: Vec<AlsoOk>,
-}
-
-impl PartialEq for Success {
-    fn eq(&self, other: &Self) -> bool {
-        let condition = |also: &AlsoOk| match also {
-            AlsoOk::Status(status) => status.to_string(),
-            AlsoOk::When(expr) => expr.source().to_owned(),
-        };
-        self.ok.as_ref().map(Expr::source) == other.ok.as_ref().map(Expr::source)
-            && self.also_ok.iter().map(condition).eq(other.also_ok.iter().map(condition))
-    }
-}
-
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NativeOutcome {
@@ -73,10 +54,10 @@ pub enum NativeOutcome {
 pub struct NativeReply {
     /// HTTP status.
     pub status: u16,
-    /// Headers with lower-case names.
-    pub headers: Vec<(String, String)>,
+    /// What came with it.
+    pub headers: ReplyHeaders,
     /// Parsed body; null when empty or not JSON.
-    pub body: Value,
+    pub body: Document,
     /// Whether there was a body that is not JSON.
     pub unreadable: bool,
 }
@@ -218,7 +199,7 @@ pub struct Report {
     /// Objects read for want of a native query.
     pub scanned: u64,
     /// Remarks for `explain` and the log, such as "current members not read".
-    pub notes: Vec<String>,
+    pub notes: Vec<Cow<'static, str>>,
     /// The error that the answer reports, if it does.
     pub error: Option<crate::scim::ScimError>,
     /// The id of the resource the request was about, where known.

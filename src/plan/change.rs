@@ -31,7 +31,9 @@ pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError>
         _ => ScimError::invalid_syntax(format!("the body is not JSON: {error}")),
     })?;
     let mut seen = Seen::default();
-    look(&body, 0, &mut seen);
+    if !is_shallow_and_plain(bytes, max) {
+        look(&body, 0, &mut seen);
+    }
     if seen.depth > max {
         return Err(too_deep());
     }
@@ -39,6 +41,19 @@ pub(super) fn json_body(run: &Run<'_>, bytes: &[u8]) -> Result<Value, ScimError>
         return Err(ScimError::invalid_syntax("the body has a key with a control character"));
     }
     Ok(body)
+}
+
+/// Whether the text alone shows that there is nothing to be refused: few brackets cannot be deep, and the parser lets
+/// no control character pass but an escaped one, and DEL.
+fn is_shallow_and_plain(bytes: &[u8], max: usize) -> bool {
+    let (mut brackets, mut is_plain) = (0, true);
+    // Sums of bytes, which a processor makes many at a time.
+    for chunk in bytes.chunks(usize::from(u8::MAX)) {
+        let found = chunk.iter().fold(0_u8, |sum, byte| sum + u8::from(matches!(byte, b'{' | b'[')));
+        brackets += usize::from(found);
+        is_plain &= !chunk.iter().fold(false, |found, byte| found | matches!(byte, b'\\' | b'\x7f'));
+    }
+    is_plain && brackets <= max
 }
 
 /// What is refused whatever the body is about.
@@ -97,12 +112,8 @@ pub(super) fn is_mapped(run: &Run<'_>, path: &AttrPath) -> bool {
 
 /// Rows about one attribute, whatever their sub-attribute.
 pub(super) fn rows_of<'a>(run: &Run<'a>, path: &AttrPath) -> impl Iterator<Item = (usize, &'a Row)> {
-    let (extension, attribute) = (path.extension.clone(), path.attribute.clone());
-    run.mapping
-        .rows
-        .iter()
-        .enumerate()
-        .filter(move |(_, row)| row.target.path.extension == extension && row.target.path.attribute == attribute)
+    let about = run.mapping.rows_in(run.mapping.index.of_attribute(path));
+    about.filter(|(_, row)| row.target.path.same_attribute(path))
 }
 
 /// Known attributes of a resource that the mapping has no place for.
@@ -179,8 +190,8 @@ fn same_natively(run: &Run<'_>, row: &Row, before: Option<&Value>, after: Option
 /// # Errors
 /// 400 `invalidValue`.
 pub(super) fn check_mirrors(run: &Run<'_>, resource: &Resource) -> Result<(), ScimError> {
-    let mut mirrors = run.mapping.rows.iter().filter(|row| row.access == Access::Mirror);
-    mirrors.try_for_each(|row| check_mirror(run, row, resource, value(run, row, resource).as_deref()))
+    let mut mirrors = run.mapping.rows_in(run.mapping.sends.mirrors);
+    mirrors.try_for_each(|(_, row)| check_mirror(run, row, resource, value(run, row, resource).as_deref()))
 }
 
 /// Says which elements of lists the application has no place for, and which one goes where it does not quite belong.
@@ -296,8 +307,7 @@ pub(super) fn check_readable_only(
 /// Read-only attributes in POST and PUT are ignored (RFC 7643 2.2), but a client that switches somebody off must not
 /// believe that it worked. Without an old state (POST) only `active: false` is such a wish.
 pub(super) fn check_active(run: &Run<'_>, sent: &Resource, old: Option<&Resource>) -> Result<(), ScimError> {
-    let read_only = |row: &&Row| row.access == Access::Read && *row.target.path.attribute == *"active";
-    let Some(row) = run.mapping.rows.iter().find(read_only) else { return Ok(()) };
+    let Some((_, row)) = run.mapping.rows_in(run.mapping.sends.active_read_only).next() else { return Ok(()) };
     let (asked, is) = (value(run, row, sent), old.and_then(|old| value(run, row, old)));
     match asked {
         None => Ok(()),
@@ -367,7 +377,7 @@ const TYPE_SHOWN: usize = 40;
 
 #[cfg(test)]
 mod tests {
-    use super::depth;
+    use super::{depth, is_shallow_and_plain};
 
     #[test]
     fn depth_counts_structure_and_not_text() {
@@ -375,5 +385,14 @@ mod tests {
         assert_eq!(depth(br#"{"a":[{"b":1}]}"#), 3);
         assert_eq!(depth(br#"{"a":"[[[\"{{"}"#), 1);
         assert_eq!(depth(b"]]]["), 1);
+    }
+
+    #[test]
+    fn a_text_that_is_let_through_is_neither_deep_nor_has_it_control_characters() {
+        for (text, expect) in
+            [(r#"{"a":[1]}"#, true), (r#"{"a":[[1]]}"#, false), (r#"{"\u0000":1}"#, false), ("{\"\u{7f}\":1}", false)]
+        {
+            assert_eq!(is_shallow_and_plain(text.as_bytes(), 2), expect, "{text}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! it is decided whether the object is there; the SCIM filter is checked after that. What is wanted is known before
 //! anything is read, so that a request that does not ask for it makes no call.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -85,7 +86,7 @@ fn note_unneeded(run: &Run<'_>, objects: &[Object], wanted: &Readers) {
     }
     let held = objects.iter().fold(run.mapping.parts_for(wanted), |held, object| held | object.parts);
     for (_, part) in run.mapping.parts_in(run.mapping.all_parts() & !held) {
-        let note = format!("{} not needed", part.name);
+        let note = Cow::from(format!("{} not needed", part.name));
         run.native.report(|report| {
             if !report.notes.contains(&note) {
                 report.notes.push(note);
@@ -209,8 +210,8 @@ pub(super) async fn member_items(
         };
         let object = found.get(place)?.as_ref()?;
         for path in &lacks.paths {
-            if let Some(value) = path.get(&object.document) {
-                path.put(&mut item, Some(value.clone()));
+            if let Some(value) = path.find(&object.document) {
+                path.put(&mut item, Some(value.to_value()));
             }
         }
         Some(item)

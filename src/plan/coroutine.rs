@@ -53,15 +53,29 @@ pub(super) enum Asked {
 /// The plan's side of the exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Native {
-    exchange: Arc<Mutex<Exchange>>,
-    /// Reference tables, once they are read.
-    tables: Arc<Known>,
+    shared: Arc<Shared>,
     calls_max: usize,
+    is_traced: bool,
+}
+
+/// What both sides have.
+#[derive(Debug, Default)]
+struct Shared {
+    exchange: Mutex<Exchange>,
+    /// Reference tables, once they are read.
+    tables: Known,
 }
 
 impl Native {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { exchange: Arc::default(), tables: Arc::default(), calls_max }
+        Self { shared: Arc::default(), calls_max, is_traced: false }
+    }
+
+    /// One that gathers a [`Trace`].
+    pub(super) fn traced(calls_max: usize) -> Self {
+        let native = Self { is_traced: true, ..Self::new(calls_max) };
+        native.lock().trace = Some(Box::default());
+        native
     }
 
     /// Has the calls carried out, at most `parallel` at a time; one outcome each, in order.
@@ -88,12 +102,21 @@ impl Native {
             }
             exchange.asked = Some(Asked::Calls(calls, parallel.max(1)));
         }
-        let outcomes = Answer { exchange: &self.exchange }.await;
+        let outcomes = self.answer().await;
         if outcomes.len() == expected {
             Ok(outcomes)
         } else {
             Err(ScimError::internal("the executor returned a wrong number of outcomes"))
         }
+    }
+
+    /// Has one call carried out.
+    ///
+    /// # Errors
+    /// As [`Native::together`].
+    pub(super) async fn one(&self, call: NativeCall) -> Result<NativeOutcome, ScimError> {
+        let outcome = self.together(vec![call], 1).await?.pop();
+        outcome.ok_or_else(|| ScimError::internal("no outcome"))
     }
 
     /// Whether so many more calls may be made, before the first of them.
@@ -124,13 +147,20 @@ impl Native {
             exchange.recent = None;
             exchange.asked = Some(Asked::Turn(request));
         }
-        let refusals = Answer { exchange: &self.exchange }.await;
-        self.lock().has_turn &= refusals.is_empty();
+        let refusals = self.answer().await;
+        if !refusals.is_empty() {
+            self.lock().has_turn = false;
+        }
         refusals.is_empty()
     }
 
+    /// The answer to what was just asked.
+    fn answer(&self) -> Answer<'_> {
+        Answer { exchange: &self.shared.exchange, is_out: false }
+    }
+
     pub(super) fn tables(&self) -> &Known {
-        &self.tables
+        &self.shared.tables
     }
 
     /// A key that no other call has: of this request, or of any other.
@@ -169,21 +199,19 @@ impl Native {
 
     /// Adds to the trace, if there is one.
     pub(super) fn trace(&self, add: impl FnOnce(&mut Trace)) {
-        if let Some(trace) = &mut self.lock().trace {
+        if self.is_traced
+            && let Some(trace) = &mut self.lock().trace
+        {
             add(trace);
         }
     }
 
     pub(super) fn is_traced(&self) -> bool {
-        self.lock().trace.is_some()
-    }
-
-    pub(super) fn start_trace(&self) {
-        self.lock().trace = Some(Box::default());
+        self.is_traced
     }
 
     fn lock(&self) -> MutexGuard<'_, Exchange> {
-        lock(&self.exchange)
+        lock(&self.shared.exchange)
     }
 }
 
@@ -193,12 +221,17 @@ fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
 
 struct Answer<'a> {
     exchange: &'a Mutex<Exchange>,
+    /// Whether the plan has paused for it.
+    is_out: bool,
 }
 
 impl Future for Answer<'_> {
     type Output = Vec<NativeOutcome>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.is_out, true) {
+            return Poll::Pending;
+        }
         match lock(self.exchange).answered.take() {
             Some(outcomes) => Poll::Ready(outcomes),
             None => Poll::Pending,
@@ -249,12 +282,8 @@ impl<T> Coroutine<T> {
         }
     }
 
-    pub(super) fn start_trace(&self) {
-        self.native.start_trace();
-    }
-
     pub(super) fn give_tables(&self, entries: Entries) {
-        self.native.tables.give(entries);
+        self.native.tables().give(entries);
     }
 
     /// A copy of the trace gathered so far; empty if none was asked for.

@@ -31,8 +31,10 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let normalised = normalised?;
     run.record_ignored(change::unmapped(run, &normalised.resource), normalised.unknown);
     let mut resource = normalised.resource;
-    let members = resource.get(&MEMBERS).and_then(Value::as_array).cloned().unwrap_or_default();
-    resource.set(&MEMBERS, None);
+    let members = match resource.0.remove(&*MEMBERS.attribute) {
+        Some(Value::Array(members)) => members,
+        _ => Vec::new(),
+    };
     check_members(run, &members)?;
     change::check_mirrors(run, &resource)?;
     change::note_elements(run, &resource);
@@ -49,7 +51,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     guard::allow_create(run, derived.as_ref(), resource)?;
     let joining = MemberChange::Delta { add: members.clone(), remove: Vec::new() };
     if !members.is_empty() {
-        members::permit(run, derived.as_ref(), None, &joining, &[]).await?;
+        Box::pin(members::permit(run, derived.as_ref(), None, &joining, &[])).await?;
     }
     let with_parts = to_native::with_parts(run.mapping, resource, &run.env())?;
     let mut progress = Progress::default();
@@ -60,7 +62,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     let mut made = find_or_make(run, flow, asked, &mut progress).await?;
     run.record_id(&made.id);
     if !made.fresh && !members.is_empty() {
-        members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[]).await?;
+        Box::pin(members::permit(run, Some(&made.key), made.object.as_ref(), &joining, &[])).await?;
     }
     let resource = with_parts.as_ref().filter(|_| made.fresh).unwrap_or(resource);
     let shown = made.object.take();
@@ -71,7 +73,7 @@ pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimR
     };
     match whole {
         Ok(whole) => Ok(answer::with_resource(201, whole)),
-        Err(error) => Err(take_back(run, &made, progress, error).await),
+        Err(error) => Err(Box::pin(take_back(run, &made, progress, error)).await),
     }
 }
 
@@ -118,20 +120,20 @@ async fn find_or_make<'f>(
     progress: &mut Progress<'f>,
 ) -> Result<Made, ScimError> {
     let Asked { resource, derived, .. } = asked;
-    if let Some(found) = exists::held(run, derived, resource).await? {
-        return used(run, found, resource).await;
-    }
-    if let Some(found) = exists::adopted(run, resource).await? {
-        return used(run, found, resource).await;
+    // Boxed, like all that is rare, or every create would be as large as a revival.
+    if (run.mapping.exists.is_some() || exists::looks_for_key(run, derived))
+        && let Some(found) = Box::pin(exists::before(run, derived, resource)).await?
+    {
+        return Box::pin(used(run, found, resource)).await;
     }
     match make_surely(run, flow, asked, progress).await {
         // Somebody else was faster, outside this adapter: it ends as if the look had come later.
         Err(error) if error.status == 409 && progress.done.is_empty() => {
-            let found = match exists::held(run, derived, resource).await? {
+            let found = match Box::pin(exists::held(run, derived, resource)).await? {
                 Some(found) => found,
-                None => exists::gone(run, derived).await?.ok_or(error)?,
+                None => Box::pin(exists::gone(run, derived)).await?.ok_or(error)?,
             };
-            used(run, found, resource).await
+            Box::pin(used(run, found, resource)).await
         }
         made => made,
     }
@@ -164,7 +166,7 @@ async fn make_surely<'f>(
             (made, _) => return made,
         };
         let wanted = Wanted { derived: asked.derived, resource: asked.resource, is_one_call: flow.steps.len() == 1 };
-        match lost::settle(run, lost, &wanted, error).await {
+        match Box::pin(lost::settle(run, lost, &wanted, error)).await {
             Settled::Made(object) => {
                 let (id, key) = (object.id.clone(), object.key.clone());
                 return Ok(Made { id, key, object: Some(*object), fresh: true, revived: false });
@@ -191,7 +193,7 @@ pub(super) struct OnTheWay {
 ///
 /// # Errors
 /// What a create fails with.
-pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -> Result<OnTheWay, ScimError> {
+pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: String) -> Result<OnTheWay, ScimError> {
     let flow = run.mapping.ops.create.as_ref();
     let flow = flow.ok_or_else(|| ScimError::internal(format!("{}: no create", run.mapping.origin)))?;
     let scim = &Value::Object(resource.0.clone());
@@ -216,7 +218,8 @@ pub(super) async fn on_the_way(run: &Run<'_>, resource: &Resource, note: &str) -
         made => made?,
     };
     let shown = made.object.take();
-    match send_unsent(run, flow, with_parts.as_ref().unwrap_or(resource), &made, shown).await {
+    let resource = with_parts.as_ref().unwrap_or(resource);
+    match send_unsent(run, unsent(run, flow, resource), resource, &made, shown).await {
         Ok(_) => Ok(OnTheWay { id: made.id, key: made.key, fresh: true }),
         Err(error) => Err(take_back(run, &made, progress, error).await),
     }
@@ -259,7 +262,7 @@ async fn make<'f>(
     let env = Env { id: derived, scim: Some(scim), ..run.env() };
     let rows = to_native::create_rows(run.mapping);
     let mut document = to_native::document(run.mapping, rows, resource, None, to_native::Purpose::Create, &env)?;
-    run.native.trace(|trace| trace.created(run.mapping, with_value(run, resource, rows), &document));
+    run.native.trace(|trace| trace.created(run.mapping, run.mapping.with_value(rows, resource), &document));
     with_key(run, flow, derived, &mut document);
     let rows = Rows::new(&document, &document);
     let made = steps::carry_out(run, flow, "the create", &env, rows, progress).await;
@@ -272,7 +275,7 @@ async fn make<'f>(
             progress.lost = progress.lost.or(Some(Lost::Nameless));
             return Err(error);
         }
-        Err(error) => return Err(not_made(run, derived, progress, error).await),
+        Err(error) => return Err(Box::pin(not_made(run, derived, progress, error)).await),
     };
     let object = outcome.last.and_then(|(call, reply)| read::object_in(run, &call.envelope.item, reply));
     let id = run.id_of(&key).unwrap_or_default();
@@ -365,28 +368,27 @@ async fn follow_up(
     let (first, second) = if members_first { (Phase::Members, Phase::Update) } else { (Phase::Update, Phase::Members) };
     for phase in [first, second] {
         object = match phase {
-            Phase::Update => send_unsent(run, flow, resource, made, object).await?,
+            Phase::Update => match unsent(run, flow, resource) {
+                0 => object,
+                pending => Box::pin(send_unsent(run, pending, resource, made, object)).await?,
+            },
             _ => add_members(run, flow, &members, made, object).await?,
         };
     }
     match object.filter(|_| !flow.then.contains(&Phase::Get)) {
         Some(object) => Ok(object),
-        None => read::find_by_key(run, &made.key).await?.ok_or_else(|| run.not_found(&made.id)),
+        None => Box::pin(read::find_by_key(run, &made.key)).await?.ok_or_else(|| run.not_found(&made.id)),
     }
 }
 
-/// Sends the rows that the create call did not carry.
+/// Sends the rows that the create call did not carry, as far as they are not there yet.
 async fn send_unsent(
     run: &Run<'_>,
-    flow: &Flow,
+    pending: RowSet,
     resource: &Resource,
     made: &Made,
     object: Option<Object>,
 ) -> Result<Option<Object>, ScimError> {
-    let rules = run.mapping.writes.iter().filter(|rule| rule.on_create).fold(0, |set, rule| set | rule.rows);
-    let pending = unsent_rows(run, flow, resource)
-        | asked_off(run, resource)
-        | with_value(run, resource, rules & to_native::update_rows(run.mapping));
     if pending == 0 {
         return Ok(object);
     }
@@ -437,26 +439,25 @@ fn names_members(flow: &Flow) -> bool {
 /// Whether an object as a reply showed it says who its members are, where the object says so at all.
 fn shows_members(run: &Run<'_>, object: &Object) -> bool {
     run.mapping.members.as_ref().is_none_or(|members| match &members.source {
-        MemberSource::Native(path) => path.get(&object.document).is_some(),
+        MemberSource::Native(path) => path.find(&object.document).is_some(),
         MemberSource::List(_) => true,
     })
 }
 
-/// Rows with a value that the create call did not carry and an update can.
-fn unsent_rows(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
-    let sent = if flow.calls().any(|call| carries_rows(&call.body)) { to_native::create_rows(run.mapping) } else { 0 };
-    with_value(run, resource, to_native::update_rows(run.mapping) & !sent)
+/// Rows with a value that the create call did not carry and an update can, or that a rule sends besides.
+fn unsent(run: &Run<'_>, flow: &Flow, resource: &Resource) -> RowSet {
+    let carried = flow.calls().any(|call| carries_rows(&call.body));
+    let sent = if carried { to_native::create_rows(run.mapping) } else { 0 };
+    let rows = (to_native::update_rows(run.mapping) & !sent) | run.mapping.sends.by_rules_on_create;
+    run.mapping.with_value(rows, resource) | asked_off(run, resource)
 }
 
 /// Rows of `active` where somebody is made who shall not come in. Some applications switch everybody on who is made,
 /// whatever the call says, and that nobody may overlook.
 fn asked_off(run: &Run<'_>, resource: &Resource) -> RowSet {
-    let is_active = |row: &Row| row.target.path.extension.is_none() && row.target.path.sub.is_none();
     let off = |row: &Row| change::value(run, row, resource).as_deref() == Some(&Value::Bool(false));
-    run.mapping
-        .rows_in(run.mapping.index.about("active") & to_native::update_rows(run.mapping))
-        .filter(|(_, row)| is_active(row) && off(row))
-        .fold(0, |set, (index, _)| set | 1 << index)
+    let rows = run.mapping.rows_in(run.mapping.sends.active).filter(|(_, row)| off(row));
+    rows.fold(0, |set, (index, _)| set | 1 << index)
 }
 
 fn carries_rows(body: &Body) -> bool {
@@ -465,10 +466,6 @@ fn carries_rows(body: &Body) -> bool {
         Body::Rows => true,
         Body::Built(node) => matches!(node, BodyNode::Object { .. }),
     }
-}
-
-fn with_value(run: &Run<'_>, resource: &Resource, set: RowSet) -> RowSet {
-    run.mapping.with_value(set, resource)
 }
 
 fn pending_rows(run: &Run<'_>, old: &Resource, resource: &Resource, pending: RowSet) -> RowSet {

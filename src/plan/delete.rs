@@ -45,7 +45,7 @@ pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Re
             if guard::needs_object(run, Verb::Delete) { Some(read::fetch_with_parts(run, id).await?) } else { None };
         guard::allow(run, Verb::Delete, Some(&key), Facts { object: read.as_ref(), scim: None })?;
     }
-    let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native), Some(old)));
+    let (native, old) = before.as_ref().map_or((None, None), |(native, old)| (Some(native as _), Some(old)));
     let env = Env { id: Some(&key), native, old, ..run.env() };
     let mut progress = Progress::default();
     match steps::carry_out(run, flow, "the deletion", &env, Rows::default(), &mut progress).await {

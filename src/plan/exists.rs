@@ -55,6 +55,21 @@ pub(super) enum Found {
     Gone(Object),
 }
 
+/// What is there before anything is sent: by its key, or because it is the same.
+///
+/// # Errors
+/// As [`held`] and [`adopted`].
+pub(super) async fn before(
+    run: &Run<'_>,
+    derived: Option<&Value>,
+    resource: &Resource,
+) -> Result<Option<Found>, ScimError> {
+    match held(run, derived, resource).await? {
+        Some(found) => Ok(Some(found)),
+        None => adopted(run, resource).await,
+    }
+}
+
 /// The object that already has the derived key, where it may be used instead of a new one.
 pub(super) async fn held(
     run: &Run<'_>,
@@ -105,7 +120,7 @@ pub(super) async fn gone(run: &Run<'_>, derived: Option<&Value>) -> Result<Optio
 ///
 /// # Errors
 /// 409 `uniqueness` where it may not be adopted, or where more than one would do.
-pub(super) async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Found>, ScimError> {
+async fn adopted(run: &Run<'_>, resource: &Resource) -> Result<Option<Found>, ScimError> {
     let Some(exists) = &run.mapping.exists else { return Ok(None) };
     let all = same(&seeing_gone(run), exists, resource).await?;
     if all.iter().any(|holder| guard::hides(run, &holder.key, Some(&holder.document))) {

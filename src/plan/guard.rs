@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::document::Tree;
 use crate::expr::{Env, Name};
 use crate::mapping::guard::Verb;
 use crate::mapping::{Extract, Guard, RowSet};
@@ -45,7 +46,7 @@ pub(super) fn hides_by_document(run: &Run<'_>) -> bool {
 }
 
 /// Whether an object is hidden, as far as the id alone, or the document, tells.
-pub(super) fn hides(run: &Run<'_>, key: &Value, document: Option<&Value>) -> bool {
+pub(super) fn hides(run: &Run<'_>, key: &Value, document: Option<&dyn Tree>) -> bool {
     let decided = |guard: &&Guard| guard.hides() && (document.is_some() || !guard.needs_object());
     run.guards().iter().filter(decided).any(|guard| matches(run, guard, key, document))
 }
@@ -61,7 +62,7 @@ pub(super) fn hides_item(of: &Run<'_>, value: &Extract, item: &Value, id: &str) 
         let held = |path: &Vec<String>| document.is_some_and(|document| holds(document, path));
         guard.hides() && guard.when.field_paths(Name::Native).iter().all(held)
     };
-    of.guards().iter().filter(decided).any(|guard| matches(of, guard, &key, document))
+    of.guards().iter().filter(decided).any(|guard| matches(of, guard, &key, document.map(|document| document as _)))
 }
 
 /// Where an item shows the object itself: around the place of its id.
@@ -78,7 +79,7 @@ fn holds(document: &Value, path: &[String]) -> bool {
 }
 
 /// What cannot be decided is hidden.
-fn matches(run: &Run<'_>, guard: &Guard, key: &Value, document: Option<&Value>) -> bool {
+fn matches(run: &Run<'_>, guard: &Guard, key: &Value, document: Option<&dyn Tree>) -> bool {
     let env = Env { id: Some(key), native: document, ..run.env() };
     let matches = guard.when.test(&env).unwrap_or(true);
     if matches {
@@ -109,12 +110,6 @@ pub(super) fn looks_into(run: &Run<'_>, verb: Verb) -> bool {
     run.guards().iter().any(|guard| !guard.hides() && guard.deny.names(verb) && guard.needs_object())
 }
 
-/// Selections from the new state that decide whether something may be changed.
-pub(super) fn scim_paths(run: &Run<'_>) -> impl Iterator<Item = Vec<String>> {
-    let about = run.guards().iter().filter(|guard| guard.deny.names(Verb::Update));
-    about.flat_map(|guard| guard.when.field_paths(Name::Scim))
-}
-
 /// Refuses what a guard denies. Hidden objects do not come this far.
 ///
 /// # Errors
@@ -128,7 +123,7 @@ pub(super) fn allow(run: &Run<'_>, verb: Verb, key: Option<&Value>, facts: Facts
     let env = Env {
         id: key,
         scim: scim.as_ref(),
-        native: facts.object.map(|object| &object.document),
+        native: facts.object.map(|object| &object.document as _),
         old: old.as_ref(),
         ..run.env()
     };

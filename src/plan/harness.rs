@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::{Snapshot, Source, compile, render};
+use crate::document::Document;
 use crate::route::{Matched, Outcome, RouteTable};
 
 use super::call::{NativeCall, NativeOutcome, NativeReply, ScimResponse, Step};
+use super::headers::ReplyHeaders;
 use super::marks::Marks;
 use super::{Context, Plan, RequestFacts, ScimRequest};
 
@@ -84,9 +86,10 @@ fn matched(snapshot: &Snapshot, path: &str) -> Matched {
     }
 }
 
-/// 200 with a body.
+/// 200 with a body, read as the native client reads it.
 pub(super) fn ok(body: Value) -> NativeOutcome {
-    NativeOutcome::Reply(NativeReply { status: 200, headers: Vec::new(), body, unreadable: false })
+    let body = Document::parse(&body.to_string()).unwrap();
+    NativeOutcome::Reply(NativeReply { status: 200, headers: ReplyHeaders::default(), body, unreadable: false })
 }
 
 /// A parameter of the query of a call, decoded.

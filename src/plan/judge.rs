@@ -72,14 +72,14 @@ pub(super) fn assess(run: &Run<'_>, call: &Call, outcome: &NativeOutcome, env: &
     if conditions.refuses_credentials(run.backend.expired.as_ref()) {
         return Standing::Failed(credentials_refused(run));
     }
-    let ok = conditions.succeeded(call.ok.as_ref());
+    let ok = conditions.succeeded(call.success.ok.as_ref());
     if ok && reply.unreadable && call.slot.reads() {
         return Standing::Failed(unreadable(run));
     }
     if ok {
         return Standing::Ok;
     }
-    if call.also_ok.iter().any(|also| conditions.also(also)) {
+    if call.success.also_ok.iter().any(|also| conditions.also(also)) {
         return Standing::Accepted;
     }
     let rule = conditions.rule(&run.backend.errors, call.slot, run.type_name());
@@ -291,7 +291,7 @@ fn wait(reply: &NativeReply) -> Option<u64> {
 
 /// A reply header by lower-case name.
 pub(super) fn header<'r>(reply: &'r NativeReply, name: &str) -> Option<&'r str> {
-    reply.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    reply.headers.get(name)
 }
 
 /// Never 401: the identity provider would think that its own token is bad and stop provisioning. Unless it is: a

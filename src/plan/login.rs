@@ -34,7 +34,7 @@ pub fn login_call(
 /// # Errors
 /// What is wrong with the reply, without its content.
 pub fn login_token(session: &SessionLogin, reply: &NativeReply) -> Result<String, LoginFault> {
-    if !login_succeeded(session.login.ok.as_ref(), reply) {
+    if !login_succeeded(session.login.success.ok.as_ref(), reply) {
         return Err(LoginFault::Refused(reply.status));
     }
     let mut saved = Map::new();

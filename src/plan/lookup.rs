@@ -33,20 +33,21 @@ pub(super) async fn candidates(
     let by_key = lookups.iter().all(|lookup| lookup.cost() <= 1);
     tell(if by_key { FilterPath::Lookup } else { FilterPath::Pushed });
     let mut found: Vec<Object> = Vec::new();
-    let mut seen = HashSet::new();
-    let mut asked: Vec<&Lookup<'_>> = Vec::new();
-    for lookup in &lookups {
-        if asked.contains(&lookup) {
-            continue;
-        }
-        asked.push(lookup);
-        for object in ask(run, lookup).await? {
-            if seen.insert(object.id.clone()) {
-                found.push(object);
-            }
+    for (index, lookup) in lookups.iter().enumerate() {
+        let asked = lookups.get(..index).is_some_and(|before| before.contains(lookup));
+        if !asked {
+            found.append(&mut ask(run, lookup).await?);
         }
     }
-    Ok(Some(found))
+    Ok(Some(each_once(found)))
+}
+
+fn each_once(mut objects: Vec<Object>) -> Vec<Object> {
+    if objects.len() > 1 {
+        let mut seen = HashSet::with_capacity(objects.len());
+        objects.retain(|object| seen.insert(object.id.clone()));
+    }
+    objects
 }
 
 /// What could be asked for, in words, for who asked for something else.
@@ -118,17 +119,17 @@ fn covering<'a>(run: &Run<'a>, around: Option<&AttrPath>, filter: &Filter) -> Op
         // For one element, where a query would ask about all of them.
         Filter::Compare(comparison) if around.is_some() && comparison.op == CompareOp::Ne => None,
         Filter::Compare(comparison) => {
-            let path = around.map_or_else(|| comparison.path.clone(), |outer| outer.child(&comparison.path.attribute));
-            Some(vec![lookup(run, &Comparison { path, ..comparison.clone() })?])
+            let within = around.map(|outer| outer.child(&comparison.path.attribute));
+            Some(vec![lookup(run, within.as_ref().unwrap_or(&comparison.path), comparison)?])
         }
         Filter::Not(_) | Filter::Present(_) => None,
     }
 }
 
-/// The cheapest query that finds whatever satisfies a comparison. A plan for the operator itself goes before one that
-/// finds more.
-fn lookup<'a>(run: &Run<'a>, comparison: &Comparison) -> Option<Lookup<'a>> {
-    let plans = run.mapping.filters.iter().filter(|plan| same_attribute(&plan.path, &comparison.path));
+/// The cheapest query that finds whatever satisfies a comparison of what is at the path. A plan for the operator itself
+/// goes before one that finds more.
+fn lookup<'a>(run: &Run<'a>, path: &AttrPath, comparison: &Comparison) -> Option<Lookup<'a>> {
+    let plans = run.mapping.filters.iter().filter(|plan| same_attribute(&plan.path, path));
     let found = plans.filter_map(|plan| {
         let exact = plan.ops.contains(&comparison.op);
         let op = if exact { comparison.op } else { *plan.ops.iter().find(|op| includes(**op, comparison.op))? };
@@ -137,7 +138,7 @@ fn lookup<'a>(run: &Run<'a>, comparison: &Comparison) -> Option<Lookup<'a>> {
     });
     let planned = found.min_by_key(|(wider, lookup)| (*wider, lookup.cost())).map(|(_, lookup)| lookup);
     planned.or_else(|| {
-        let by_id = comparison.op == CompareOp::Eq && comparison.path == AttrPath::core("id", None);
+        let by_id = comparison.op == CompareOp::Eq && *path == AttrPath::core("id", None);
         let readable = by_id && run.mapping.ops.get.is_some();
         readable.then(|| Lookup { how: How::ById, value: comparison.value.clone() })
     })
@@ -151,8 +152,11 @@ fn includes(wider: CompareOp, asked: CompareOp) -> bool {
 
 /// `emails` and `emails.value` mean the same in a comparison.
 fn same_attribute(plan: &AttrPath, asked: &AttrPath) -> bool {
-    let sub = |path: &AttrPath| path.sub.clone().filter(|sub| &**sub != "value");
-    plan.extension == asked.extension && plan.attribute == asked.attribute && sub(plan) == sub(asked)
+    plan.same_attribute(asked) && own_sub(plan) == own_sub(asked)
+}
+
+fn own_sub(path: &AttrPath) -> Option<&str> {
+    path.sub.as_deref().filter(|sub| *sub != "value")
 }
 
 /// The compared value in the row's native form; null if no object can have it, `None` if it has no form with which

@@ -17,9 +17,11 @@ mod coroutine;
 mod create;
 mod cursor;
 mod delete;
+mod direct;
 mod discovery;
 mod exists;
 mod guard;
+mod headers;
 mod judge;
 mod login;
 mod lookup;
@@ -52,9 +54,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use call::{
-    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step, Success,
+    Content, FilterPath, NativeCall, NativeFailure, NativeOutcome, NativeReply, Report, ScimResponse, Step,
 };
 pub use discovery::{can_change, capabilities};
+pub use headers::ReplyHeaders;
 pub use judge::{Demand, demand, repeating};
 pub use login::{LoginFault, login_call, login_token};
 
@@ -65,6 +68,7 @@ use crate::route::Endpoint;
 use crate::scim::ScimError;
 
 pub use crate::expr::RequestFacts;
+pub use crate::mapping::Success;
 pub use crate::mapping::to_native::SECRET_MARKER;
 pub use trace::{Decision, RowsUsed, Trace};
 pub use turn::{Share, TurnRequest};
@@ -122,6 +126,10 @@ impl Plan {
     /// Begins; nothing happens before the first [`Plan::next`].
     pub fn begin(context: Context, request: ScimRequest) -> Self {
         let native = Native::new(context.snapshot.limits.calls_max);
+        Self::of(native, context, request)
+    }
+
+    fn of(native: Native, context: Context, request: ScimRequest) -> Self {
         let handle = native.clone();
         Self { coroutine: Coroutine::new(native, move || async move { dispatch(&context, &request, &handle).await }) }
     }
@@ -129,9 +137,9 @@ impl Plan {
     /// As [`Plan::begin`], gathering a [`Trace`] on the way. The entries of tables that are given are all that there
     /// are; those tables are not read.
     pub fn begin_traced(context: Context, request: ScimRequest, given: Entries) -> Self {
-        let plan = Self::begin(context, request);
+        let native = Native::traced(context.snapshot.limits.calls_max);
+        let plan = Self::of(native, context, request);
         plan.coroutine.give_tables(given);
-        plan.coroutine.start_trace();
         plan
     }
 

@@ -13,6 +13,7 @@ mod window;
 
 use serde_json::Value;
 
+use crate::document::{Document, View};
 use crate::mapping::{Codec, Envelope, ListCall, NativePath, Paging, PagingStyle, Total};
 use crate::scim::ScimError;
 
@@ -25,7 +26,7 @@ pub(super) use window::{Span, Window, window};
 
 /// What one native page said.
 struct Page {
-    items: Vec<Value>,
+    items: Vec<Document>,
     total: Option<usize>,
     marker: Option<String>,
 }
@@ -39,14 +40,15 @@ fn page(run: &Run<'_>, list: &ListCall, verdict: Verdict) -> Result<Page, ScimEr
     };
     let envelope = &list.call.envelope;
     if envelope.single {
-        let object = envelope.item.take(reply.body).filter(Value::is_object);
+        let object = envelope.item.take_part(reply.body).filter(|object| object.view().is_object());
         return Ok(Page { items: object.into_iter().collect(), ..empty() });
     }
     let total = total(envelope, &reply);
     let marker = marker(run, &list.paging, &reply)?;
-    let items = match envelope.items.take(reply.body) {
-        Some(Value::Array(items)) => items,
-        Some(Value::Null) | None if may_be_left_out(envelope, total) => Vec::new(),
+    let items = match envelope.items.take_part(reply.body).map(Document::into_items) {
+        Some(Ok(items)) => items,
+        None if may_be_left_out(envelope, total) => Vec::new(),
+        Some(Err(other)) if other.view().is_null() && may_be_left_out(envelope, total) => Vec::new(),
         _ => {
             return Err(ScimError::new(
                 502,
@@ -114,7 +116,12 @@ pub(super) fn extract(path: &NativePath, codec: &[Codec], reply: &NativeReply) -
     } else if let Some(name) = path.header() {
         header(reply, &name.to_ascii_lowercase()).map(Value::from)
     } else {
-        path.get(&reply.body).cloned()
+        path.find(&reply.body).map(View::to_value)
     }?;
     crate::mapping::from_native::decode(codec, &raw).ok().filter(|value| !value.is_null())
+}
+
+/// Items as trees.
+pub(super) fn trees(items: Vec<Document>) -> Vec<Value> {
+    items.into_iter().map(Document::into_tree).collect()
 }

@@ -14,7 +14,7 @@ use crate::scim::{Resource, ScimError};
 
 use super::call::{NativeCall, NativeOutcome};
 use super::judge::{self, Verdict, judge};
-use super::pages::{Most, Reading};
+use super::pages::{self, Most, Reading};
 use super::read::Object;
 use super::render::Rows;
 use super::run::Run;
@@ -54,9 +54,10 @@ pub(super) async fn fetched(run: &Run<'_>, mut objects: Vec<Object>, set: PartSe
     let mut going = vec![false; objects.len()];
     for (place, index, part, value) in read {
         let Some(object) = objects.get_mut(place) else { continue };
-        match (value, &mut object.document) {
-            (Some(value), Value::Object(fields)) => {
+        match (value, std::mem::take(&mut object.document).into_tree()) {
+            (Some(value), Value::Object(mut fields)) => {
                 fields.insert(part.name.to_string(), value);
+                object.document = Value::Object(fields).into();
                 object.parts |= 1 << index;
             }
             _ => going.iter_mut().skip(place).take(1).for_each(|going| *going = true),
@@ -125,7 +126,7 @@ impl<'a, 'e> Under<'a, 'e> {
             Self::Get(call, env) => match judge(run, call, outcome, env) {
                 // Success by `also_ok` alone says that there is nothing.
                 Verdict::Accepted(_) => Some(Self::Read(Value::Object(Map::new()))),
-                Verdict::Ok(reply) => Some(Self::Read(match call.envelope.item.take(reply.body) {
+                Verdict::Ok(reply) => Some(Self::Read(match call.envelope.item.take(reply.body.into_tree()) {
                     Some(Value::Array(items)) => items.into_iter().next().unwrap_or_default(),
                     found => found.unwrap_or_default(),
                 })),
@@ -134,7 +135,7 @@ impl<'a, 'e> Under<'a, 'e> {
             },
             Self::List(reading) => match reading.take(run, outcome) {
                 Ok(None) => None,
-                Ok(Some(items)) => Some(Self::Read(Value::Array(items))),
+                Ok(Some(items)) => Some(Self::Read(Value::Array(pages::trees(items)))),
                 Err(error) if judge::says_absent(&error) => Some(Self::Absent),
                 Err(error) => return Err(error),
             },

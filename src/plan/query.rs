@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::mapping::{ListCall, Total};
 use crate::scim::filter::Filter;
 use crate::scim::list::{ListResponse, Listing};
@@ -69,9 +68,8 @@ pub(super) struct Asked {
     /// Of the first resource, from 0.
     pub(super) start: usize,
     pub(super) count: usize,
-    by_cursor: bool,
-    /// What a cursor is bound to.
-    identity: String,
+    /// What cursors are bound to, where they are asked for.
+    identity: Option<String>,
 }
 
 impl Asked {
@@ -82,16 +80,16 @@ impl Asked {
     pub(super) fn new(run: &Run<'_>, query: &ListQuery, of: &str) -> Result<Self, ScimError> {
         let page_max = run.snapshot.limits.page_max;
         let wanted = query.count.map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX));
-        let identity = identity(run, query, of);
-        let start = match &query.page {
-            Page::Unspecified | Page::Cursor(None) => 0,
-            Page::Index(index) => index.get() - 1,
-            Page::Cursor(Some(text)) => cursor::open(&binding(run, &identity), text, run.context.now)?,
+        let by_cursor = matches!(query.page, Page::Cursor(_));
+        let identity = by_cursor.then(|| identity(run, query, of));
+        let start = match (&query.page, &identity) {
+            (Page::Index(index), _) => index.get() - 1,
+            (Page::Cursor(Some(text)), Some(identity)) => cursor::open(&binding(run, identity), text, run.context.now)?,
+            _ => 0,
         };
         Ok(Self {
             start: usize::try_from(start).unwrap_or(usize::MAX),
             count: wanted.map_or(page_max, |count| count.min(page_max)),
-            by_cursor: matches!(query.page, Page::Cursor(_)),
             identity,
         })
     }
@@ -103,16 +101,19 @@ impl Asked {
 
     /// The page as a document. `taken` counts the resources that it used up of the list.
     pub(super) fn answer(&self, run: &Run<'_>, page: Listing, taken: usize, total: usize) -> ScimResponse {
+        let issue = |at: usize| {
+            let identity = self.identity.as_ref()?;
+            Some(cursor::issue(&binding(run, identity), at as u64, run.context.now))
+        };
         let end = self.start.saturating_add(taken);
-        let more = self.by_cursor && taken > 0 && end < total;
-        let before = self.start.saturating_sub(self.count.max(1));
-        let back = self.by_cursor && self.start > 0;
+        let more = taken > 0 && end < total;
+        let before = (self.start > 0).then(|| self.start.saturating_sub(self.count.max(1)));
         let response = ListResponse {
             total_results: Some(total as u64),
-            start_index: (!self.by_cursor).then(|| (self.start as u64).saturating_add(1)),
+            start_index: self.identity.is_none().then(|| (self.start as u64).saturating_add(1)),
             resources: Vec::new(),
-            next_cursor: more.then(|| cursor::issue(&binding(run, &self.identity), end as u64, run.context.now)),
-            previous_cursor: back.then(|| cursor::issue(&binding(run, &self.identity), before as u64, run.context.now)),
+            next_cursor: if more { issue(end) } else { None },
+            previous_cursor: before.and_then(issue),
         };
         answer::text(response.into_text(page))
     }
@@ -153,41 +154,55 @@ impl Found {
 
 /// `count` resources of a list from `start` (from 0).
 pub(super) async fn find(run: &Run<'_>, query: &ListQuery, start: usize, count: usize) -> Result<Found, ScimError> {
-    let wants = read::shown_by(run, &query.projection);
-    if query.filter.is_none() {
-        run.record_filter(FilterPath::None);
-    }
-    match (&query.filter, &query.sort) {
-        (None, None) if !(guard::hides_some(run) || (hides_objects(run) && is_counted(list_call(run)?))) => {
-            let (list, span) = (list_call(run)?, Span { start, count });
-            let Window { items, total } =
-                pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;
-            let taken = items.len();
-            Ok(Found { objects: objects(run, list, items), taken, total, ..Found::default() })
-        }
-        (filter, sort) => {
-            let candidates = match filter {
-                Some(filter) => candidates(run, &filter.filter).await?,
-                None => everything(run).await?,
-            };
-            let needed = needed_paths(query);
-            let needs = |path: &AttrPath| needed.iter().any(|needed| needed.same_attribute(path));
-            let candidates = complete::settled(run, candidates, || complete::wanted(run, needs)).await?;
-            let matching = match filter {
-                Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
-                None => candidates,
-            };
-            let total = matching.len();
-            if let Some(sort) = sort {
-                let mut resources = read::whole(run, matching, |path| wants(path) || needs(path)).await?;
-                crate::scim::sort::sort(&mut resources, sort);
-                let resources: Vec<Resource> = resources.into_iter().skip(start).take(count).collect();
-                return Ok(Found { taken: resources.len(), resources, total, ..Found::default() });
+    // What is asked for less often is boxed, so that it does not add to the size of a look-up.
+    let candidates = match &query.filter {
+        Some(filter) => candidates(run, &filter.filter).await?,
+        None => {
+            run.record_filter(FilterPath::None);
+            if query.sort.is_none() && shows_places(run)? {
+                return Box::pin(stretch(run, Span { start, count })).await;
             }
-            let objects: Vec<Object> = matching.into_iter().skip(start).take(count).collect();
-            Ok(Found { taken: objects.len(), objects, total, ..Found::default() })
+            Box::pin(everything(run)).await?
         }
+    };
+    let needed = needed_paths(query);
+    let needs = |path: &AttrPath| needed.iter().any(|needed| needed.same_attribute(path));
+    let candidates = complete::settled(run, candidates, || complete::wanted(run, needs)).await?;
+    let matching = match &query.filter {
+        Some(filter) => matching(run, candidates, &filter.filter, &needed).await?,
+        None => candidates,
+    };
+    let total = matching.len();
+    let Some(sort) = &query.sort else {
+        let objects = stretch_of(matching, start, count);
+        return Ok(Found { taken: objects.len(), objects, total, ..Found::default() });
+    };
+    let wants = read::shown_by(run, &query.projection);
+    let mut resources = Box::pin(read::whole(run, matching, |path| wants(path) || needs(path))).await?;
+    crate::scim::sort::sort(&mut resources, sort);
+    let resources = stretch_of(resources, start, count);
+    Ok(Found { taken: resources.len(), resources, total, ..Found::default() })
+}
+
+/// Whether places in the native list are places in the answer.
+fn shows_places(run: &Run<'_>) -> Result<bool, ScimError> {
+    Ok(!guard::hides_some(run) && !(hides_objects(run) && is_counted(list_call(run)?)))
+}
+
+/// A stretch of the native list as it is.
+async fn stretch(run: &Run<'_>, span: Span) -> Result<Found, ScimError> {
+    let list = list_call(run)?;
+    let Window { items, total } = pages::window(run, list, &run.env(), span, scan_max(run), scan_cache(run)).await?;
+    let taken = items.len();
+    Ok(Found { objects: objects(run, list, items), taken, total, ..Found::default() })
+}
+
+fn stretch_of<T>(mut all: Vec<T>, start: usize, count: usize) -> Vec<T> {
+    all.truncate(start.saturating_add(count));
+    if start > 0 {
+        all.drain(..start.min(all.len()));
     }
+    all
 }
 
 /// Attributes that must be there to decide, whatever the projection says.
@@ -200,24 +215,24 @@ fn needed_paths(query: &ListQuery) -> Vec<AttrPath> {
 /// The objects that satisfy the whole filter, in order. Only what the filter mentions is read of each.
 async fn matching(
     run: &Run<'_>,
-    objects: Vec<Object>,
+    mut objects: Vec<Object>,
     filter: &Filter,
     mentioned: &[AttrPath],
 ) -> Result<Vec<Object>, ScimError> {
     let needs = |path: &AttrPath| mentioned.iter().any(|mentioned| mentioned.same_attribute(path));
     if mentioned.iter().any(is_made_last) {
-        let resources = read::assembled(run, objects.clone(), needs).await?;
+        let resources = Box::pin(read::assembled(run, objects.clone(), needs)).await?;
         let pairs = objects.into_iter().zip(resources);
         return Ok(pairs.filter(|(_, resource)| filter.matches(resource)).map(|(object, _)| object).collect());
     }
     let related = read::related(run, &objects, needs).await?;
     let rows = mentioned.iter().fold(0, |rows, path| rows | run.mapping.index.of_attribute(path));
-    let pairs = objects.into_iter().zip(related.of_each());
-    let matching = pairs.filter_map(|(object, related)| {
-        let resource = read::extract(run, &object, rows, related);
-        filter.matches(&resource).then_some(object)
+    let mut related = related.of_each();
+    objects.retain(|object| {
+        let related = related.next().unwrap_or_default();
+        filter.matches(&read::extract(run, object, rows, related))
     });
-    Ok(matching.collect())
+    Ok(objects)
 }
 
 /// Whether an attribute depends on the whole of a resource.
@@ -226,7 +241,7 @@ fn is_made_last(path: &AttrPath) -> bool {
 }
 
 /// The objects that a list shows.
-pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Value>) -> Vec<Object> {
+pub(super) fn objects(run: &Run<'_>, list: &ListCall, items: Vec<Document>) -> Vec<Object> {
     items.into_iter().filter_map(|item| read::object(run, item, list.lacks.as_ref())).collect()
 }
 
@@ -261,7 +276,7 @@ fn scan_cache(run: &Run<'_>) -> Option<Duration> {
 async fn candidates(run: &Run<'_>, filter: &Filter) -> Result<Vec<Object>, ScimError> {
     match lookup::candidates(run, filter, |path| run.record_filter(path)).await? {
         Some(found) => Ok(found),
-        None => scan(run, filter).await,
+        None => Box::pin(scan(run, filter)).await,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value, json};
 
+use crate::document::{Document, Tree, View};
 use crate::expr::Env;
 use crate::mapping::members::{InverseSource, MemberSource};
 use crate::mapping::part::PartSet;
@@ -36,7 +37,7 @@ pub(super) struct Object {
     /// Native key, of its native type.
     pub(super) key: Value,
     /// The native document.
-    pub(super) document: Value,
+    pub(super) document: Document,
     /// Native version, where the API has one.
     pub(super) version: Option<String>,
     /// What the list that showed it leaves out.
@@ -107,16 +108,16 @@ pub(super) fn got(run: &Run<'_>, get: &Call, key: &Value, verdict: Verdict) -> R
 /// A reply with something in it, but not with the object: an error in the form of a success would look like an absent
 /// object. Null there, an empty list and an empty reply do say that there is none.
 fn says_something_else(run: &Run<'_>, item: &NativePath, reply: &NativeReply) -> bool {
-    let fields = reply.body.as_object().is_some_and(|fields| !fields.is_empty());
-    let shown = match item.get(&reply.body) {
-        Some(Value::Array(items)) => items.first(),
-        Some(shown) => Some(shown),
-        None => return fields && item.whole_field().is_none(),
+    let shown = match item.find(&reply.body) {
+        Some(shown) => shown.items().map_or(Some(shown), |mut items| items.next()),
+        None => {
+            let fields = reply.body.view().fields().is_some_and(|fields| fields.len() > 0);
+            return fields && item.whole_field().is_none();
+        }
     };
-    shown.is_some_and(|shown| match shown {
-        Value::Null => false,
-        Value::Object(fields) => !fields.is_empty() && run.mapping.id.read(shown).is_none(),
-        _ => true,
+    shown.is_some_and(|shown| match shown.fields() {
+        Some(fields) => fields.len() > 0 && run.mapping.id.read(shown).is_none(),
+        None => !shown.is_null(),
     })
 }
 
@@ -136,7 +137,7 @@ async fn by_list(run: &Run<'_>, key: &Value) -> Result<Option<Object>, ScimError
 
 /// An object from an unwrapped reply, or from an item of a list with what that lacks; `None` without a key, or when it
 /// is not to be seen. Where an item does not say whether it is, that is decided when it has been completed.
-pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>) -> Option<Object> {
+pub(super) fn object(run: &Run<'_>, document: Document, lacks: Option<&Arc<Lacks>>) -> Option<Object> {
     let key = run.mapping.id.read(&document)?;
     let id = run.id_of(&key)?;
     let undecided = lacks.is_some_and(|lacks| lacks.readers.hides) || complete::parts_hide(run);
@@ -149,12 +150,12 @@ pub(super) fn object(run: &Run<'_>, document: Value, lacks: Option<&Arc<Lacks>>)
 }
 
 /// Whether an object is there and may be seen.
-pub(super) fn is_visible(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+pub(super) fn is_visible(run: &Run<'_>, key: &Value, document: &dyn Tree) -> bool {
     (run.with_gone || !is_gone(run, key, document)) && !guard::hides(run, key, Some(document))
 }
 
 /// Whether an object is treated as absent.
-pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
+pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &dyn Tree) -> bool {
     let env = Env { id: Some(key), native: Some(document), ..run.env() };
     run.mapping.gone.as_ref().is_some_and(|gone| gone.test(&env).unwrap_or(false))
 }
@@ -163,9 +164,10 @@ pub(super) fn is_gone(run: &Run<'_>, key: &Value, document: &Value) -> bool {
 pub(super) fn object_in(run: &Run<'_>, item: &NativePath, reply: NativeReply) -> Option<Object> {
     let in_header = run.mapping.version.as_ref().filter(|extract| extract.native.header().is_some());
     let version = in_header.map(|extract| pages::extract(&extract.native, &extract.codec, &reply));
-    let document = match item.take(reply.body)? {
-        Value::Array(items) => items.into_iter().next()?,
-        other => other,
+    let document = item.take_part(reply.body)?;
+    let document = match document.view().items() {
+        Some(mut items) => document.part(items.next()?),
+        None => document,
     };
     let mut found = object(run, document, None)?;
     if let Some(version) = version {
@@ -175,9 +177,9 @@ pub(super) fn object_in(run: &Run<'_>, item: &NativePath, reply: NativeReply) ->
 }
 
 /// A value of a native document through read-direction codecs.
-pub(super) fn read(extract: &Extract, document: &Value) -> Option<Value> {
-    let raw = extract.native.get(document)?;
-    from_native::decode(&extract.codec, raw).ok().filter(|value| !value.is_null())
+pub(super) fn read<'d>(extract: &Extract, document: impl Into<View<'d>>) -> Option<Value> {
+    let raw = extract.native.find(document)?.value();
+    from_native::decode(&extract.codec, &raw).ok().filter(|value| !value.is_null())
 }
 
 /// The whole resource of one object.
@@ -329,7 +331,8 @@ pub(super) async fn member_items(
     };
     let mut all = Vec::with_capacity(objects.len());
     for object in objects {
-        let items = path.get(&object.document).and_then(Value::as_array).cloned().unwrap_or_default();
+        let items = path.find(&object.document).and_then(View::items);
+        let items: Vec<Value> = items.into_iter().flatten().map(View::to_value).collect();
         if let Some(max) = members.max {
             pages::Most::Members(max).check(run, items.len())?;
         }
@@ -365,7 +368,7 @@ async fn lists_of(
                 slot,
             ),
         )),
-        other => other,
+        other => other.map(pages::trees),
     });
     known.collect()
 }
@@ -421,10 +424,10 @@ pub(super) async fn groups_of(
     let endpoint = of.map(|of| of.mapping.resource_type.endpoint.clone());
     let lists = match &inverse.source {
         InverseSource::Native(path) => {
-            let items = objects.iter().map(|object| match path.get(&object.document) {
-                Some(Value::Array(items)) => items.clone(),
+            let items = objects.iter().map(|object| match path.find(&object.document).map(View::to_value) {
+                Some(Value::Array(items)) => items,
                 Some(Value::Null) | None => Vec::new(),
-                Some(single) => vec![single.clone()],
+                Some(single) => vec![single],
             });
             items.collect()
         }
@@ -433,6 +436,9 @@ pub(super) async fn groups_of(
             lists_of(run, list, inverse.parallel, most, objects).await?
         }
     };
+    if lists.iter().all(Vec::is_empty) {
+        return Ok(lists);
+    }
     let element = |item: &Value| {
         let id = named_id(of.as_ref(), &read(&inverse.value, item)?)?;
         let hidden = |of: &Run<'_>| {

@@ -1,5 +1,6 @@
 //! From a call template and its values to a native request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
@@ -11,7 +12,7 @@ use crate::mapping::to_native::{self, SECRET_MARKER};
 use crate::mapping::{Body, BodyNode, Call, Slot, Spread};
 use crate::scim::ScimError;
 
-use super::call::{NativeCall, Success};
+use super::call::NativeCall;
 use super::run::Run;
 use super::tables;
 use super::veil::{self, Veiled};
@@ -36,6 +37,9 @@ impl<'a> Rows<'a> {
 
 /// Unreserved characters of RFC 3986, and `@`, which ids often hold and every path may.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+/// Room for most targets.
+const TARGET_BYTES: usize = 96;
 
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -83,20 +87,21 @@ pub(super) fn of_backend(
 ) -> Result<NativeCall, ScimError> {
     let env = &Env { mapped: rows.mapped, changed: rows.changed, ..*env };
     let fault = |error: EvalError| mapping_error(call, &error);
-    let mut target = String::with_capacity(48);
+    let mut target = String::with_capacity(TARGET_BYTES);
     for segment in &call.segments {
-        let text = segment.encoded(env, Encode::PathSegment).map_err(fault)?;
-        let text = text.ok_or_else(|| mapping_fault(call, "a part of its path is null"))?;
-        if matches!(text.as_str(), "" | "." | "..") {
+        target.push('/');
+        let start = target.len();
+        if !segment.write(env, Encode::PathSegment, &mut target).map_err(fault)? {
+            return Err(mapping_fault(call, "a part of its path is null"));
+        }
+        if matches!(target.get(start..), Some("" | "." | "..")) {
             return Err(mapping_fault(call, "a part of its path is empty or dots"));
         }
-        target.push('/');
-        target.push_str(&text);
     }
     if target.is_empty() || call.trailing_slash {
         target.push('/');
     }
-    append_query(&mut target, call.query.iter().map(|(name, value)| (&**name, value)), env).map_err(fault)?;
+    append_query(&mut target, &call.query, env).map_err(fault)?;
     Ok(NativeCall {
         method: call.method.clone(),
         target,
@@ -107,10 +112,7 @@ pub(super) fn of_backend(
         origin: call.origin.clone(),
         parts: call.parts.clone(),
         idempotent: call.idempotent,
-        success: backend.errors.iter().any(|rule| rule.retry.is_some()).then(|| {
-            let (ok, also_ok) = (call.ok.clone(), call.also_ok.clone());
-            Arc::new(Success { ok, also_ok })
-        }),
+        success: backend.errors.iter().any(|rule| rule.retry.is_some()).then(|| Arc::clone(&call.success)),
         keep: None,
     })
 }
@@ -139,55 +141,58 @@ pub(super) fn tell_veiled(run: &Run<'_>, call: &Call, env: &Env<'_>, rows: Rows<
 
 /// Adds or overrides one query parameter of a rendered target.
 pub(super) fn set_query(target: &mut String, name: &str, value: &str) {
-    let name = Encoded(name);
-    let query = target.find('?').map(|at| at + 1);
-    if let Some(start) = query {
-        let is_same = |pair: &str| pair.split('=').next().is_some_and(|key| name.is(key));
-        let (path, query) = target.split_at(start);
-        if query.split('&').any(is_same) {
-            let kept: Vec<&str> = query.split('&').filter(|pair| !is_same(pair)).collect();
-            *target =
-                if kept.is_empty() { path.trim_end_matches('?').to_owned() } else { path.to_owned() + &kept.join("&") };
+    let mut separator = '?';
+    if let Some(at) = target.find('?') {
+        let name = if is_unreserved(name) { Cow::Borrowed(name) } else { encode_query(name).into() };
+        let (path, query) = target.split_at(at);
+        let query = query.strip_prefix('?').unwrap_or(query);
+        separator = '&';
+        if query.as_bytes().split(|byte| *byte == b'&').any(|pair| sets(pair, &name)) {
+            let kept: Vec<&str> = query.split('&').filter(|pair| !sets(pair.as_bytes(), &name)).collect();
+            if kept.is_empty() {
+                separator = '?';
+                *target = path.to_owned();
+            } else {
+                *target = [path, "?", &kept.join("&")].concat();
+            }
         }
     }
-    target.push(if target.contains('?') { '&' } else { '?' });
-    target.extend(name.parts());
+    target.push(separator);
+    push_query(target, name);
     target.push('=');
-    target.extend(Encoded(value).parts());
+    push_query(target, value);
 }
 
-/// A query name or value, percent-encoded part by part.
-#[derive(Clone, Copy)]
-struct Encoded<'t>(&'t str);
+/// Whether a pair of a query sets the parameter of that name, as it reads encoded.
+fn sets(pair: &[u8], name: &str) -> bool {
+    pair.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'='))
+}
 
-impl<'t> Encoded<'t> {
-    fn parts(self) -> PercentEncode<'t> {
-        utf8_percent_encode(self.0, QUERY)
-    }
-
-    /// Whether this is what the text reads encoded.
-    fn is(self, text: &str) -> bool {
-        let mut rest = Some(text);
-        for part in self.parts() {
-            rest = rest.and_then(|rest| rest.strip_prefix(part));
-        }
-        rest == Some("")
+/// Adds a query name or value, percent-encoded.
+fn push_query(target: &mut String, text: &str) {
+    if is_unreserved(text) {
+        target.push_str(text);
+    } else {
+        target.extend(utf8_percent_encode(text, QUERY));
     }
 }
 
-fn append_query<'t>(
-    target: &mut String,
-    query: impl Iterator<Item = (&'t str, &'t Template)>,
-    env: &Env<'_>,
-) -> Result<(), EvalError> {
+/// Whether percent-encoding changes nothing.
+fn is_unreserved(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+}
+
+fn append_query(target: &mut String, query: &[(Arc<str>, Template)], env: &Env<'_>) -> Result<(), EvalError> {
     let mut separator = '?';
     for (name, template) in query {
-        if let Some(value) = template.encoded(env, Encode::QueryValue)? {
-            target.push(separator);
-            target.push_str(&encode_query(name));
-            target.push('=');
-            target.push_str(&value);
+        let before = target.len();
+        target.push(separator);
+        push_query(target, name);
+        target.push('=');
+        if template.write(env, Encode::QueryValue, target)? {
             separator = '&';
+        } else {
+            target.truncate(before);
         }
     }
     Ok(())
@@ -195,6 +200,9 @@ fn append_query<'t>(
 
 /// The backend's headers and the call's own; of two with one name the call's own counts.
 fn headers(backend: &Backend, call: &Call, env: &Env<'_>) -> Result<Vec<(Arc<str>, String)>, EvalError> {
+    if backend.headers.is_empty() && call.headers.is_empty() {
+        return Ok(Vec::new());
+    }
     let overridden = |name: &str| call.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let inherited = backend.headers.iter().filter(|(name, _)| !overridden(name));
     let mut headers = Vec::with_capacity(call.headers.len() + backend.headers.len());
@@ -278,10 +286,12 @@ fn secret_marker(index: usize) -> Value {
     Value::Object(marker)
 }
 
+#[cold]
 pub(super) fn mapping_error(call: &Call, error: &EvalError) -> ScimError {
     mapping_fault(call, &error.to_string())
 }
 
+#[cold]
 pub(super) fn mapping_fault(call: &Call, what: &str) -> ScimError {
     ScimError::internal(format!("mapping error at {}: {what}", call.origin))
 }

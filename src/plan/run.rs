@@ -1,5 +1,6 @@
 //! What every flow of one request needs: the mapping, the backend, and a way to make calls.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -102,8 +103,7 @@ impl<'a> Run<'a> {
 
     /// Carries out a rendered call and judges its reply.
     pub(super) async fn send(&self, call: &Call, request: NativeCall, env: &Env<'_>) -> Result<Verdict, ScimError> {
-        let outcome = self.native.together(vec![request], 1).await?.pop();
-        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        let outcome = self.native.one(request).await?;
         Ok(judge(self, call, outcome, env))
     }
 
@@ -122,12 +122,14 @@ impl<'a> Run<'a> {
         ScimError::not_found(self.type_name(), id)
     }
 
-    pub(super) fn note(&self, note: impl Into<String>) {
+    pub(super) fn note(&self, note: impl Into<Cow<'static, str>>) {
         self.native.report(|report| report.notes.push(note.into()));
     }
 
     pub(super) fn record_repairs(&self, repairs: &Repairs) {
-        self.native.report(|report| report.repairs.merge(repairs));
+        if !repairs.is_empty() {
+            self.native.report(|report| report.repairs.merge(repairs));
+        }
     }
 
     /// How a filter is answered; of several the most costly.
@@ -136,12 +138,18 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn record_filter_repairs(&self, repairs: &[FilterRepair]) {
+        if repairs.is_empty() {
+            return;
+        }
         self.native
             .report(|report| report.filter_repairs.extend(repairs.iter().map(|repair| Repair::from(*repair).name())));
     }
 
     /// Counts what the client sent and the mapping has no place for.
     pub(super) fn record_ignored(&self, unmapped: Vec<String>, unknown: Vec<String>) {
+        if unmapped.is_empty() && unknown.is_empty() {
+            return;
+        }
         self.native.report(|report| {
             report.unmapped.extend(unmapped);
             report.unknown.extend(unknown);
@@ -184,6 +192,6 @@ pub(super) fn id_text(value: &Value) -> Option<String> {
 
 /// Response headers as the JSON object that expressions see.
 pub(super) fn headers_value(reply: &NativeReply) -> Value {
-    let map: BTreeMap<&str, &str> = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let map: BTreeMap<&str, &str> = reply.headers.iter().collect();
     map.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<serde_json::Map<_, _>>().into()
 }

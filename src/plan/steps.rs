@@ -74,7 +74,8 @@ pub(super) async fn carry_out<'f>(
         }
         match &step.each {
             Some(each) => {
-                let made = walk.many(step, each, progress).await?;
+                // Boxed, or one call would be as large as many.
+                let made = Box::pin(walk.many(step, each, progress)).await?;
                 last = if made { None } else { last };
             }
             None => {
@@ -115,15 +116,14 @@ impl<'f> Walk<'_, 'f> {
         }
         let env = self.env(&[]);
         if let Some(list) = &step.list {
-            let read = self.lists(list, vec![env], 1).await?.pop();
+            let read = Box::pin(self.lists(list, vec![env], 1)).await?.pop();
             let reply = read.ok_or_else(|| ScimError::internal("no reply"))??;
             self.remember(step, own, &reply)?;
             return Ok(Some(reply));
         }
         let request = self.run.render(&step.call, &env, self.rows)?;
         render::tell_veiled(self.run, &step.call, &env, self.rows, &request);
-        let outcome = self.run.native.together(vec![request], 1).await?.pop();
-        let outcome = outcome.ok_or_else(|| ScimError::internal("no outcome"))?;
+        let outcome = self.run.native.one(request).await?;
         let creates = own && self.flow.slot == Slot::Create;
         progress.lost = if creates { Lost::of(&outcome) } else { None };
         let reply = judge::judge(self.run, &step.call, outcome, &env).into_result()?;
@@ -139,9 +139,11 @@ impl<'f> Walk<'_, 'f> {
 
     /// What later steps, and the phases of a create, need of a reply.
     fn remember(&mut self, step: &Step, own: bool, reply: &NativeReply) -> Result<(), ScimError> {
-        let saved = self.saved_from(step, reply)?;
-        if let (Some(id), Value::Object(steps)) = (&step.id, &mut self.saved) {
-            steps.insert(id.to_string(), saved);
+        if let Some(id) = &step.id {
+            let saved = self.saved_from(step, reply)?;
+            if let Value::Object(steps) = &mut self.saved {
+                steps.insert(id.to_string(), saved);
+            }
         }
         if self.flow.slot == Slot::Create && self.key.is_none() {
             self.key = match step.call.saved_id() {
@@ -328,8 +330,11 @@ fn names_id(call: &Call) -> bool {
 
 /// The key in the object that a reply shows.
 fn shown_key(run: &Run<'_>, call: &Call, reply: &NativeReply) -> Option<Value> {
-    let item = call.envelope.item.get(&reply.body)?;
-    let item = if let Value::Array(items) = item { items.first()? } else { item };
+    let item = call.envelope.item.find(&reply.body)?;
+    let item = match item.items() {
+        Some(mut items) => items.next()?,
+        None => item,
+    };
     run.mapping.id.read(item)
 }
 

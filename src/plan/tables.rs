@@ -62,12 +62,13 @@ async fn load(run: &Run<'_>) -> Result<(), ScimError> {
     if known.first.get().is_some() {
         return Ok(());
     }
-    let entries = read(run, None).await?;
+    // Boxed, or every request would be as large as one that reads tables.
+    let entries = Box::pin(read(run, None)).await?;
     let names = run.route.mappings.iter().flat_map(|mapping| &mapping.table_names);
     let has = |(table, name): &(String, String)| entries.keys.get(table).is_some_and(|keys| keys.get(name).is_some());
     let complete = names.clone().all(has);
     let _ = known.first.set(entries);
-    if complete { Ok(()) } else { again(run).await }
+    if complete { Ok(()) } else { Box::pin(again(run)).await }
 }
 
 /// Reads the tables and answers with a list of the names that the configuration itself needs and that are not there:
@@ -145,7 +146,6 @@ fn used<'a>(run: &Run<'a>) -> impl Iterator<Item = &'a Table> {
 /// Rows whose values pass a table.
 fn by_table<'a>(run: &Run<'a>) -> impl Iterator<Item = &'a Row> {
     let uses = |row: &&Row| matches!(&row.source, Source::Native { codec, .. } if codec.iter().any(|codec| matches!(codec, Codec::Table(_))));
-    // The most common mapping by far has none.
     let rows = if run.mapping.tables.is_empty() { &[][..] } else { run.mapping.rows.as_slice() };
     rows.iter().filter(uses)
 }
@@ -155,7 +155,7 @@ pub(super) async fn know_names(run: &Run<'_>, sent: &Resource) -> Result<(), Sci
     let value = |row: &Row| change::value(run, row, sent);
     let lacking = |row: &Row| value(row).is_some_and(|value| to_native::encode(row, &value, &run.env()).is_err());
     if by_table(run).any(lacking) {
-        again(run).await?;
+        Box::pin(again(run)).await?;
     }
     by_table(run).filter_map(|row| Some((row, value(row)?))).for_each(|(row, value)| trace(run, row, &value));
     Ok(())
@@ -174,7 +174,7 @@ pub(super) async fn know_sent(run: &Run<'_>, ops: &[PatchOp]) -> Result<(), Scim
     };
     let lacking = |row: &Row| values(row).iter().any(|value| to_native::encode(row, value, &run.env()).is_err());
     if by_table(run).any(lacking) {
-        again(run).await?;
+        Box::pin(again(run)).await?;
     }
     by_table(run).for_each(|row| values(row).iter().for_each(|value| trace(run, row, value)));
     Ok(())
@@ -218,14 +218,18 @@ fn trace(run: &Run<'_>, row: &Row, value: &Value) {
 
 /// Reads the tables again if one lacks a key that the application shows.
 pub(super) async fn know_keys(run: &Run<'_>, objects: &[Object]) -> Result<(), ScimError> {
+    // The most common mapping by far has none.
+    if run.mapping.tables.is_empty() {
+        return Ok(());
+    }
     let raw = |row: &Row| -> Vec<(Vec<Codec>, Value)> {
         let Source::Native { path, codec } = &row.source else { return Vec::new() };
-        let held = objects.iter().filter_map(|object| path.get(&object.document)).filter(|value| !value.is_null());
-        held.map(|value| (codec.clone(), value.clone())).collect()
+        let held = objects.iter().filter_map(|object| path.find(&object.document)).filter(|value| !value.is_null());
+        held.map(|value| (codec.clone(), value.to_value())).collect()
     };
     let name = |(codec, raw): &(Vec<Codec>, Value)| from_native::decode_in(codec, raw, &run.env());
     if by_table(run).any(|row| raw(row).iter().any(|raw| name(raw).is_err())) {
-        again(run).await?;
+        Box::pin(again(run)).await?;
     }
     if run.native.is_traced() {
         for row in by_table(run) {

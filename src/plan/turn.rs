@@ -54,8 +54,11 @@ impl Run<'_> {
     /// What a write of one resource of this type must have to itself. Two that depend on what they read may be about
     /// different resources and still write the same thing, which is what a lock of the mapping is for.
     pub(super) fn keys_for(&self, id: &str, work: Work) -> Vec<String> {
-        let lock = (work == Work::Merge).then(|| self.lock_key()).flatten();
-        std::iter::once(self.resource_key(id)).chain(lock).collect()
+        let mut keys = vec![self.resource_key(id)];
+        if work == Work::Merge {
+            keys.extend(self.lock_key());
+        }
+        keys
     }
 
     /// The name of the lock that this type shares with others.
@@ -73,14 +76,31 @@ impl Run<'_> {
         self.turn_key(&[self.type_name(), id])
     }
 
-    /// A name within this backend and these route variables. Routes that lead to the same objects under the same
-    /// variables share it, however their paths look.
+    /// A name within this backend and these route variables: the text of a JSON list. Routes that lead to the same
+    /// objects under the same variables share it, however their paths look.
     pub(super) fn turn_key(&self, parts: &[&str]) -> String {
-        let known = self.snapshot.variables.iter().zip(self.context.variables.iter());
-        let variables: Vec<(&str, &Value)> =
-            known.filter_map(|(name, value)| value.as_ref().map(|value| (&**name, value))).collect();
-        // Writing texts and JSON values into memory cannot fail.
-        serde_json::to_string(&(&*self.backend.name, variables, parts)).unwrap_or_default()
+        let mut key = String::with_capacity(KEY_BYTES);
+        key.push('[');
+        push_text(&mut key, &self.backend.name);
+        key.push_str(",[");
+        for (name, value) in self.snapshot.variables.iter().zip(self.context.variables.iter()) {
+            if let Some(value) = value {
+                key.push_str(if key.ends_with(']') { ",[" } else { "[" });
+                push_text(&mut key, name);
+                key.push(',');
+                key.push_str(&value.to_string());
+                key.push(']');
+            }
+        }
+        key.push_str("],[");
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                key.push(',');
+            }
+            push_text(&mut key, part);
+        }
+        key.push_str("]]");
+        key
     }
 
     /// Waits for the turn on one resource of this type.
@@ -105,6 +125,20 @@ impl Run<'_> {
         Err(ScimError::new(503, detail).with_retry_after(1).with_bound(Bound::RequestTimeout))
     }
 }
+
+/// Adds a text as JSON has it.
+fn push_text(key: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        key.push_str(&Value::from(text).to_string());
+    } else {
+        key.push('"');
+        key.push_str(text);
+        key.push('"');
+    }
+}
+
+/// Room for most names.
+const KEY_BYTES: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +178,15 @@ mod tests {
         assert_eq!((answer.status, answer.headers.as_slice()), (503, [("Retry-After", "1".to_owned())].as_slice()));
         let error = answer.report.error.as_ref().unwrap();
         assert!(error.detail.contains("the lock `seats`"), "{}", error.detail);
+    }
+
+    #[test]
+    fn names_are_json_whatever_is_in_them() {
+        for text in ["", "a b", "a\"b\\c", "\u{0}\n\u{7f}\u{e9}"] {
+            let mut key = String::new();
+            super::push_text(&mut key, text);
+            assert_eq!(key, json!(text).to_string());
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use crate::dialect::{self, Purpose, Repairs};
-use crate::expr::{Env, Name};
-use crate::mapping::row::{Access, Omit, Row, Source};
+use crate::document::Tree;
+use crate::expr::Env;
 use crate::mapping::{Call, Flow, NativePath, Order, Phase, PutOmitted, RowSet, WriteRule, to_native};
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::projection::Projection;
@@ -15,11 +15,12 @@ use crate::scim::query::parse_projection;
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{NativeReply, ScimResponse};
+use super::direct::{self, Direct};
 use super::members::{Applied, Group};
 use super::read::{self, MEMBERS, Object};
 use super::render::Rows;
 use super::run::Run;
-use super::steps::{self, Progress};
+use super::steps::{self, Outcome, Progress};
 use super::turn::{TurnRequest, Work};
 use super::veil::veiled;
 use super::{ScimRequest, advice, answer, change, guard, members, parts, show, tables};
@@ -42,7 +43,7 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;
     let sees = guard::wants_to_see(run, !ops.is_empty(), &change);
     let direct = if !sees && request.if_match.is_none() && !members::needs_state(run, &change) {
-        direct_changes(run, &ops)
+        direct::changes(run, &ops)
     } else {
         None
     };
@@ -51,21 +52,27 @@ pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Res
     let share = members::share(run, id, request, &change).filter(|_| ops.is_empty());
     run.turn(TurnRequest { keys, share }).await?;
 
-    let known = if sees { Some(read::fetch_with_parts(run, id).await?) } else { None };
-    members::permit(run, Some(&key), known.as_ref(), &change, &member_ops).await?;
+    // Boxed like all that is rare below: a plan is moved about, and most changes are one call.
+    let known = if sees { Some(Box::pin(read::fetch_with_parts(run, id)).await?) } else { None };
+    if change != MemberChange::None {
+        Box::pin(members::permit(run, Some(&key), known.as_ref(), &change, &member_ops)).await?;
+    }
     let written = match direct {
-        Some((state, rows)) => {
-            guard::allow_change(run, &key, None, &state, rows)?;
+        Some(Direct { scim, rows }) => {
+            guard::allow_change(run, &key, None, state_of(&scim)?, rows)?;
             if rows != 0 {
                 run.note("old state not read");
             }
-            Written { before: None, after: send(run, &key, &state, None, rows).await? }
+            Written { before: None, after: write(run, &key, &scim, None, rows).await? }
         }
-        None => send_difference(run, id, known, &ops, request).await?,
+        None => Box::pin(send_difference(run, id, known, &ops, request)).await?,
     };
     let only_members = ops.is_empty() && !member_ops.is_empty();
     let bare = only_members && run.snapshot.server.group_patch_status == 204 && matches!(projection, Projection::All);
-    let latest = with_members(run, id, &key, written, (change, &member_ops), bare).await?;
+    let latest = match change {
+        MemberChange::None => written.after,
+        change => Box::pin(with_members(run, id, &key, written, (change, &member_ops), bare)).await?,
+    };
     if bare {
         return Ok(answer::empty(204));
     }
@@ -81,7 +88,7 @@ struct Written {
 }
 
 /// Changes the members after the attributes; answers with the object as it is, if that is known. `bare` says that the
-/// answer will not look at it.
+/// answer will not look at it. Boxed by who calls it, or every write would be as large as a change of members.
 async fn with_members(
     run: &Run<'_>,
     id: &str,
@@ -91,12 +98,8 @@ async fn with_members(
     bare: bool,
 ) -> Result<Option<Object>, ScimError> {
     let Written { before, after } = written;
-    if change == MemberChange::None || run.mapping.members.is_none() {
-        return Ok(after);
-    }
     let group = Group { run, id, key, known: after.clone().or(before), is_new: false, look: false };
-    // Boxed, or every write would be as large as a change of members.
-    let Applied { sent, read, doubt } = Box::pin(members::apply(group, change, ops)).await?;
+    let Applied { sent, read, doubt } = members::apply(group, change, ops).await?;
     if doubt && bare {
         read::fetch(run, id).await?;
     }
@@ -139,19 +142,31 @@ pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> R
         _ => MemberChange::None,
     };
     guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
-    members::permit(run, Some(&object.key), Some(&object), &change, &[]).await?;
-    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    if change != MemberChange::None {
+        Box::pin(members::permit(run, Some(&object.key), Some(&object), &change, &[])).await?;
+    }
+    let after = write(run, &object.key, &Value::Object(new.0), Some((&object, &old)), changed).await?;
     let key = object.key.clone();
     let written = Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) };
-    let latest = with_members(run, id, &key, written, (change, &[]), false).await?;
+    let latest = match change {
+        MemberChange::None => written.after,
+        change => Box::pin(with_members(run, id, &key, written, (change, &[]), false)).await?,
+    };
     updated(run, id, latest, &projection).await
 }
 
 /// Attribute operations, and operations on members. What the mapping has no place for is dropped and counted.
-fn split(run: &Run<'_>, ops: Vec<PatchOp>) -> (Vec<PatchOp>, Vec<PatchOp>) {
-    let (mapped, unmapped): (Vec<_>, Vec<_>) = ops.into_iter().partition(|op| change::is_mapped(run, &op.path().attr));
-    run.record_ignored(unmapped.iter().map(|op| op.path().attr.to_string()).collect(), Vec::new());
-    mapped.into_iter().partition(|op| run.mapping.members.is_none() || op.path().attr.attribute != MEMBERS.attribute)
+fn split(run: &Run<'_>, mut ops: Vec<PatchOp>) -> (Vec<PatchOp>, Vec<PatchOp>) {
+    let is_unmapped = |op: &PatchOp| !change::is_mapped(run, &op.path().attr);
+    if ops.iter().any(is_unmapped) {
+        let unmapped = ops.extract_if(.., |op| is_unmapped(op));
+        let names = unmapped.map(|op| op.path().attr.to_string()).collect();
+        run.record_ignored(names, Vec::new());
+    }
+    if run.mapping.members.is_none() {
+        return (ops, Vec::new());
+    }
+    ops.into_iter().partition(|op| op.path().attr.attribute != MEMBERS.attribute)
 }
 
 /// 412 when `If-Match` names another version. The version covers members, so the whole resource is read.
@@ -181,122 +196,8 @@ async fn send_difference(
     change::check_readable_only(run, &patch::touched(ops), Some((&old, &new)))?;
     let changed = change::changed_rows(run, &old, &new)?;
     guard::allow_change(run, &object.key, Some(&object), &new, changed)?;
-    let after = send(run, &object.key, &new, Some((&object, &old)), changed).await?;
+    let after = write(run, &object.key, &Value::Object(new.0), Some((&object, &old)), changed).await?;
     Ok(Written { after: if changed == 0 { Some(object.clone()) } else { after }, before: Some(object) })
-}
-
-/// A row and its value to be; `None` clears it.
-type DirectChange = (usize, Option<Value>);
-
-/// The operations as values of rows, if no old state is needed to say what they mean: the new values, and the rows that
-/// have one or lose theirs.
-fn direct_changes(run: &Run<'_>, ops: &[PatchOp]) -> Option<(Resource, RowSet)> {
-    if run.mapping.gone.is_some() || (run.mapping.ops.update.is_none() && !ops.is_empty()) {
-        return None;
-    }
-    let mut changes: Vec<DirectChange> = Vec::new();
-    for op in ops {
-        let (path, value) = match op {
-            PatchOp::Add { path, value } | PatchOp::Replace { path, value } => (path, Some(value)),
-            PatchOp::Remove { path } => (path, None),
-            PatchOp::RemoveElements { .. } => return None,
-        };
-        if path.filter.is_some() {
-            return None;
-        }
-        let rows: Vec<(usize, &Row)> = change::rows_of(run, &path.attr).collect();
-        for (index, row) in &rows {
-            let value = match (&row.target.path.sub, &path.attr.sub, value) {
-                (row_sub, op_sub, value) if row_sub == op_sub => value.cloned(),
-                (Some(_), Some(_), _) => continue,
-                (Some(sub), None, Some(Value::Object(fields))) => match fields.get(&**sub) {
-                    Some(value) => Some(value.clone()),
-                    None => continue,
-                },
-                (Some(_), None, None) => None,
-                _ => return None,
-            };
-            let refused = value.is_none() && row.default.is_none() && matches!(row.omit, Omit::Absent | Omit::Keep);
-            // Removing what is not there is no change, whether or not the application could remove it.
-            if refused || !stands_alone(row) || value.as_ref().is_some_and(Value::is_object) {
-                return None;
-            }
-            changes.retain(|(other, _)| other != index);
-            changes.push((*index, value));
-        }
-    }
-    let touched: RowSet = changes.iter().fold(0, |set, (index, _)| set | 1 << index);
-    let rules_ready =
-        run.mapping.writes.iter().all(|rule| rule.rows & touched == 0 || is_stateless(run, rule, touched));
-    let update = &run.mapping.ops.update;
-    let update_ready = update.as_ref().is_none_or(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
-    let parts =
-        run.mapping.parts.iter().filter(|part| part.rows & touched != 0).filter_map(|part| part.update.as_ref());
-    let parts_ready = parts.into_iter().all(|flow| !flow.sends_all_rows() && needs_no_state(run, flow, touched));
-    let guards_ready = guard::scim_paths(run).all(|path| is_touched(run, &path, touched));
-    let update_ready = update_ready || touched & !run.mapping.own_call_rows() == 0;
-    if !rules_ready || (touched != 0 && !(update_ready && parts_ready && guards_ready)) {
-        return None;
-    }
-    let read_only =
-        changes.iter().filter_map(|(index, _)| run.mapping.rows.get(*index)).any(|row| row.access == Access::Read);
-    if read_only {
-        // Restating a read-only value is no change, which only the old state can tell.
-        return None;
-    }
-    let mut state = Resource::default();
-    for (index, value) in changes {
-        if let (Some(row), Some(value)) = (run.mapping.rows.get(index), value) {
-            row.target.write(&mut state, value);
-        }
-    }
-    // Nor is restating a value that only rules send, of which none applies.
-    let scim = Value::Object(state.0);
-    let is_sent = applying(run, touched, &Env { scim: Some(&scim), ..run.env() })
-        .is_ok_and(|(_, rest)| rest & !to_native::update_rows(run.mapping) == 0);
-    let Value::Object(state) = scim else { return None };
-    is_sent.then_some((Resource(state), touched))
-}
-
-/// Whether a new value of the row says everything about it.
-fn stands_alone(row: &Row) -> bool {
-    let plain = match &row.source {
-        Source::Native { path, .. } => path.whole_field().is_none(),
-        Source::Computed { path: Some(path), write: Some(write), .. } => {
-            path.whole_field().is_none() && !write.uses(Name::Native) && write.field_paths(Name::Scim).len() <= 1
-        }
-        Source::Computed { .. } | Source::Mirror { .. } => false,
-    };
-    plain
-        && row.target.selector.is_empty()
-        && !row.target.multi_valued
-        && matches!(row.access, Access::Both | Access::Write | Access::Read)
-}
-
-/// Whether a rule can be decided and sent from the touched rows alone.
-fn is_stateless(run: &Run<'_>, rule: &WriteRule, touched: RowSet) -> bool {
-    let when = rule.when.as_ref().is_none_or(|when| {
-        !when.uses(Name::Old)
-            && !when.uses(Name::Native)
-            && when.selections(Name::Scim).all(|path| is_touched(run, path, touched))
-    });
-    when && needs_no_state(run, &rule.flow, touched)
-}
-
-/// Whether the touched rows are everything that a flow refers to.
-fn needs_no_state(run: &Run<'_>, flow: &Flow, touched: RowSet) -> bool {
-    let mut untouched = false;
-    flow.each_path(Name::Scim, &mut |path| untouched |= !is_touched(run, path, touched));
-    !untouched && !flow.uses(Name::Old) && !flow.uses(Name::Native)
-}
-
-/// Whether a selection from `scim` is about one of the rows.
-fn is_touched(run: &Run<'_>, path: &[String], touched: RowSet) -> bool {
-    run.mapping.rows_in(touched).any(|(_, row)| {
-        let target = &row.target.path;
-        path.first().is_some_and(|name| **name == *target.attribute)
-            && (target.sub.is_none() || path.get(1).map(String::as_str) == target.sub.as_deref())
-    })
 }
 
 /// Sends changed rows: rules first where they say so, then the ordinary update, then the other rules. Answers with
@@ -311,14 +212,25 @@ pub(super) async fn send(
     old: Option<(&Object, &Resource)>,
     changed: RowSet,
 ) -> Result<Option<Object>, ScimError> {
+    write(run, key, &Value::Object(state.0.clone()), old, changed).await
+}
+
+/// The same for a state in the form in which expressions see it. Rules and parts are boxed: most mappings have none.
+async fn write(
+    run: &Run<'_>,
+    key: &Value,
+    scim: &Value,
+    old: Option<(&Object, &Resource)>,
+    changed: RowSet,
+) -> Result<Option<Object>, ScimError> {
+    let state = state_of(scim)?;
     change::note_elements(run, state);
     if changed == 0 {
         return Ok(None);
     }
-    let scim = Value::Object(state.0.clone());
     let old_scim = old.map(|(_, resource)| Value::Object(resource.0.clone()));
-    let native = old.map(|(object, _)| &object.document);
-    let env = Env { id: Some(key), scim: Some(&scim), old: old_scim.as_ref(), native, ..run.env() };
+    let native = old.map(|(object, _)| &object.document as _);
+    let env = Env { id: Some(key), scim: Some(scim), old: old_scim.as_ref(), native, ..run.env() };
     run.native.trace(|trace| trace.changed(run.mapping, changed, old.map(|(_, resource)| resource), state));
 
     let (rules, rest) = applying(run, changed, &env)?;
@@ -326,11 +238,44 @@ pub(super) async fn send(
         return Err(change::fixed(row));
     }
     let mut progress = Progress::default();
-    in_order(run, &rules, rest, state, &env, &mut progress).await
+    let mut latest = None;
+    for rule in rules.iter().filter(|rule| rule.order == Order::Before) {
+        let start = progress.done.len();
+        let sent = Box::pin(by_rule(run, rule, state, &env, &mut progress)).await;
+        latest = sent.map_err(|error| stopped(error, &progress, start))?;
+    }
+    let update = progress.done.len();
+    let by_parts = run.mapping.own_call_rows();
+    if rest & !by_parts != 0 {
+        let sent = ordinary(run, rest & !by_parts, state, &env, &mut progress).await;
+        latest = sent.map_err(|error| stopped(error, &progress, update))?;
+    }
+    for part in run.mapping.parts.iter().filter(|part| rest & by_parts & part.rows != 0) {
+        let start = progress.done.len();
+        let sent = Box::pin(parts::send(run, part, rest & part.rows, state, &env, &mut progress)).await;
+        sent.map_err(|error| stopped(error, &progress, start))?;
+        // What is shown of the object may have followed.
+        latest = None;
+    }
+    for rule in rules.iter().filter(|rule| rule.order == Order::After) {
+        // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
+        let start = if rule.claims { progress.done.len() } else { update };
+        let sent = Box::pin(by_rule(run, rule, state, &env, &mut progress)).await;
+        latest = sent.map_err(|error| stopped(error, &progress, start))?;
+    }
+    Ok(latest)
+}
+
+fn state_of(scim: &Value) -> Result<&Resource, ScimError> {
+    Resource::of(scim).ok_or_else(|| ScimError::internal("a resource is no object"))
 }
 
 /// The rules that apply to changed rows, and the rows that they leave to the update.
-fn applying<'f>(run: &Run<'f>, changed: RowSet, env: &Env<'_>) -> Result<(Vec<&'f WriteRule>, RowSet), ScimError> {
+pub(super) fn applying<'f>(
+    run: &Run<'f>,
+    changed: RowSet,
+    env: &Env<'_>,
+) -> Result<(Vec<&'f WriteRule>, RowSet), ScimError> {
     let mut rules = Vec::new();
     let mut rest = changed;
     for rule in run.mapping.writes.iter().filter(|rule| rule.on_update && rule.rows & changed != 0) {
@@ -342,42 +287,6 @@ fn applying<'f>(run: &Run<'f>, changed: RowSet, env: &Env<'_>) -> Result<(Vec<&'
         }
     }
     Ok((rules, rest))
-}
-
-async fn in_order<'f>(
-    run: &Run<'f>,
-    rules: &[&'f WriteRule],
-    rest: RowSet,
-    state: &Resource,
-    env: &Env<'_>,
-    progress: &mut Progress<'f>,
-) -> Result<Option<Object>, ScimError> {
-    let mut latest = None;
-    let (before, after): (Vec<&WriteRule>, Vec<&WriteRule>) =
-        rules.iter().copied().partition(|rule| rule.order == Order::Before);
-    for rule in before {
-        let start = progress.done.len();
-        latest = by_rule(run, rule, state, env, progress).await.map_err(|error| stopped(error, progress, start))?;
-    }
-    let update = progress.done.len();
-    let by_parts = run.mapping.own_call_rows();
-    if rest & !by_parts != 0 {
-        let sent = ordinary(run, rest & !by_parts, state, env, progress).await;
-        latest = sent.map_err(|error| stopped(error, progress, update))?;
-    }
-    for part in run.mapping.parts.iter().filter(|part| rest & by_parts & part.rows != 0) {
-        let start = progress.done.len();
-        let sent = parts::send(run, part, rest & part.rows, state, env, progress).await;
-        sent.map_err(|error| stopped(error, progress, start))?;
-        // What is shown of the object may have followed.
-        latest = None;
-    }
-    for rule in after {
-        // What a rule does not claim the update has sent, so that a retry may find nothing left to change.
-        let start = if rule.claims { progress.done.len() } else { update };
-        latest = by_rule(run, rule, state, env, progress).await.map_err(|error| stopped(error, progress, start))?;
-    }
-    Ok(latest)
 }
 
 fn holds(rule: &WriteRule, env: &Env<'_>) -> Result<bool, ScimError> {
@@ -411,7 +320,14 @@ async fn by_rule<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
-    let mut changed = to_native::document(run.mapping, rule.rows, state, env.native, to_native::Purpose::Update, env)?;
+    let mut changed = to_native::document(
+        run.mapping,
+        rule.rows,
+        state,
+        env.native.map(Tree::tree),
+        to_native::Purpose::Update,
+        env,
+    )?;
     strip(run, &mut changed);
     run.native.trace(|trace| {
         trace.written(run.mapping, rule.rows);
@@ -419,7 +335,8 @@ async fn by_rule<'f>(
     });
     let veiled = veiled(run, &changed, &changed, &[]);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&changed, &changed) };
-    sent(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await
+    let outcome = steps::carry_out(run, &rule.flow, &rule.origin.to_string(), env, rows, progress).await?;
+    Ok(latest(run, &rule.flow, outcome, env))
 }
 
 async fn ordinary<'f>(
@@ -429,10 +346,34 @@ async fn ordinary<'f>(
     env: &Env<'_>,
     progress: &mut Progress<'f>,
 ) -> Result<Option<Object>, ScimError> {
+    let Some(OwnCall { flow, whole, changed }) = own_call(run, rows, state, env)? else { return Ok(None) };
+    let whole = whole.as_ref().unwrap_or(&changed);
+    let veiled = veiled(run, whole, &changed, &[]);
+    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(whole, &changed) };
+    let outcome = steps::carry_out(run, flow, "the update", env, rows, progress).await?;
+    Ok(latest(run, flow, outcome, env))
+}
+
+/// What carries changed rows, and the documents that it may send.
+struct OwnCall<'f> {
+    flow: &'f Flow,
+    /// Without it what changed is all.
+    whole: Option<Value>,
+    changed: Value,
+}
+
+/// The update, or the replacement of the whole object; `None` if that would be as it is.
+fn own_call<'f>(
+    run: &Run<'f>,
+    rows: RowSet,
+    state: &Resource,
+    env: &Env<'_>,
+) -> Result<Option<OwnCall<'f>>, ScimError> {
     let update = to_native::Purpose::Update;
     // Rows of parts that have no call of their own are here by name alone.
     let part_rows = run.mapping.part_rows();
-    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, env.native, update, env)?;
+    let base = env.native.map(Tree::tree);
+    let mut changed = to_native::document(run.mapping, rows & !part_rows, state, base, update, env)?;
     run.native.trace(|trace| trace.written(run.mapping, rows));
     if let Some(flow) = &run.mapping.ops.update {
         if let Some((row, _)) = to_native::left_out(run.mapping, rows, state).next() {
@@ -441,22 +382,16 @@ async fn ordinary<'f>(
                 row.target
             )));
         }
-        let mut all = if flow.sends_all_rows() {
+        let mut whole = None;
+        if run.mapping.writing.update_is_whole {
             let rows = (present(run, to_native::update_rows(run.mapping), state) | rows) & !part_rows;
-            Some(to_native::document(run.mapping, rows, state, env.native, update, env)?)
-        } else {
-            None
-        };
-        strip(run, &mut changed);
-        if let Some(all) = &mut all {
-            strip(run, all);
+            let document = to_native::document(run.mapping, rows, state, base, update, env)?;
+            strip(run, whole.insert(document));
         }
-        let all = all.as_ref().unwrap_or(&changed);
-        let veiled = veiled(run, all, &changed, &[]);
-        let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(all, &changed) };
-        return sent(run, flow, "the update", env, rows, progress).await;
+        strip(run, &mut changed);
+        return Ok(Some(OwnCall { flow, whole, changed }));
     }
-    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native) else {
+    let (Some(flow), Some(native)) = (&run.mapping.ops.replace, env.native.map(Tree::tree)) else {
         let names: Vec<String> = run.mapping.rows_in(rows).map(|(_, row)| row.target.to_string()).collect();
         return Err(ScimError::mutability(format!("the application has no way to change {}", names.join(", "))));
     };
@@ -467,9 +402,7 @@ async fn ordinary<'f>(
         return Ok(None);
     }
     strip(run, &mut whole);
-    let veiled = veiled(run, &whole, &changed, &[]);
-    let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(&whole, &changed) };
-    sent(run, flow, "the update", env, rows, progress).await
+    Ok(Some(OwnCall { flow, whole: Some(whole), changed }))
 }
 
 /// Takes out what the application shows and refuses to be sent.
@@ -485,7 +418,7 @@ pub(super) async fn send_fields(
     fields: &[(NativePath, Value)],
     label: &str,
 ) -> Result<(), ScimError> {
-    let native = &*parts::own(run, &object.document);
+    let native = &*parts::own(run, object.document.tree());
     let scim = Value::Object(old.0.clone());
     let env = Env { id: Some(&object.key), scim: Some(&scim), old: Some(&scim), native: Some(native), ..run.env() };
     let fill = |document: &mut Value| fields.iter().for_each(|(path, value)| path.put(document, Some(value.clone())));
@@ -520,8 +453,8 @@ pub(super) async fn send_fields(
     let named: Vec<&NativePath> = fields.iter().map(|(path, _)| path).collect();
     let veiled = veiled(run, mapped, &changed, &named);
     let rows = Rows { veiled: veiled.as_ref(), ..Rows::new(mapped, &changed) };
-    let done = sent(run, flow, label, &env, rows, &mut progress).await;
-    done.map(|_| ()).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
+    let done = steps::carry_out(run, flow, label, &env, rows, &mut progress).await;
+    done.map(drop).map_err(|error| after(error, &progress.done, &format!("a retry repeats {label}")))
 }
 
 /// Rows of a set that have a value.
@@ -529,20 +462,10 @@ fn present(run: &Run<'_>, set: RowSet, state: &Resource) -> RowSet {
     run.mapping.with_value(set, state)
 }
 
-/// Carries a flow out and answers with the object that its last reply shows.
-async fn sent<'f>(
-    run: &Run<'_>,
-    flow: &'f Flow,
-    label: &str,
-    env: &Env<'_>,
-    rows: Rows<'_>,
-    progress: &mut Progress<'f>,
-) -> Result<Option<Object>, ScimError> {
-    let outcome = steps::carry_out(run, flow, label, env, rows, progress).await?;
-    if flow.then.contains(&Phase::Get) {
-        return Ok(None);
-    }
-    Ok(outcome.last.and_then(|(call, reply)| shown(run, call, reply, env)))
+/// The object that the last reply of a flow shows.
+fn latest(run: &Run<'_>, flow: &Flow, outcome: Outcome<'_>, env: &Env<'_>) -> Option<Object> {
+    let (call, reply) = outcome.last.filter(|_| !flow.then.contains(&Phase::Get))?;
+    shown(run, call, reply, env)
 }
 
 /// Objects merge, everything else is replaced. Depth is that of the mapping's paths; the bound is a second lock.
@@ -560,19 +483,14 @@ fn merge(into: &mut Value, from: &Value, depth: usize) {
 /// The object a reply shows, if it is the one that was written.
 fn shown(run: &Run<'_>, call: &Call, reply: NativeReply, env: &Env<'_>) -> Option<Object> {
     let object = read::object_in(run, &call.envelope.item, reply)?;
-    let same = env.id.and_then(|key| run.id_of(key)).is_some_and(|id| object.id == id);
+    let same = env.id.is_some_and(|key| *key == object.key || run.id_of(key).is_some_and(|id| object.id == id));
     (same && is_whole(run, &object)).then_some(object)
 }
 
 /// Some replies name the object and what changed. One without a value that every resource has is not taken for it.
 fn is_whole(run: &Run<'_>, object: &Object) -> bool {
-    let required = run.mapping.resource_type.schema.attributes.iter().filter(|attribute| attribute.required);
-    let held = |path: &NativePath| path.get(&object.document).is_some_and(|value| !value.is_null());
-    let mut rows = required.flat_map(|attribute| {
-        let about = run.mapping.rows_in(run.mapping.index.about(&attribute.name));
-        about.filter(|(_, row)| row.target.path.extension.is_none())
-    });
-    rows.all(|(_, row)| row.native_path().is_none_or(held))
+    let held = |path: &NativePath| path.find(&object.document).is_some_and(|value| !value.is_null());
+    run.mapping.rows_in(run.mapping.writing.required).all(|(_, row)| row.native_path().is_none_or(held))
 }
 
 /// 200 with the resource.
@@ -584,7 +502,7 @@ async fn updated(
 ) -> Result<ScimResponse, ScimError> {
     let object = match latest {
         Some(object) => object,
-        None => read::fetch(run, id).await?,
+        None => Box::pin(read::fetch(run, id)).await?,
     };
     let shown = show::one(run, object, projection).await?;
     Ok(answer::with_resource(200, shown))

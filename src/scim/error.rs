@@ -128,69 +128,83 @@ impl ScimType {
     ];
 }
 
+// Cold, so that code that makes an error is kept apart from code that runs for every request.
 impl ScimError {
     /// An error of the downstream side (400 to 499) or the upstream side (500 and above).
+    #[cold]
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
         let side = if status < 500 { Side::Downstream } else { Side::Upstream };
         Self { status, scim_type: None, detail: detail.into(), retry_after: None, side, bound: None }
     }
 
     /// 400 with the given keyword.
+    #[cold]
     pub fn bad_request(scim_type: ScimType, detail: impl Into<String>) -> Self {
         Self::new(400, detail).with_type(scim_type)
     }
 
     /// 400 `invalidValue`.
+    #[cold]
     pub fn invalid_value(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidValue, detail)
     }
 
     /// 400 `invalidSyntax`.
+    #[cold]
     pub fn invalid_syntax(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidSyntax, detail)
     }
 
     /// 400 `invalidPath`.
+    #[cold]
     pub fn invalid_path(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidPath, detail)
     }
 
     /// 400 `invalidFilter`.
+    #[cold]
     pub fn invalid_filter(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::InvalidFilter, detail)
     }
 
     /// 400 `noTarget`.
+    #[cold]
     pub fn no_target(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::NoTarget, detail)
     }
 
     /// 400 `mutability`.
+    #[cold]
     pub fn mutability(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::Mutability, detail)
     }
 
     /// 400 `tooMany`.
+    #[cold]
     pub fn too_many(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::TooMany, detail)
     }
 
     /// 413 for a request that names more than the service provider takes at once. RFC 7644 keeps `tooMany` for queries.
+    #[cold]
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(413, detail)
     }
 
     /// 409 `uniqueness`.
+    #[cold]
     pub fn uniqueness(detail: impl Into<String>) -> Self {
         Self::new(409, detail).with_type(ScimType::Uniqueness)
     }
 
     /// 404 for a resource id that names nothing.
+    #[cold]
     pub fn not_found(resource_type: &str, id: &str) -> Self {
         Self::new(404, format!("{resource_type} {id} not found"))
     }
 
     /// 500 for a fault of the mapping or the adapter itself.
+    #[cold]
     pub fn internal(detail: impl Into<String>) -> Self {
         Self { side: Side::Internal, ..Self::new(500, detail) }
     }

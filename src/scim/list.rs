@@ -14,7 +14,9 @@ pub struct Listing {
 
 impl Default for Listing {
     fn default() -> Self {
-        Self { text: RESOURCES.to_vec(), count: 0 }
+        let mut text = Vec::with_capacity(PAGE_BYTES);
+        text.extend_from_slice(RESOURCES);
+        Self { text, count: 0 }
     }
 }
 
@@ -39,6 +41,9 @@ impl Listing {
         self.count
     }
 }
+
+/// Room for most pages of one resource.
+const PAGE_BYTES: usize = 2048;
 
 /// How the text of a list begins: no member has a name that comes before.
 const RESOURCES: &[u8] = b"{\"Resources\":[";

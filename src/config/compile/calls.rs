@@ -8,7 +8,9 @@ use crate::config::diagnostic::listed;
 use crate::config::read::Fields;
 use crate::config::tree::{Data, Node};
 use crate::expr::{Expr, Template};
-use crate::mapping::{AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Total};
+use crate::mapping::{
+    AlsoOk, Body, Call, Envelope, Extract, NativePath, Paging, PagingStyle, Phase, Slot, Success, Total,
+};
 
 use super::body;
 use super::codecs;
@@ -84,10 +86,10 @@ pub(super) fn refine(cx: &mut Context, call: &mut Call, fields: &Fields<'_>, sco
     }
     let body = fields.get("body").map(|node| body::body(cx, node, scope, call.slot));
     if let Some(node) = fields.get("ok") {
-        call.ok = cx.condition(node, &REPLY);
+        Arc::make_mut(&mut call.success).ok = cx.condition(node, &REPLY);
     }
     if let Some(node) = fields.if_known("also_ok") {
-        call.also_ok = also_ok(cx, node);
+        Arc::make_mut(&mut call.success).also_ok = also_ok(cx, node);
     }
     if let Some(node) = fields.if_known("envelope") {
         envelope(cx, node).apply(&mut call.envelope);
@@ -120,8 +122,7 @@ fn plain_call(cx: &Context, node: &Node, line: RequestLine, spec: &CallSpec<'_>)
         query: line.query,
         headers: Vec::new(),
         body: spec.body.clone(),
-        ok: spec.ok.cloned(),
-        also_ok: Vec::new(),
+        success: Arc::new(Success { ok: spec.ok.cloned(), also_ok: Vec::new() }),
         envelope: spec.envelope.clone().finish(),
         save: Vec::new(),
         idempotent: repeatable,

@@ -94,7 +94,11 @@ impl<'r> Lens<'r> {
                 let mut resource = Resource::default();
                 self.row.target.write(&mut resource, scim.clone());
                 let (resource, document) = (Value::Object(resource.0), before.map(|before| self.document(before)));
-                let env = Env { scim: Some(&resource), native: document.as_ref(), ..Env::default() };
+                let env = Env {
+                    scim: Some(&resource),
+                    native: document.as_ref().map(|document| document as _),
+                    ..Env::default()
+                };
                 write.eval(&env).ok().map(std::borrow::Cow::into_owned)
             }
         }
@@ -184,7 +188,7 @@ fn together(cx: &mut Context, mapping: &Mapping, drafts: &[RowDraft], probed: Ro
         let (state, rows) = filled(mapping, drafts, writable, turn);
         let env = Env::default();
         let Ok(document) = to_native::document(mapping, rows, &state, None, Purpose::Create, &env) else { continue };
-        let read = from_native::resource(mapping, &document, &env, &mut Vec::new());
+        let read = from_native::resource(mapping, &document.clone().into(), &env, &mut Vec::new());
         for (index, row) in mapping.rows_in(rows & probed & !reported) {
             if !is_whole(row) {
                 continue;

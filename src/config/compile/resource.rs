@@ -9,6 +9,8 @@ use crate::expr::{Expr, Name, Template};
 use crate::mapping::index::Index;
 use crate::mapping::layout::Layout;
 use crate::mapping::members::MemberSource;
+use crate::mapping::sends::Sends;
+use crate::mapping::writing::Writing;
 use crate::mapping::{Body, Inverse, Mapping, MissingPolicy, NativePath, Omit, Operations, Paging, PutOmitted, Slot};
 use crate::scim::{AttrPath, ResourceType};
 
@@ -177,10 +179,13 @@ fn resource(
         parts,
         lock: fields.get("lock").and_then(|node| cx.report.word(node)).map(Arc::from),
         index: Index::default(),
+        sends: Sends::default(),
+        writing: Writing::default(),
         layout: None,
     };
     mapping.index = Index::of(&mapping.rows);
     parts::give_rows(&mut mapping);
+    mapping.sends = Sends::of(&mapping);
     let lacked = std::mem::take(&mut cx.lacked);
     let draft = Draft { mapping, rows, inverse, lacked, parts: part_places, place: entry.key.clone() };
     Some(checked(cx, draft, &fields))
@@ -364,6 +369,7 @@ fn give_inverses(cx: &mut Context, drafts: &mut [Draft]) {
 fn finish(draft: Draft) -> Mapping {
     let mut mapping = draft.mapping;
     mapping.resource_type.announced = announce::announced(&mapping, &draft.rows);
+    mapping.writing = Writing::of(&mapping);
     mapping.layout = Layout::of(&mapping);
     mapping
 }

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::document::{Document, Kind, View};
 use crate::expr::Env;
 use crate::mapping::index::Found;
 use crate::mapping::layout::{Layout, Member, Node};
@@ -64,7 +65,7 @@ impl Writer {
     pub fn write(
         &mut self,
         (mapping, layout): (&Mapping, &Layout),
-        native: &Value,
+        native: &Document,
         about: &About<'_>,
         env: &Env<'_>,
         out: &mut Vec<u8>,
@@ -97,7 +98,7 @@ struct Writing<'w> {
     mapping: &'w Mapping,
     about: &'w About<'w>,
     found: Found<'w>,
-    native: &'w Value,
+    native: &'w Document,
     env: Env<'w>,
     out: &'w mut Vec<u8>,
     digest: &'w mut Digest,
@@ -247,7 +248,7 @@ impl Writing<'_> {
         let some = match (&row.source, raw) {
             (Source::Native { codec, .. }, Some(raw)) if codec.is_empty() => self.assigned(raw),
             _ => match super::value(self.mapping, row, raw, self.native, &self.env) {
-                Ok(Some(value)) => self.assigned(&value),
+                Ok(Some(value)) => self.assigned(View::of(&value)),
                 Ok(None) => false,
                 Err(reason) => {
                     self.faults.push(ReadFault { row: number, reason });
@@ -273,25 +274,33 @@ impl Writing<'_> {
         let with_value = mapping.rows_in(member.rows).filter(|(_, row)| row.target.read(&resource, false).is_some());
         self.read |= with_value.fold(0, |set, (number, _)| set | 1 << number);
         let path = mapping.rows_in(member.rows).next().map(|(_, row)| row.target.path.parent());
-        path.and_then(|path| resource.get(&path).map(|value| self.assigned(value))).unwrap_or(false)
+        path.and_then(|path| resource.get(&path).map(|value| self.assigned(View::of(value)))).unwrap_or(false)
     }
 
     /// A value without what is unassigned in it, as [`assigned`](super::assigned) makes it; says whether any is left.
-    fn assigned(&mut self, value: &Value) -> bool {
-        match value {
-            Value::Null => false,
-            Value::String(value) if value.is_empty() => false,
-            Value::String(value) => {
-                text(self.out, value);
-                self.digest.text(value);
+    fn assigned(&mut self, value: View<'_>) -> bool {
+        match value.kind() {
+            Kind::Null | Kind::Text("") => false,
+            Kind::Text(string) => {
+                match value.quoted() {
+                    Some(quoted) => self.out.extend_from_slice(quoted.as_bytes()),
+                    None => text(self.out, string),
+                }
+                self.digest.text(string);
                 true
             }
-            Value::Bool(_) | Value::Number(_) => {
-                json(self.out, value);
-                self.digest.value(value);
+            Kind::Bool(value) => {
+                self.out.extend_from_slice(if value { b"true" } else { b"false" });
+                self.digest.value(&Value::Bool(value));
                 true
             }
-            Value::Array(items) => {
+            Kind::Number(value) => {
+                let value = Value::Number(value);
+                json(self.out, &value);
+                self.digest.value(&value);
+                true
+            }
+            Kind::List(items) => {
                 let (start, mark) = (self.out.len(), self.digest.begin_list());
                 self.out.push(b'[');
                 let mut count = 0;
@@ -309,11 +318,11 @@ impl Writing<'_> {
                 self.out.push(b']');
                 self.end(start, mark, count)
             }
-            Value::Object(fields) => {
+            Kind::Object(fields) => {
                 let (start, mark) = (self.out.len(), self.digest.begin_object());
                 self.out.push(b'{');
                 let mut count = 0;
-                for (name, value) in fields {
+                for (name, value) in fields.sorted() {
                     count += usize::from(self.assigned_member(name, value, count > 0));
                 }
                 self.out.push(b'}');
@@ -322,7 +331,7 @@ impl Writing<'_> {
         }
     }
 
-    fn assigned_member(&mut self, name: &str, value: &Value, follows: bool) -> bool {
+    fn assigned_member(&mut self, name: &str, value: View<'_>, follows: bool) -> bool {
         let (start, mark) = (self.out.len(), self.digest.mark());
         if follows {
             self.out.push(b',');
@@ -369,10 +378,22 @@ impl Writing<'_> {
 
     fn fill_version(&mut self) -> Option<String> {
         let at = self.version?;
-        let digits = format!("{:032x}", self.digest.finish());
-        self.out.get_mut(at..at + DIGITS)?.copy_from_slice(digits.as_bytes());
-        Some(format!("W/\"{digits}\""))
+        let digits = self.out.get_mut(at..at + DIGITS)?;
+        for (digit, number) in digits.iter_mut().rev().zip(nibbles(self.digest.finish())) {
+            *digit = number;
+        }
+        let digits = std::str::from_utf8(digits).ok()?;
+        Some(["W/\"", digits, "\""].concat())
     }
+}
+
+/// The hexadecimal digits of a number, the last one first.
+fn nibbles(mut number: u128) -> impl Iterator<Item = u8> {
+    std::iter::repeat_with(move || {
+        let digit = (number & 0xf) as u8;
+        number >>= 4;
+        if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+    })
 }
 
 /// A text as JSON.

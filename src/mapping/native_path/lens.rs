@@ -4,31 +4,33 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::document::{Items, View};
+
 use super::Step;
 
-pub(super) fn get<'d>(steps: &[Step], document: &'d Value) -> Option<&'d Value> {
+pub(super) fn get<'d>(steps: &[Step], document: View<'d>) -> Option<View<'d>> {
     let mut found = document;
     for (index, step) in steps.iter().enumerate() {
         found = match step {
-            Step::Name(name) => found.get(&**name)?,
-            Step::Index(position) => element(found.as_array()?, *position)?,
-            Step::Select(fields) => found.as_array()?.iter().find(|item| selects(fields, item))?,
+            Step::Name(name) => found.get(name)?,
+            Step::Index(position) => element(found.items()?, *position)?,
+            Step::Select(fields) => found.items()?.find(|item| selects(fields, *item))?,
             Step::Each => {
                 let rest = steps.get(index + 1..)?;
-                return found.as_array()?.iter().find_map(|item| get(rest, item));
+                return found.items()?.find_map(|item| get(rest, item));
             }
         };
     }
     Some(found)
 }
 
-pub(super) fn get_all<'d>(steps: &[Step], document: &'d Value, found: &mut Vec<&'d Value>) {
+pub(super) fn get_all<'d>(steps: &[Step], document: View<'d>, found: &mut Vec<View<'d>>) {
     let Some((step, rest)) = steps.split_first() else {
         found.push(document);
         return;
     };
     if matches!(step, Step::Each) {
-        for item in document.as_array().into_iter().flatten() {
+        for item in document.items().into_iter().flatten() {
             get_all(rest, item, found);
         }
     } else if let Some(inner) = get(std::slice::from_ref(step), document) {
@@ -55,7 +57,7 @@ pub(super) fn unveil(steps: &[Step], from: &Value, into: &mut Value) {
             return;
         }
         Step::Index(position) => usize::try_from(*position).ok().or(from.len().checked_sub(1)),
-        Step::Select(fields) => from.iter().position(|item| selects(fields, item)),
+        Step::Select(fields) => from.iter().position(|item| selects(fields, View::of(item))),
         Step::Name(_) => None,
     };
     let Some((from, into)) = position.and_then(|position| Some((from.get(position)?, into.get_mut(position)?))) else {
@@ -91,8 +93,14 @@ fn put_field(name: &Arc<str>, rest: &[Step], document: &mut Value, value: Option
         }
         return;
     };
-    if let Some(object) = object_in(document) {
-        put(rest, object.entry(name.to_string()).or_insert(Value::Null), Some(value));
+    let Some(object) = object_in(document) else { return };
+    match object.get_mut(&**name).filter(|_| !rest.is_empty()) {
+        Some(inner) => put(rest, inner, Some(value)),
+        None => {
+            let mut inner = Value::Null;
+            put(rest, &mut inner, Some(value));
+            object.insert(String::from(&**name), inner);
+        }
     }
 }
 
@@ -130,7 +138,7 @@ fn put_selected(fields: &[(Arc<str>, Value)], rest: &[Step], document: &mut Valu
         return;
     };
     let Some(items) = list_in(document) else { return };
-    let position = items.iter().position(|item| selects(fields, item)).unwrap_or_else(|| {
+    let position = items.iter().position(|item| selects(fields, View::of(item))).unwrap_or_else(|| {
         items.push(Value::Object(Map::new()));
         items.len() - 1
     });
@@ -145,7 +153,7 @@ fn put_selected(fields: &[(Arc<str>, Value)], rest: &[Step], document: &mut Valu
 
 fn remove_selected(fields: &[(Arc<str>, Value)], rest: &[Step], document: &mut Value) {
     let Value::Array(items) = document else { return };
-    let Some(position) = items.iter().position(|item| selects(fields, item)) else { return };
+    let Some(position) = items.iter().position(|item| selects(fields, View::of(item))) else { return };
     let Some(item) = items.get_mut(position) else { return };
     let before = item.clone();
     if !rest.is_empty() {
@@ -187,7 +195,7 @@ pub(super) fn strip(steps: &[Step], document: &mut Value) {
             let items = document.as_array_mut().into_iter().flatten().enumerate();
             for (index, item) in items {
                 let chosen = match step {
-                    Step::Select(fields) => selects(fields, item),
+                    Step::Select(fields) => selects(fields, View::of(item)),
                     Step::Index(position) => usize::try_from(*position) == Ok(index),
                     Step::Name(_) | Step::Each => false,
                 };
@@ -200,15 +208,15 @@ pub(super) fn strip(steps: &[Step], document: &mut Value) {
     }
 }
 
-fn element(items: &[Value], position: i32) -> Option<&Value> {
+fn element(mut items: Items<'_>, position: i32) -> Option<View<'_>> {
     match usize::try_from(position) {
-        Ok(position) => items.get(position),
+        Ok(position) => items.nth(position),
         Err(_) => items.last(),
     }
 }
 
-fn selects(fields: &[(Arc<str>, Value)], item: &Value) -> bool {
-    fields.iter().all(|(name, value)| item.get(&**name) == Some(value))
+fn selects(fields: &[(Arc<str>, Value)], item: View<'_>) -> bool {
+    fields.iter().all(|(name, value)| item.get(name).is_some_and(|found| found.is(value)))
 }
 
 /// What counts as unassigned in a list item: an emptied list or object is nothing either.

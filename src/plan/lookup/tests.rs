@@ -75,7 +75,7 @@ fn answer(users: &[Value], surplus: usize, call: &NativeCall) -> NativeOutcome {
     if let Some(id) = call.target.strip_prefix("/users/") {
         let found = users.iter().find(|user| user["id"] == id);
         let status = if found.is_some() { 200 } else { 404 };
-        let body = found.cloned().unwrap_or_default();
+        let body = found.cloned().unwrap_or_default().into();
         return NativeOutcome::Reply(NativeReply { status, body, ..NativeReply::default() });
     }
     let (field, op) = (parameter(call, "field").unwrap_or_default(), parameter(call, "op").unwrap_or_default());

@@ -122,6 +122,6 @@ impl Target<'_> {
         let body = Value::Object(sent.0);
         let (limits, mut repairs) = (answer::body_limits(of), Repairs::default());
         let normalised = dialect::resource(&of.mapping.resource_type, body, Purpose::Create, &limits, &mut repairs)?;
-        create::on_the_way(of, &normalised.resource, &format!("unknown member {who} is created")).await
+        create::on_the_way(of, &normalised.resource, format!("unknown member {who} is created")).await
     }
 }

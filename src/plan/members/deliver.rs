@@ -405,7 +405,7 @@ fn is_not_found(outcome: &NativeOutcome) -> bool {
 
 /// Whether `also_ok` takes any 404, whatever else the reply says.
 fn says_nothing_else(call: &Call) -> bool {
-    call.also_ok.iter().any(|also| match also {
+    call.success.also_ok.iter().any(|also| match also {
         AlsoOk::Status(status) => *status == 404,
         AlsoOk::When(when) => !when.uses(Name::Body) && !when.uses(Name::Headers),
     })

@@ -189,7 +189,7 @@ pub(super) fn member(
             member["scim"] = Value::Object(read::base(&of, object).0);
         }
         if call.reads.object {
-            member["object"] = object.document.clone();
+            member["object"] = object.document.tree().clone();
         }
     }
     member

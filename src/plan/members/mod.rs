@@ -339,7 +339,7 @@ impl Target<'_> {
         let leaving = difference.remove.iter().filter_map(|value| person(&all, value)).collect();
         let leaving = known::objects(&all, self.members, None, leaving).await?;
         let is_hidden = |person: &Person| {
-            let document = person.object.as_ref().map(|object| &object.document);
+            let document = person.object.as_ref().map(|object| &object.document as _);
             document.is_some() && guard::hides(&of, &person.key, document)
         };
         let stay = leaving.into_iter().filter(is_hidden).map(|person| person.key);

@@ -3,11 +3,10 @@
 //! In: the pages in order. Out: the call for the next one, and how many items lie before it. A page that comes again
 //! ends the list with an error rather than with items that are there twice or never.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::expr::Env;
 use crate::mapping::{ListCall, PagingStyle};
 use crate::plan::call::NativeCall;
@@ -34,9 +33,9 @@ pub(super) struct Pager {
     /// Pages read.
     turn: usize,
     marker: Option<String>,
-    passed: HashSet<String>,
+    passed: BTreeSet<String>,
     /// The first item of the page before.
-    first_item: Option<Value>,
+    first_item: Option<Document>,
 }
 
 impl Pager {
@@ -51,7 +50,7 @@ impl Pager {
             page: 0,
             turn: 0,
             marker: None,
-            passed: HashSet::new(),
+            passed: BTreeSet::new(),
             first_item: None,
         }
     }
@@ -111,7 +110,7 @@ impl Pager {
     /// # Errors
     /// 502 when the application does not get on: the same page again, a marker that was there before, or a list that
     /// is shorter than the application says while nothing tells how to go on.
-    pub(super) fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page) -> Result<Vec<Value>, ScimError> {
+    pub(super) fn take(&mut self, run: &Run<'_>, list: &ListCall, page: Page) -> Result<Vec<Document>, ScimError> {
         let Page { items, total, marker } = page;
         let before = self.position;
         self.position += items.len();
@@ -163,7 +162,7 @@ impl Pager {
         }
     }
 
-    fn is_repeated(&self, items: &[Value]) -> bool {
+    fn is_repeated(&self, items: &[Document]) -> bool {
         self.turn > 1 && self.first_item.is_some() && items.first() == self.first_item.as_ref()
     }
 }

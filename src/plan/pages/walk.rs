@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::document::Document;
 use crate::expr::Env;
 use crate::mapping::ListCall;
 use crate::plan::call::{NativeCall, NativeOutcome, NativeReply};
@@ -11,19 +12,19 @@ use crate::plan::judge::{Verdict, judge, unreadable};
 use crate::scim::{Bound, ScimError};
 
 use super::pager::{Pager, largest};
-use super::{Page, Run, page};
+use super::{Page, Run, page, trees};
 
 /// Every item, at most `max`.
 ///
 /// # Errors
 /// 400 `tooMany` when there are more.
-pub(in crate::plan) async fn all(
+pub(in crate::plan) fn all(
     run: &Run<'_>,
     list: &ListCall,
     env: &Env<'_>,
     max: usize,
-) -> Result<Vec<Value>, ScimError> {
-    kept(run, list, env, max, None).await
+) -> impl Future<Output = Result<Vec<Document>, ScimError>> {
+    kept(run, list, env, max, None)
 }
 
 /// As [`all`], from replies that may have been kept for some time.
@@ -33,9 +34,14 @@ pub(in crate::plan) async fn kept(
     env: &Env<'_>,
     max: usize,
     keep: Option<Duration>,
-) -> Result<Vec<Value>, ScimError> {
-    let walks = vec![Walk::new(list, *env, keep)];
-    together(run, list, walks, Most::Objects(max), 1).await?.pop().unwrap_or_else(|| Ok(Vec::new()))
+) -> Result<Vec<Document>, ScimError> {
+    let mut walk = Walk::new(list, *env, keep);
+    while !walk.is_done() {
+        let request = walk.pager.request(run, list, env)?;
+        let outcome = run.native.one(request).await?;
+        walk.take_or_end(run, list, page(run, list, judge(run, &list.call, outcome, env)), Most::Objects(max));
+    }
+    walk.result
 }
 
 /// One walk per environment, in rounds: the pages of a round are fetched together, at most `parallel` at a time.
@@ -46,18 +52,8 @@ pub(in crate::plan) async fn many(
     envs: Vec<Env<'_>>,
     most: Most,
     parallel: usize,
-) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
-    let walks = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
-    together(run, list, walks, most, parallel).await
-}
-
-async fn together(
-    run: &Run<'_>,
-    list: &ListCall,
-    mut walks: Vec<Walk<'_>>,
-    most: Most,
-    parallel: usize,
-) -> Result<Vec<Result<Vec<Value>, ScimError>>, ScimError> {
+) -> Result<Vec<Result<Vec<Document>, ScimError>>, ScimError> {
+    let mut walks: Vec<Walk<'_>> = envs.into_iter().map(|env| Walk::new(list, env, None)).collect();
     let take = |_, walk: &mut Walk<'_>, outcome| {
         let page = page(run, list, judge(run, &list.call, outcome, &walk.env));
         walk.take_or_end(run, list, page, most);
@@ -102,9 +98,11 @@ pub(in crate::plan) async fn whole(
         let items = walk.result?;
         let mut reply = first.unwrap_or_default();
         if list.call.envelope.items.is_whole() {
-            reply.body = Value::Array(items);
+            reply.body = Value::Array(trees(items)).into();
         } else if !items.is_empty() {
-            list.call.envelope.items.put(&mut reply.body, Some(Value::Array(items)));
+            let mut body = reply.body.into_tree();
+            list.call.envelope.items.put(&mut body, Some(Value::Array(trees(items))));
+            reply.body = body.into();
         }
         Ok(reply)
     };
@@ -159,7 +157,7 @@ impl<'l, 'e> Reading<'l, 'e> {
         &mut self,
         run: &Run<'_>,
         outcome: NativeOutcome,
-    ) -> Result<Option<Vec<Value>>, ScimError> {
+    ) -> Result<Option<Vec<Document>>, ScimError> {
         match judge(run, &self.list.call, outcome, &self.walk.env) {
             Verdict::Accepted(_) => self.walk.pager.ended = true,
             verdict => {
@@ -176,7 +174,7 @@ impl<'l, 'e> Reading<'l, 'e> {
 struct Walk<'e> {
     env: Env<'e>,
     pager: Pager,
-    result: Result<Vec<Value>, ScimError>,
+    result: Result<Vec<Document>, ScimError>,
 }
 
 impl<'e> Walk<'e> {

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::document::Document;
 use crate::expr::Env;
 use crate::mapping::{ListCall, PagingStyle, Total};
 use crate::plan::marks;
@@ -30,7 +29,7 @@ pub(in crate::plan) struct Span {
 #[derive(Debug, Default)]
 pub(in crate::plan) struct Window {
     /// The items.
-    pub(in crate::plan) items: Vec<Value>,
+    pub(in crate::plan) items: Vec<Document>,
     /// How many there are in the whole list.
     pub(in crate::plan) total: usize,
 }

@@ -72,10 +72,12 @@ impl<'a> Cursor<'a> {
 
     /// Takes the next word if it is this keyword, without regard to case.
     pub(super) fn eat_keyword(&mut self, keyword: &str) -> bool {
-        let word = self.peek_word();
-        let found = word.eq_ignore_ascii_case(keyword);
+        let rest = self.rest();
+        let begins = rest.get(..keyword.len()).is_some_and(|word| word.eq_ignore_ascii_case(keyword));
+        let found =
+            begins && rest.get(keyword.len()..).is_some_and(|behind| behind.chars().next().is_none_or(ends_word));
         if found {
-            self.take(word);
+            self.position += keyword.len();
         }
         found
     }
@@ -101,16 +103,20 @@ impl<'a> Cursor<'a> {
     }
 
     fn json_string(&mut self) -> Result<RawLiteral, FilterError> {
-        let bad = FilterError::BadString { position: self.position };
+        let bad = || FilterError::BadString { position: self.position };
         let rest = self.rest();
+        let mut escapes = false;
         let mut escaped = false;
-        let end = rest.bytes().enumerate().skip(1).find_map(|(index, byte)| {
+        let end = rest.bytes().skip(1).position(|byte| {
             let closes = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
-            closes.then_some(index + 1)
+            // JSON has no control characters in strings; what reads escapes says so.
+            escapes |= byte == b'\\' || byte < b' ';
+            closes
         });
-        let source = end.and_then(|end| rest.get(..end)).ok_or_else(|| bad.clone())?;
-        let text = serde_json::from_str(source).map_err(|_| bad)?;
+        let body = end.and_then(|end| rest.get(1..=end)).ok_or_else(bad)?;
+        let source = rest.get(..body.len() + 2).ok_or_else(bad)?;
+        let text = if escapes { serde_json::from_str(source).map_err(|_| bad())? } else { body.to_owned() };
         self.position += source.len();
         Ok(RawLiteral { text, quote: Quote::Double })
     }

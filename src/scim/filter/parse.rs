@@ -64,7 +64,11 @@ struct Parser<'t, 'l> {
 
 impl Parser<'_, '_> {
     fn any_of(&mut self, scope: Scope<'_>) -> Result<Filter, FilterError> {
-        let mut parts = vec![self.all_of(scope)?];
+        let first = self.all_of(scope)?;
+        if !self.cursor.eat_keyword("or") {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.all_of(scope)?];
         while self.cursor.eat_keyword("or") {
             parts.push(self.all_of(scope)?);
         }
@@ -72,7 +76,11 @@ impl Parser<'_, '_> {
     }
 
     fn all_of(&mut self, scope: Scope<'_>) -> Result<Filter, FilterError> {
-        let mut parts = vec![self.term(scope)?];
+        let first = self.term(scope)?;
+        if !self.cursor.eat_keyword("and") {
+            return Ok(first);
+        }
+        let mut parts = vec![first, self.term(scope)?];
         while self.cursor.eat_keyword("and") {
             parts.push(self.term(scope)?);
         }
@@ -127,25 +135,28 @@ impl Parser<'_, '_> {
         self.cursor.skip_space();
         match operand {
             Operand::Attribute(resolved) if self.cursor.eat('[') => self.value_path(&resolved),
-            Operand::Attribute(resolved) => self.question(&resolved.path, resolved.leaf()),
-            Operand::Element(path, attribute) => self.question(&path, attribute),
+            Operand::Attribute(resolved) => {
+                let leaf = resolved.leaf();
+                self.question(resolved.path, leaf)
+            }
+            Operand::Element(path, attribute) => self.question(path, attribute),
         }
     }
 
     /// `pr`, or an operator and a value.
-    fn question(&mut self, path: &AttrPath, attribute: &Attribute) -> Result<Filter, FilterError> {
+    fn question(&mut self, path: AttrPath, attribute: &Attribute) -> Result<Filter, FilterError> {
         if attribute.returned == Returned::Never {
             return Err(FilterError::NotFilterable { path: path.to_string() });
         }
         if self.cursor.eat_keyword("pr") {
-            return Ok(Filter::Present(path.clone()));
+            return Ok(Filter::Present(path));
         }
         let op = self.operator()?;
         if attribute.kind != AttributeType::Complex {
-            return self.comparison(path.clone(), attribute, op);
+            return self.comparison(path, attribute, op);
         }
         // A complex attribute stands for its `value`: `members eq "2"`, `manager eq "7"`.
-        let value = attribute.sub_attribute("value").ok_or_else(|| not_comparable(path, op, attribute.kind))?;
+        let value = attribute.sub_attribute("value").ok_or_else(|| not_comparable(&path, op, attribute.kind))?;
         self.comparison(path.child(&value.name), value, op)
     }
 
@@ -190,14 +201,14 @@ impl Parser<'_, '_> {
             let (sub_path, sub) = element(attribute, word)?;
             self.cursor.take(word);
             self.cursor.skip_space();
-            inner.push(self.question(&sub_path, sub)?);
+            inner.push(self.question(sub_path, sub)?);
             return Ok(Filter::ValuePath(path, Box::new(Filter::all(inner))));
         }
         self.cursor.skip_space();
         let present = self.cursor.eat_keyword("pr");
         if !present && CompareOp::parse(self.cursor.peek_word()).is_some() {
             let (sub_path, sub) = element(attribute, "value")?;
-            inner.push(self.question(&sub_path, sub)?);
+            inner.push(self.question(sub_path, sub)?);
         }
         Ok(Filter::ValuePath(path, Box::new(Filter::all(inner))))
     }

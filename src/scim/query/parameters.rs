@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::super::projection::Projection;
@@ -85,7 +84,7 @@ impl Parameters {
             // A name that does not decode is none that we know.
             let Some(parameter) = decode(name).and_then(|name| Parameter::find(&name)) else { continue };
             let value = decode(value).ok_or(QueryError::Encoding { parameter: parameter.as_str() })?;
-            given.put(parameter, value)?;
+            given.put(parameter, value.into_owned())?;
         }
         Ok(given)
     }
@@ -137,6 +136,9 @@ impl Parameters {
         resource_type: &ResourceType,
         limits: &QueryLimits,
     ) -> Result<Projection, QueryError> {
+        if self.attributes.is_empty() && self.excluded.is_empty() {
+            return Ok(Projection::All);
+        }
         let attributes = names(&self.attributes, limits.max_names)?;
         let excluded = names(&self.excluded, limits.max_names)?;
         Ok(Projection::new(attributes, excluded, resource_type))
@@ -181,10 +183,30 @@ fn member_texts(parameter: Parameter, value: &Value) -> Result<Vec<String>, Quer
     }
 }
 
-/// `application/x-www-form-urlencoded`: plus is a space, `%2B` a plus.
-fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
+/// `application/x-www-form-urlencoded`: plus is a space, `%2B` a plus. A `%` that no two digits follow is itself.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    let Some(first) = text.bytes().position(|byte| matches!(byte, b'%' | b'+')) else { return Some(text.into()) };
+    let (plain, encoded) = text.as_bytes().split_at(first);
+    let mut decoded = Vec::with_capacity(text.len());
+    decoded.extend_from_slice(plain);
+    let mut rest = encoded;
+    while let [byte, behind @ ..] = rest {
+        let (byte, behind) = match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (digit(*high) << 4 | digit(*low), behind)
+            }
+            (b'+', behind) => (b' ', behind),
+            (byte, behind) => (*byte, behind),
+        };
+        decoded.push(byte);
+        rest = behind;
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> u8 {
+    (byte & 0xf) + if byte.is_ascii_digit() { 0 } else { 9 }
 }
 
 /// The names in comma-separated lists.
@@ -192,4 +214,21 @@ fn names(lists: &[String], max: usize) -> Result<Vec<&str>, QueryError> {
     let names = lists.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let names: Vec<&str> = names.take(max + 1).collect();
     if names.len() > max { Err(QueryError::TooManyNames { max }) } else { Ok(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn values_are_decoded_as_forms_are(text in "([a%+é0-9A-Fg]|%[0-9a-fA-F]{2}){0,12}") {
+            let spaced = text.replace('+', " ");
+            let expected = percent_decode_str(&spaced).decode_utf8().ok();
+            prop_assert_eq!(decode(&text), expected);
+        }
+    }
 }
