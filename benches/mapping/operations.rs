@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scimshim::config::{Snapshot, Source, compile};
 use scimshim::document::Document;
 use scimshim::plan::marks::Marks;
-use scimshim::plan::{Content, Context, NativeCall, NativeOutcome, NativeReply, Plan, ScimRequest, Step};
+use scimshim::plan::{Content, Context, NativeCall, NativeOutcome, NativeReply, Plan, RequestFacts, ScimRequest, Step};
 use scimshim::route::{Matched, Outcome as Routed, RouteTable};
 use serde_json::{Value, json};
 
@@ -56,9 +56,9 @@ impl Operation {
         let context = Context {
             snapshot: Arc::clone(&self.snapshot),
             route: self.matched.route,
-            variables: vec![None; self.snapshot.variables.len()],
+            variables: Arc::new(vec![None; self.snapshot.variables.len()]),
             base_url: "https://scim.example/scim/v2/demo/bench".to_owned(),
-            request: json!({ "id": "r" }),
+            request: RequestFacts::new("r"),
             now: 1000,
             cursor_key: [0; 32],
             marks: Arc::new(Marks::default()),

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +11,7 @@ use crate::config::Route;
 use crate::native::ShownBy;
 use crate::plan::ScimResponse;
 use crate::plan::marks::Marks;
+use crate::proxy::edge::{HeaderList, Headers as _};
 
 /// What was learned so far.
 pub(super) fn marks(core: &Core) -> Arc<Marks> {
@@ -33,9 +33,9 @@ pub(super) fn owner(backend: usize, variables: &[Option<Value>]) -> String {
 }
 
 /// A digest of the client's own credential.
-pub(super) fn credential(headers: &HeaderMap) -> [u8; 32] {
+pub(super) fn credential(headers: &HeaderList) -> [u8; 32] {
     let mut digest = Sha256::new();
-    headers.get_all(AUTHORIZATION).iter().for_each(|value| digest.update(value));
+    headers.all(&AUTHORIZATION).for_each(|value| digest.update(value));
     digest.finalize().into()
 }
 

@@ -10,14 +10,15 @@ mod memory;
 mod transcript;
 mod turns;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, IF_MATCH, IF_NONE_MATCH, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::auth::{AuthFailure, AuthKind, BearerVerifier, TokenHash};
@@ -27,9 +28,10 @@ use crate::native::{
     Steps, execute,
 };
 use crate::plan::marks::Marks;
-use crate::plan::{self, Content, Context, NativeOutcome, Plan, ScimRequest, ScimResponse, Step};
+use crate::plan::{self, Content, Context, NativeOutcome, Plan, RequestFacts, ScimRequest, ScimResponse, Step, boxed};
 use crate::proxy::edge::{
-    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, RequestHead, RequestLabels, ScimService, Work,
+    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, HeaderList, Headers as _, RequestHead, RequestLabels,
+    ScimService, Work,
 };
 use crate::route::{Endpoint, Matched, NotFoundReason, Outcome, RouteTable};
 use crate::scim::{Bound, ScimError};
@@ -219,12 +221,12 @@ impl Core {
         EdgeResponse::error(&ScimError::new(404, reason.to_string()), RequestLabels::default())
     }
 
-    fn authenticate(&self, matched: &Matched, headers: &HeaderMap) -> Result<Accepted, AuthFailure> {
+    fn authenticate(&self, matched: &Matched, headers: &HeaderList) -> Result<Accepted, AuthFailure> {
         let auth = self.snapshot.routes.get(matched.route).and_then(|route| route.auth);
         let Some(Some(verifier)) = auth.and_then(|index| self.verifiers.get(index)) else {
             return Ok(Accepted::Anybody);
         };
-        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let mut values = headers.all(&AUTHORIZATION);
         let value = match (values.next(), values.next()) {
             (None, _) => None,
             (Some(value), None) => Some(value.to_str().map_err(|_| AuthFailure::Malformed)?),
@@ -333,47 +335,51 @@ struct Admitted {
     accepted: Accepted,
 }
 
-#[async_trait]
 impl Exchange for Admitted {
     fn labels(&self) -> RequestLabels {
         self.labels.clone()
     }
 
-    async fn answer(self: Box<Self>, request: EdgeRequest) -> EdgeResponse {
-        let Self { core, matched, mut labels, accepted } = *self;
-        let begun = Instant::now();
-        let deadline = begun + core.snapshot.limits.request_timeout;
-        let mut watcher = Watcher {
-            core: &core,
-            route: matched.route,
-            request: &request,
-            native: Vec::new(),
-            calls: 0,
-            waited: Duration::ZERO,
-        };
-        let credential = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let mut turns = RequestTurns::new(&core.shared.locks, &core.shared.metrics.turns_waiting, deadline, credential);
-        let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
-        core.redact(&matched, &mut response);
-        turns.end(&response);
-        note_lateness(&mut response, deadline);
-        if accepted == Accepted::Anybody && response.status < 400 {
-            labels.tenant = core.tenant(&matched, Accepted::Credential);
-        }
-        let Watcher { native, calls, waited, .. } = watcher;
-        let report = &response.report;
-        let (request_id, trace_id) = (&*request.request_id, request.trace.id());
-        ScimPlanned { labels: &labels, report, request_id, trace_id, calls }.emit(&core.shared.metrics);
-        if let Some(recording) = request.trace.recording() {
-            recording.planned(begun.into_std(), report, calls);
-            recording.set_route(core.http_route(&matched));
-        }
-        if let Some(sink) = &core.shared.sink {
-            sink.exchange(transcript::record(&request, &response, native));
-        }
-        let work = Work { begun: begun.into_std(), waited };
-        EdgeResponse { work: Some(work), ..edge_response(*response, labels, &matched.endpoint) }
+    fn answer<'a>(self: Box<Self>, request: EdgeRequest) -> Pin<Box<dyn Future<Output = EdgeResponse> + Send + 'a>> {
+        boxed(|| answer(self, request))
     }
+}
+
+#[inline]
+async fn answer(admitted: Box<Admitted>, request: EdgeRequest) -> EdgeResponse {
+    let Admitted { core, matched, mut labels, accepted } = *admitted;
+    let begun = Instant::now();
+    let deadline = begun + core.snapshot.limits.request_timeout;
+    let mut watcher = Watcher {
+        core: &core,
+        route: matched.route,
+        request: &request,
+        native: Vec::new(),
+        calls: 0,
+        waited: Duration::ZERO,
+    };
+    let credential = request.headers.get(&AUTHORIZATION).map(HeaderValue::as_bytes);
+    let mut turns = RequestTurns::new(&core.shared.locks, &core.shared.metrics.turns_waiting, deadline, credential);
+    let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
+    core.redact(&matched, &mut response);
+    turns.end(&response);
+    note_lateness(&mut response, deadline);
+    if accepted == Accepted::Anybody && response.status < 400 {
+        labels.tenant = core.tenant(&matched, Accepted::Credential);
+    }
+    let Watcher { native, calls, waited, .. } = watcher;
+    let report = &response.report;
+    let (request_id, trace_id) = (&*request.request_id, request.trace.id());
+    ScimPlanned { labels: &labels, report, request_id, trace_id, calls }.emit(&core.shared.metrics);
+    if let Some(recording) = request.trace.recording() {
+        recording.planned(begun.into_std(), report, calls);
+        recording.set_route(core.http_route(&matched));
+    }
+    if let Some(sink) = &core.shared.sink {
+        sink.exchange(transcript::record(&request, &response, native));
+    }
+    let work = Work { begun: begun.into_std(), waited };
+    EdgeResponse { work: Some(work), ..edge_response(*response, labels, &matched.endpoint) }
 }
 
 /// A failure after the deadline is one of the time that a request has.
@@ -393,6 +399,7 @@ fn seed(method: &http::Method) -> Option<[u8; 32]> {
     (!method.is_safe() && getrandom::fill(&mut seed).is_ok()).then_some(seed)
 }
 
+#[inline]
 async fn carry_out(
     core: &Core,
     matched: &Matched,
@@ -401,28 +408,9 @@ async fn carry_out(
     watcher: &mut Watcher<'_>,
     turns: &mut RequestTurns<'_>,
 ) -> Box<ScimResponse> {
-    let variables = core.variables(matched);
-    let context = Context {
-        snapshot: Arc::clone(&core.snapshot),
-        route: matched.route,
-        variables: variables.clone(),
-        base_url: format!("{}{}", request.origin, matched.base),
-        request: json!({ "id": request.request_id }),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
-        cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
-        marks: memory::marks(core),
-        seed: seed(&request.method),
-    };
-    let now = context.now;
-    let header = |name: HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let scim = ScimRequest {
-        method: request.method.as_str().to_owned(),
-        endpoint: matched.endpoint.clone(),
-        query: request.query.clone().unwrap_or_default(),
-        body: request.body.to_vec(),
-        if_match: header(IF_MATCH),
-        if_none_match: header(IF_NONE_MATCH),
-    };
+    let variables = Arc::new(core.variables(matched));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    let plan = begin(core, matched, request, &variables, now);
     let backend = core.snapshot.routes.get(matched.route).map_or(0, |route| route.backend);
     let forwarded =
         Forwarded::from_request(&request.headers).with_trace(&request.trace).with_request_id(&request.request_id);
@@ -431,9 +419,33 @@ async fn carry_out(
     let credential = || memory::credential(&request.headers);
     let keeping = Keeping { kept: &core.kept, owner: &owner, credential: &credential, shown_by };
     let call = CallContext { backend, deadline, forwarded: &forwarded, variables: &variables, keeping: Some(keeping) };
-    let mut response = execute(Plan::begin(context, scim), &core.client, &call, watcher, turns).await;
+    let mut response = execute(plan, &core.client, &call, watcher, turns).await;
     memory::learn(core, &mut response, now);
     response
+}
+
+fn begin(core: &Core, matched: &Matched, request: &EdgeRequest, variables: &Arc<Vec<Option<Value>>>, now: u64) -> Plan {
+    let context = Context {
+        snapshot: Arc::clone(&core.snapshot),
+        route: matched.route,
+        variables: Arc::clone(variables),
+        base_url: [request.origin.as_str(), &matched.base].concat(),
+        request: RequestFacts::new(&request.request_id),
+        now,
+        cursor_key: core.cursor_keys.get(matched.route).copied().unwrap_or_default(),
+        marks: memory::marks(core),
+        seed: seed(&request.method),
+    };
+    let header = |name: HeaderName| request.headers.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let scim = ScimRequest {
+        method: request.method.as_str().to_owned(),
+        endpoint: matched.endpoint.clone(),
+        query: request.query.clone().unwrap_or_default(),
+        body: request.body.to_vec(),
+        if_match: header(IF_MATCH),
+        if_none_match: header(IF_NONE_MATCH),
+    };
+    Plan::begin(context, scim)
 }
 
 impl Steps for Plan {
@@ -482,7 +494,7 @@ impl Observer for Watcher<'_> {
 fn edge_response(response: ScimResponse, labels: RequestLabels, endpoint: &Endpoint) -> EdgeResponse {
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(response.headers.len() + 1);
     for (name, value) in response.headers {
-        if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(&value)) {
+        if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::try_from(value)) {
             headers.push((name, value));
         }
     }

@@ -20,11 +20,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::{Backend, Snapshot};
 use crate::mapping::Origin;
-use crate::plan::{Context, Demand, NativeCall, NativeOutcome, Plan, ScimRequest, Step, demand, repeating};
+use crate::plan::{
+    Context, Demand, NativeCall, NativeOutcome, Plan, RequestFacts, ScimRequest, Step, demand, repeating,
+};
 use crate::route::{Matched, Outcome, RouteTable};
 
 use page::Page;
@@ -214,9 +216,9 @@ fn context(snapshot: &Arc<Snapshot>, matched: &Matched) -> Context {
     Context {
         snapshot: Arc::clone(snapshot),
         route: matched.route,
-        variables,
+        variables: Arc::new(variables),
         base_url: format!("{ORIGIN}{}", matched.base),
-        request: json!({ "id": REQUEST_ID }),
+        request: RequestFacts::new(REQUEST_ID),
         now: NOW,
         cursor_key: CURSOR_KEY,
         marks: Arc::default(),

@@ -62,10 +62,11 @@ impl Page {
         let snapshot = &context.snapshot;
         let Some(route) = snapshot.routes.get(context.route) else { return };
         let backend = snapshot.backends.get(route.backend).map_or("none", |backend| &backend.name);
-        let variables = snapshot.variables.iter().zip(&context.variables).filter_map(|(name, value)| match value {
-            Some(Value::String(value)) => Some((name.to_string(), self.mask.text(value))),
-            _ => None,
-        });
+        let variables =
+            snapshot.variables.iter().zip(context.variables.iter()).filter_map(|(name, value)| match value {
+                Some(Value::String(value)) => Some((name.to_string(), self.mask.text(value))),
+                _ => None,
+            });
         let variables = variables.collect();
         self.entries.push(Entry::Route { origin: route.origin.to_string(), backend: backend.to_owned(), variables });
     }

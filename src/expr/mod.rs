@@ -46,9 +46,9 @@ mod types;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::document::Tree;
 use crate::pattern::{Shared, note_compilation};
@@ -312,7 +312,7 @@ pub struct Env<'a> {
     /// [`Name::Changed`].
     pub changed: Option<&'a Value>,
     /// [`Name::Req`].
-    pub req: Option<&'a Value>,
+    pub req: Option<&'a RequestFacts>,
     /// [`Name::Steps`].
     pub steps: Option<&'a Value>,
     /// [`Name::Member`].
@@ -352,7 +352,7 @@ impl<'a> Env<'a> {
             Name::Native => self.native.map(Tree::tree),
             Name::Mapped => self.mapped,
             Name::Changed => self.changed,
-            Name::Req => self.req,
+            Name::Req => self.req.map(RequestFacts::value),
             Name::Steps => self.steps,
             Name::Member => self.member,
             Name::Batch => self.batch,
@@ -366,6 +366,25 @@ impl<'a> Env<'a> {
             Name::Local(index) => self.locals.get(usize::from(index)),
             Name::Var(index) => self.vars.get(usize::from(index)).and_then(Option::as_ref),
         }
+    }
+}
+
+/// What expressions see of the request they are evaluated for: an object with its `id`. It is made for the first that
+/// looks, because hardly any does.
+#[derive(Clone, Debug)]
+pub struct RequestFacts {
+    id: String,
+    value: OnceLock<Value>,
+}
+
+impl RequestFacts {
+    /// Those of a request with this id.
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), value: OnceLock::new() }
+    }
+
+    fn value(&self) -> &Value {
+        self.value.get_or_init(|| json!({ "id": self.id }))
     }
 }
 

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue};
 
+use super::http1::Headers;
 use super::outgoing::{Field, is_value};
 use crate::telemetry::trace::{Recording, RequestTrace, SpanId, TRACE_PARENT};
 
@@ -20,8 +21,8 @@ pub struct Forwarded<'a> {
 
 impl<'a> Forwarded<'a> {
     /// Takes the caller's credential, unless it was sent several times.
-    pub fn from_request(headers: &'a HeaderMap) -> Self {
-        Self { authorization: sole(headers, &AUTHORIZATION), ..Self::default() }
+    pub fn from_request(headers: &'a impl Headers) -> Self {
+        Self { authorization: headers.sole(&AUTHORIZATION), ..Self::default() }
     }
 
     /// The same with what is known of the trace.
@@ -65,10 +66,4 @@ impl<'a> Forwarded<'a> {
         });
         traced.chain(self.request_id.map(|id| Field::new("x-request-id", id.as_bytes())))
     }
-}
-
-/// The value of a header that was sent once.
-fn sole<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
 }

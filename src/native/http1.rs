@@ -1,12 +1,68 @@
-//! HTTP/1.1 as text: what the two sides of the shell have in common when they write a head.
+//! HTTP/1.1 as text: what the two sides of the shell have in common when they write a head, or look at one.
 //!
-//! In: names and numbers. Out: bytes in a buffer. Nothing is read or judged here.
+//! In: names and numbers. Out: bytes in a buffer. Nothing is judged here.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers that are asked for by their names.
+pub trait Headers {
+    /// The values of a header, in the order in which they were sent.
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue>;
+
+    /// The first of them.
+    fn first(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.all(name).next()
+    }
+
+    /// The value of a header that was sent once.
+    fn sole(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let mut values = self.all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+}
+
+impl Headers for HeaderMap {
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+        self.get_all(name).iter()
+    }
+}
+
+/// A few headers in their order. Looking at each is cheaper than a table of them, as long as they are few.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderList(Vec<(HeaderName, HeaderValue)>);
+
+impl HeaderList {
+    /// None, with room for so many.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Adds one at the end.
+    pub fn push(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.push((name, value));
+    }
+
+    /// The first value of a header.
+    pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.first(name)
+    }
+}
+
+impl Headers for HeaderList {
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+impl From<&HeaderMap> for HeaderList {
+    fn from(headers: &HeaderMap) -> Self {
+        Self(headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+}
 
 /// Writes one header line.
 pub(crate) fn put_header(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
@@ -60,8 +116,8 @@ pub(crate) fn put_date(out: &mut BytesMut) {
 }
 
 /// Whether a header that is a list of words holds this one, whatever its case.
-pub(crate) fn holds_word(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
-    headers.get_all(name).iter().map(HeaderValue::as_bytes).any(|value| has_word(value, word))
+pub(crate) fn holds_word(headers: &impl Headers, name: &HeaderName, word: &str) -> bool {
+    headers.all(name).map(HeaderValue::as_bytes).any(|value| has_word(value, word))
 }
 
 /// As [`holds_word`], for one value.

@@ -171,7 +171,7 @@ impl Prober<'_> {
         report: &mut Report,
     ) -> Option<Seen> {
         let backend = self.snapshot.routes.get(context.route)?.backend;
-        let variables = context.variables.clone();
+        let variables = Arc::clone(&context.variables);
         let call = CallContext {
             backend,
             deadline: Instant::now() + self.snapshot.limits.request_timeout,

@@ -22,6 +22,7 @@ const RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRespons
 /// How a reference to another operation's resource begins.
 const REFERENCE: &str = "bulkId:";
 
+#[inline]
 pub(super) async fn bulk(context: &Context, native: &Native, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let run = Run::new(context, 0, native)?;
     let body = change::json_body(&run, &request.body)?;
@@ -168,7 +169,9 @@ async fn one(run: &Run<'_>, native: &Native, operation: &Operation, done: &HashM
     // Each operation takes the turn that it would take on its own, and none of them keeps it for the next one.
     run.native.turn(TurnRequest::default()).await;
     let response = match sub_request(run, operation, done) {
-        Ok(request) => dispatch_again(run.context, request, native).await.unwrap_or_else(|error| answer::error(&error)),
+        Ok(request) => {
+            dispatch_again(run.context, &request, native).await.unwrap_or_else(|error| answer::error(&error))
+        }
         Err(error) => answer::error(&error),
     };
     outcome(run, operation, response)

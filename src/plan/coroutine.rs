@@ -239,6 +239,14 @@ impl Future for Answer<'_> {
     }
 }
 
+/// A future that is made where it stays. Made first and boxed then, it would be copied with all the room that it has for
+/// what it is going to hold, which is kilobytes. For that the compiler has to see how it is made: the functions whose
+/// futures are given here are marked `inline`.
+#[inline]
+pub(crate) fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), make()))
+}
+
 /// What a resumed coroutine came to.
 pub(super) enum Resumed<T> {
     Asked(Asked),
@@ -252,8 +260,8 @@ pub(super) struct Coroutine<T> {
 }
 
 impl<T> Coroutine<T> {
-    pub(super) fn new(native: Native, future: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { future: Box::pin(future), native }
+    pub(super) fn new<F: Future<Output = T> + Send + 'static>(native: Native, make: impl FnOnce() -> F) -> Self {
+        Self { future: boxed(make), native }
     }
 
     /// Hands over the outcomes of what was asked for last and runs to the next question, or to the end.

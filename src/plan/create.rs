@@ -20,6 +20,7 @@ use super::run::Run;
 use super::steps::{self, Progress};
 use super::{ScimRequest, advice, answer, change, exists, guard, lost, members, parts, revive, show, tables, update};
 
+#[inline]
 pub(super) async fn create(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;

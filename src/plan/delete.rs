@@ -16,6 +16,7 @@ use super::steps::{self, Progress};
 use super::turn::Work;
 use super::{ScimRequest, answer, change, read, update};
 
+#[inline]
 pub(super) async fn delete(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     run.record_id(id);
     let key = run.native_id(id).ok_or_else(|| run.not_found(id))?;

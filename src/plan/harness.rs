@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::{Snapshot, Source, compile, render};
 use crate::document::Document;
@@ -11,7 +11,7 @@ use crate::route::{Matched, Outcome, RouteTable};
 use super::call::{NativeCall, NativeOutcome, NativeReply, ScimResponse, Step};
 use super::headers::ReplyHeaders;
 use super::marks::Marks;
-use super::{Context, Plan, ScimRequest};
+use super::{Context, Plan, RequestFacts, ScimRequest};
 
 /// A configuration: `text` behind a backend `app` with one route, `/scim`.
 pub(super) fn snapshot(text: &str) -> Arc<Snapshot> {
@@ -32,9 +32,9 @@ fn begin_knowing(snapshot: &Arc<Snapshot>, marks: &Marks, (method, target, body)
     let context = Context {
         snapshot: Arc::clone(snapshot),
         route: matched.route,
-        variables: vec![None; snapshot.variables.len()],
+        variables: Arc::new(vec![None; snapshot.variables.len()]),
         base_url: "https://scim.example/scim".to_owned(),
-        request: json!({ "id": "r" }),
+        request: RequestFacts::new("r"),
         now: 1000,
         cursor_key: [0; 32],
         marks: Arc::new(marks.clone()),

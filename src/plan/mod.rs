@@ -62,15 +62,18 @@ pub use judge::{Demand, demand, repeating};
 pub use login::{LoginFault, login_call, login_token};
 
 use crate::config::Snapshot;
+
 use crate::mapping::tables::Entries;
 use crate::route::Endpoint;
 use crate::scim::ScimError;
 
+pub use crate::expr::RequestFacts;
 pub use crate::mapping::Success;
 pub use crate::mapping::to_native::SECRET_MARKER;
 pub use trace::{Decision, RowsUsed, Trace};
 pub use turn::{Share, TurnRequest};
 
+pub(crate) use coroutine::boxed;
 use coroutine::{Asked, Coroutine, Native, Resumed};
 use run::Run;
 
@@ -99,11 +102,11 @@ pub struct Context {
     /// Index into `Snapshot::routes`.
     pub route: usize,
     /// Route variables by `Snapshot::variables` index, captured and `set` ones.
-    pub variables: Vec<Option<Value>>,
+    pub variables: Arc<Vec<Option<Value>>>,
     /// Base of every location, without a trailing slash: `https://host/scim/v2/acme/prod`.
     pub base_url: String,
-    /// Facts about the request that expressions see as `req`: an object with the request's `id`.
-    pub request: Value,
+    /// Facts about the request that expressions see as `req`.
+    pub request: RequestFacts,
     /// Seconds since the Unix epoch, for cursors.
     pub now: u64,
     /// Signs cursors; the same on every replica.
@@ -128,7 +131,7 @@ impl Plan {
 
     fn of(native: Native, context: Context, request: ScimRequest) -> Self {
         let handle = native.clone();
-        Self { coroutine: Coroutine::new(native, async move { dispatch(&context, request, &handle).await }) }
+        Self { coroutine: Coroutine::new(native, move || async move { dispatch(&context, &request, &handle).await }) }
     }
 
     /// As [`Plan::begin`], gathering a [`Trace`] on the way. The entries of tables that are given are all that there
@@ -146,7 +149,7 @@ impl Plan {
         let native = Native::new(context.snapshot.limits.calls_max);
         let handle = native.clone();
         let lacking = async move { tables::lacking(&Run::new(&context, 0, &handle)?).await };
-        Self { coroutine: Coroutine::new(native, lacking) }
+        Self { coroutine: Coroutine::new(native, || lacking) }
     }
 
     /// What a traced plan has used and changed so far.
@@ -191,54 +194,64 @@ pub fn allowed(endpoint: &Endpoint) -> &'static str {
     }
 }
 
-async fn dispatch(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
+#[inline]
+async fn dispatch(context: &Context, request: &ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
     // HEAD is GET without a body; the edge leaves the body out.
     let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
-    let run = |index: usize| Run::new(context, index, native);
-    if matches!(request.endpoint, Endpoint::Collection { .. } | Endpoint::Resource { .. } | Endpoint::Search { .. }) {
-        tables::load(&run(0)?).await?;
-    }
-    // Boxed, because the largest flow would otherwise be the size of all.
-    match (&request.endpoint, method) {
-        (Endpoint::Collection { type_index }, "GET") => Box::pin(query::list(&run(*type_index)?, &request)).await,
-        (Endpoint::Collection { type_index }, "POST") => Box::pin(create::create(&run(*type_index)?, &request)).await,
-        (Endpoint::Resource { type_index, id }, "GET") => Box::pin(read::get(&run(*type_index)?, id, &request)).await,
-        (Endpoint::Resource { type_index, id }, "PUT") => {
-            Box::pin(update::replace(&run(*type_index)?, id, &request)).await
+    let run;
+    let flow = match (&request.endpoint, method) {
+        (Endpoint::Collection { type_index } | Endpoint::Resource { type_index, .. }, _) => {
+            run = Run::new(context, *type_index, native)?;
+            tables::ready(&run).await?;
+            flow_of_type(&run, request, method)
         }
-        (Endpoint::Resource { type_index, id }, "PATCH") => {
-            Box::pin(update::patch(&run(*type_index)?, id, &request)).await
+        (Endpoint::Search { type_index }, _) => {
+            tables::ready(&Run::new(context, 0, native)?).await?;
+            (method == "POST").then(|| boxed(|| query::search(context, native, *type_index, request)) as Flow<'_>)
         }
-        (Endpoint::Resource { type_index, id }, "DELETE") => {
-            Box::pin(delete::delete(&run(*type_index)?, id, &request)).await
+        (Endpoint::Bulk, "POST") => Some(boxed(|| bulk::bulk(context, native, request)) as Flow<'_>),
+        (Endpoint::Me, "GET" | "PUT" | "PATCH" | "DELETE" | "POST") => {
+            Some(boxed(|| me(context, request, native)) as _)
         }
-        (Endpoint::Search { type_index }, "POST") => {
-            Box::pin(query::search(context, native, *type_index, &request)).await
-        }
-        (Endpoint::Bulk, "POST") => Box::pin(bulk::bulk(context, native, &request)).await,
-        (Endpoint::Me, "GET" | "PUT" | "PATCH" | "DELETE" | "POST") => Box::pin(me(context, request, native)).await,
         (Endpoint::ServiceProviderConfig | Endpoint::ResourceTypes(_) | Endpoint::Schemas(_), "GET") => {
-            discovery::answer(context, &request)
+            return discovery::answer(context, request);
         }
-        (endpoint, _) => Err(method_not_allowed(&request.method, endpoint)),
+        _ => None,
+    };
+    match flow {
+        Some(flow) => flow.await,
+        None => Err(method_not_allowed(&request.method, &request.endpoint)),
     }
+}
+
+/// The flow of one request. Boxed, because the largest would otherwise be the size of all.
+type Flow<'a> = Pin<Box<dyn Future<Output = Result<ScimResponse, ScimError>> + Send + 'a>>;
+
+/// `None` if the endpoint does not know the method.
+fn flow_of_type<'a>(run: &'a Run<'_>, request: &'a ScimRequest, method: &str) -> Option<Flow<'a>> {
+    Some(match (&request.endpoint, method) {
+        (Endpoint::Collection { .. }, "GET") => boxed(|| query::list(run, request)),
+        (Endpoint::Collection { .. }, "POST") => boxed(|| create::create(run, request)),
+        (Endpoint::Resource { id, .. }, "GET") => boxed(|| read::get(run, id, request)),
+        (Endpoint::Resource { id, .. }, "PUT") => boxed(|| update::replace(run, id, request)),
+        (Endpoint::Resource { id, .. }, "PATCH") => boxed(|| update::patch(run, id, request)),
+        (Endpoint::Resource { id, .. }, "DELETE") => boxed(|| delete::delete(run, id, request)),
+        _ => return None,
+    })
 }
 
 /// A request within a request. Boxed, because a future cannot contain itself.
-fn dispatch_again<'a>(
-    context: &'a Context,
-    request: ScimRequest,
-    native: &'a Native,
-) -> Pin<Box<dyn Future<Output = Result<ScimResponse, ScimError>> + Send + 'a>> {
-    Box::pin(dispatch(context, request, native))
+fn dispatch_again<'a>(context: &'a Context, request: &'a ScimRequest, native: &'a Native) -> Flow<'a> {
+    boxed(|| dispatch(context, request, native))
 }
 
 /// `/Me` (RFC 7644 3.11) is another name for the user that the credential belongs to.
-async fn me(context: &Context, request: ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
+#[inline]
+async fn me(context: &Context, request: &ScimRequest, native: &Native) -> Result<ScimResponse, ScimError> {
     let endpoint = own_resource(&context.snapshot, context.route).ok_or_else(|| {
         ScimError::new(501, "/Me is not available: this credential does not belong to a user resource")
     })?;
-    dispatch_again(context, ScimRequest { endpoint, ..request }, native).await
+    dispatch_again(context, &ScimRequest { endpoint, ..request.clone() }, native).await
 }
 
 /// The resource that `/Me` names on a route, where its credential belongs to a user.

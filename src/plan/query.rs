@@ -24,12 +24,14 @@ use super::{Context, ScimRequest, answer, complete, guard, lookup, pages, show};
 const PUSHDOWN_MAX: usize = 1000;
 
 /// `GET /Type`.
+#[inline]
 pub(super) async fn list(run: &Run<'_>, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let query = ListQuery::parse(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     respond(run, &query).await
 }
 
 /// `POST /.search`, on one resource type or on all of them (RFC 7644 3.4.2.1).
+#[inline]
 pub(super) async fn search(
     context: &Context,
     native: &Native,

@@ -47,6 +47,7 @@ pub(super) struct Object {
 }
 
 /// `GET /Type/{id}` (RFC 7644 3.4.1).
+#[inline]
 pub(super) async fn get(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let projection = parse_projection(&request.query, &run.mapping.resource_type, &answer::query_limits(run))?;
     run.record_id(id);

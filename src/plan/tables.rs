@@ -13,6 +13,7 @@ use crate::mapping::{Codec, Origin, Row, from_native, tables, to_native};
 use crate::scim::{PatchOp, Resource, ScimError};
 
 use super::call::{Content, ScimResponse};
+use super::coroutine::boxed;
 use super::read::Object;
 use super::run::Run;
 use super::{change, judge, pages};
@@ -46,11 +47,19 @@ pub(super) static RESOURCE: LazyLock<std::sync::Arc<str>> = LazyLock::new(|| std
 /// What was read for a miss serves the next one for so long.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// Sees to it that the tables of this route are read, if it has any.
+pub(super) async fn ready(run: &Run<'_>) -> Result<(), ScimError> {
+    if run.route.mappings.iter().all(|mapping| mapping.tables.is_empty()) {
+        return Ok(());
+    }
+    boxed(|| load(run)).await
+}
+
 /// Reads every table that a type of this route uses, once in a request. A name that calls need and that is not there
 /// has them read again.
-pub(super) async fn load(run: &Run<'_>) -> Result<(), ScimError> {
+async fn load(run: &Run<'_>) -> Result<(), ScimError> {
     let known = run.native.tables();
-    if known.first.get().is_some() || run.route.mappings.iter().all(|mapping| mapping.tables.is_empty()) {
+    if known.first.get().is_some() {
         return Ok(());
     }
     // Boxed, or every request would be as large as one that reads tables.
@@ -68,7 +77,7 @@ pub(super) async fn load(run: &Run<'_>) -> Result<(), ScimError> {
 /// # Errors
 /// A table that cannot be read.
 pub(super) async fn lacking(run: &Run<'_>) -> Result<ScimResponse, ScimError> {
-    load(run).await?;
+    ready(run).await?;
     let mut lacking = Vec::new();
     let known = |table: &str| run.env().table.and_then(|tables| tables.get(table)).and_then(Value::as_object).cloned();
     let told = |table: &str, name: &Value, origin: &Origin| {

@@ -83,7 +83,7 @@ impl Run<'_> {
         key.push('[');
         push_text(&mut key, &self.backend.name);
         key.push_str(",[");
-        for (name, value) in self.snapshot.variables.iter().zip(&self.context.variables) {
+        for (name, value) in self.snapshot.variables.iter().zip(self.context.variables.iter()) {
             if let Some(value) = value {
                 key.push_str(if key.ends_with(']') { ",[" } else { "[" });
                 push_text(&mut key, name);

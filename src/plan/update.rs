@@ -26,6 +26,7 @@ use super::veil::veiled;
 use super::{ScimRequest, advice, answer, change, guard, members, parts, show, tables};
 
 /// `PATCH /Type/{id}`.
+#[inline]
 pub(super) async fn patch(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;
@@ -106,6 +107,7 @@ async fn with_members(
 }
 
 /// `PUT /Type/{id}`.
+#[inline]
 pub(super) async fn replace(run: &Run<'_>, id: &str, request: &ScimRequest) -> Result<ScimResponse, ScimError> {
     let resource_type = &run.mapping.resource_type;
     let projection = parse_projection(&request.query, resource_type, &answer::query_limits(run))?;

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora::ErrorType;
 use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
 use super::downstream::Downstream;
+use super::edge::Headers;
 use crate::scim::{Bound, ScimError};
 
 /// Why there is no body.
@@ -76,7 +77,7 @@ pub(super) async fn read(session: &mut ServerSession, max_bytes: usize, allowed:
 /// Reads a body whose length is known, straight from its connection.
 pub(super) async fn read_direct(
     connection: &mut Downstream,
-    headers: &HeaderMap,
+    headers: &impl Headers,
     length: u64,
     max_bytes: usize,
     allowed: Duration,
@@ -99,8 +100,8 @@ pub(super) async fn read_direct(
     }
 }
 
-fn check_type(headers: &HeaderMap) -> Result<(), BodyFault> {
-    let bytes = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+fn check_type(headers: &impl Headers) -> Result<(), BodyFault> {
+    let bytes = |name: HeaderName| headers.first(&name).map_or(&b""[..], HeaderValue::as_bytes);
     let encoding = bytes(header::CONTENT_ENCODING);
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
         return Err(BodyFault::ContentEncoding);
@@ -111,8 +112,8 @@ fn check_type(headers: &HeaderMap) -> Result<(), BodyFault> {
     known.then_some(()).ok_or(BodyFault::MediaType)
 }
 
-fn expects_continue(headers: &HeaderMap) -> bool {
-    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+fn expects_continue(headers: &impl Headers) -> bool {
+    headers.first(&header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 async fn read_to_end(

@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::body::{self, BodyFault};
 use super::downstream::{Downstream, OUTBOX_BYTES};
-use super::edge::{EdgeResponse, RequestHead};
+use super::edge::{EdgeResponse, HeaderList, RequestHead};
 use super::exchange::Conversation;
 use super::forward::{self, REQUEST_ID};
 use super::head::Layout;
@@ -26,7 +26,7 @@ pub(super) struct Direct<'c> {
     head: Bytes,
     layout: Layout,
     method: Method,
-    headers: HeaderMap,
+    headers: HeaderList,
     /// Of the body, as long as that is not read.
     unread: u64,
     /// Whether the connection may be used again after the answer.
@@ -41,9 +41,9 @@ impl<'c> Direct<'c> {
         let method = Method::from_bytes(head.get(..layout.method)?).ok()?;
         let headers = headers(&head, &layout);
         let keep = if layout.http_11 {
-            !holds_word(&headers, header::CONNECTION, "close")
+            !holds_word(&headers, &header::CONNECTION, "close")
         } else {
-            holds_word(&headers, header::CONNECTION, "keep-alive")
+            holds_word(&headers, &header::CONNECTION, "keep-alive")
         };
         Some(Self { connection, head, layout, method, headers, unread, keep })
     }
@@ -60,7 +60,7 @@ impl Conversation for Direct<'_> {
         RequestHead { method: &self.method, path, query, headers: &self.headers }
     }
 
-    fn take_headers(&mut self) -> HeaderMap {
+    fn take_headers(&mut self) -> HeaderList {
         std::mem::take(&mut self.headers)
     }
 
@@ -113,15 +113,15 @@ fn response_head(response: &EdgeResponse, request_id: &str, keep: bool, body: us
 }
 
 /// Those headers of a request that anybody asks for.
-fn headers(head: &Bytes, layout: &Layout) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+fn headers(head: &Bytes, layout: &Layout) -> HeaderList {
+    let mut headers = HeaderList::with_capacity(USUAL_HEADERS);
     for field in &layout.fields {
         let name = head.get(field.name.clone()).unwrap_or_default();
         let known = |known: &&HeaderName| known.as_str().as_bytes().eq_ignore_ascii_case(name);
         if let Some(name) = ASKED_FOR.iter().find(known)
             && let Ok(value) = HeaderValue::from_maybe_shared(head.slice(field.value.clone()))
         {
-            headers.append(name, value);
+            headers.push(name.clone(), value);
         }
     }
     headers

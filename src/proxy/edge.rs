@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::forward::TrustedProxies;
 use super::upstream::Upstream;
 use crate::config::LogRule;
+pub use crate::native::http1::{HeaderList, Headers};
 use crate::scim::{Bound, ScimError};
 pub use crate::telemetry::events::{RequestLabels, Work};
 use crate::telemetry::trace::{RequestTrace, Tracer};
@@ -83,7 +84,7 @@ pub struct RequestHead<'a> {
     /// Query as received, without its question mark.
     pub query: Option<&'a str>,
     /// Headers as received; those that nobody asks for may be missing.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a HeaderList,
 }
 
 /// What becomes of a claimed request.
@@ -114,7 +115,7 @@ pub struct EdgeRequest {
     /// Query as received, without its question mark.
     pub query: Option<String>,
     /// Headers as received; those that nobody asks for may be missing.
-    pub headers: HeaderMap,
+    pub headers: HeaderList,
     /// Body.
     pub body: Bytes,
     /// `https://idp.example/prefix`: what the client's URLs begin with, before the path.

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::HeaderMap;
 use pingora::protocols::http::ServerSession;
 use tokio::sync::watch;
 
 use super::body::{self, BodyFault};
-use super::edge::{Admission, Claim, EdgeRequest, EdgeResponse, Exchange, Live, RequestHead, RequestLabels};
+use super::edge::{
+    Admission, Claim, EdgeRequest, EdgeResponse, Exchange, HeaderList, Live, RequestHead, RequestLabels,
+};
 use super::listener::Phase;
 use super::{forward, respond};
 use crate::scim::ScimError;
@@ -41,7 +42,7 @@ pub(super) trait Conversation: Send {
     fn head(&self) -> RequestHead<'_>;
 
     /// The headers, which nobody needs here any more.
-    fn take_headers(&mut self) -> HeaderMap;
+    fn take_headers(&mut self) -> HeaderList;
 
     /// Reads the body.
     fn body(&mut self, max_bytes: usize, allowed: Duration) -> impl Future<Output = Result<Bytes, BodyFault>> + Send;
@@ -79,28 +80,40 @@ pub(super) async fn serve(conversation: &mut impl Conversation, incoming: Incomi
 }
 
 /// A conversation by way of the proxy library: for bodies that frame themselves.
-impl Conversation for ServerSession {
+pub(super) struct Framed {
+    pub(super) session: ServerSession,
+    headers: HeaderList,
+}
+
+impl Framed {
+    /// Of a session whose head was read.
+    pub(super) fn new(session: ServerSession) -> Self {
+        let headers = HeaderList::from(&session.req_header().headers);
+        Self { session, headers }
+    }
+}
+
+impl Conversation for Framed {
     fn head(&self) -> RequestHead<'_> {
-        let request = self.req_header();
+        let request = self.session.req_header();
         let (path, query) = (request.uri.path(), request.uri.query());
-        RequestHead { method: &request.method, path, query, headers: &request.headers }
+        RequestHead { method: &request.method, path, query, headers: &self.headers }
     }
 
-    fn take_headers(&mut self) -> HeaderMap {
-        // The library looks at them when it writes the answer.
-        self.req_header().headers.clone()
+    fn take_headers(&mut self) -> HeaderList {
+        std::mem::take(&mut self.headers)
     }
 
     async fn body(&mut self, max_bytes: usize, allowed: Duration) -> Result<Bytes, BodyFault> {
-        body::read(self, max_bytes, allowed).await
+        body::read(&mut self.session, max_bytes, allowed).await
     }
 
     fn close(&mut self) {
-        self.set_keepalive(None);
+        self.session.set_keepalive(None);
     }
 
     async fn answer(&mut self, response: &EdgeResponse, request_id: &str) -> bool {
-        respond::scim(self, response, request_id).await.is_ok()
+        respond::scim(&mut self.session, response, request_id).await.is_ok()
     }
 }
 

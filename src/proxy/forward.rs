@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 
 use super::head::is_host;
+use crate::native::http1::{Headers, decimal};
 use crate::telemetry::trace::{RequestTrace, TRACE_PARENT, TRACE_STATE};
 
 /// Address ranges whose forwarding headers are believed.
@@ -41,13 +42,16 @@ fn same_prefix(left: u128, right: u128, prefix: u8) -> bool {
 
 /// `scheme://host/prefix` as the client sees it: from `X-Forwarded-Proto`, `-Host` and `-Prefix` if the peer is
 /// trusted, from `Host` and plain HTTP otherwise. Of a list the first element counts, the one nearest to the client.
-pub fn origin(headers: &HeaderMap, peer_trusted: bool) -> String {
+pub fn origin(headers: &impl Headers, peer_trusted: bool) -> String {
     let told = |name: &HeaderName| {
-        let value = headers.get(name).filter(|_| peer_trusted)?.to_str().ok()?;
+        if !peer_trusted {
+            return None;
+        }
+        let value = headers.first(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim)
     };
     let scheme = told(&FORWARDED_PROTO).filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
-    let own_host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
+    let own_host = headers.first(&header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
     let host = told(&FORWARDED_HOST).filter(|host| is_host(host.as_bytes())).unwrap_or(own_host);
     let prefix = told(&FORWARDED_PREFIX).filter(|prefix| is_path_prefix(prefix)).unwrap_or("");
     [scheme, "://", host, prefix.trim_end_matches('/')].concat()
@@ -59,9 +63,9 @@ fn is_path_prefix(prefix: &str) -> bool {
 }
 
 /// The id of a request: the one it came with if that is short and harmless, otherwise one of our own.
-pub fn request_id(headers: &HeaderMap) -> String {
+pub fn request_id(headers: &impl Headers) -> String {
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'=');
-    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = headers.first(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match given.filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(harmless)) {
         Some(id) => id.to_owned(),
         None => own_request_id(),
@@ -100,17 +104,20 @@ pub fn rewrite_request(
     peer_trusted: bool,
     request_id: &str,
 ) -> pingora::Result<()> {
-    remove_disguised(request);
-    if !peer_trusted {
-        // Most clients send none of them, and looking is cheaper than removing each.
-        let forged = |name: &&HeaderName| FORWARDING.contains(name);
-        let forged: Vec<HeaderName> = request.headers.keys().filter(forged).cloned().collect();
-        for name in forged {
-            request.remove_header(&name);
+    // Most clients send none of them, and looking is cheaper than removing each.
+    let forged = |name: &HeaderName| is_disguised(name) || !peer_trusted && FORWARDING.contains(name);
+    let mut found = Vec::new();
+    for name in request.headers.keys() {
+        if forged(name) {
+            found.push(name.clone());
         }
     }
-    let peer = peer.ip().to_canonical().to_string();
-    let chain = match joined(&request.headers, &FORWARDED_FOR) {
+    for name in found {
+        request.remove_header(&name);
+    }
+    let peer = address(peer.ip().to_canonical());
+    let before = if peer_trusted { joined(&request.headers, &FORWARDED_FOR) } else { None };
+    let chain = match before {
         Some(before) => format!("{before}, {peer}"),
         None => peer,
     };
@@ -150,22 +157,27 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// Removes `X_Forwarded_For` and its like: many application servers take an underscore for a hyphen (CGI variables),
-/// so that such a header would stand beside or before the one we set.
-fn remove_disguised(request: &mut RequestHeader) {
-    let disguised: Vec<HeaderName> = request
-        .headers
-        .keys()
-        .filter(|name| name.as_str().contains('_'))
-        .filter(|name| {
-            let plain = name.as_str().replace('_', "-");
-            plain == REQUEST_ID.as_str() || FORWARDING.iter().any(|known| known.as_str() == plain)
-        })
-        .cloned()
-        .collect();
-    for name in disguised {
-        request.remove_header(&name);
+/// `X_Forwarded_For` and its like: many application servers take an underscore for a hyphen (CGI variables), so that
+/// such a header would stand beside or before the one we set.
+fn is_disguised(name: &HeaderName) -> bool {
+    // Names of letters and hyphens are the rule.
+    name.as_str().bytes().any(|byte| byte == b'_') && {
+        let plain = name.as_str().replace('_', "-");
+        plain == REQUEST_ID.as_str() || FORWARDING.iter().any(|known| known.as_str() == plain)
     }
+}
+
+/// An address as text. The usual kind is written digit by digit: the formatter costs more than all else about it.
+fn address(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for octet in address.octets() {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(std::str::from_utf8(decimal(octet.into(), &mut [0; 20])).unwrap_or_default());
+    }
+    text
 }
 
 /// The names in an answer that concern the connection to the application and not the client's: the ones that
@@ -177,8 +189,9 @@ pub fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .filter(|name| !FRAMING.contains(name));
-    named.chain(HOP_BY_HOP.iter().cloned()).filter(|name| headers.contains_key(name)).collect()
+        .filter(|name| !FRAMING.contains(name) && headers.contains_key(name));
+    let usual = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned();
+    named.chain(usual).collect()
 }
 
 /// Joins what the client, this program and the application log about one request.
@@ -269,6 +282,13 @@ mod tests {
             assert_ne!(request_id(&headers(&[("x-request-id", odd)])), odd);
         }
         assert_ne!(own_request_id(), own_request_id());
+    }
+
+    #[test]
+    fn addresses_are_written_as_ever() {
+        for text in ["0.0.0.0", "10.1.20.255", "127.0.0.1", "2001:db8::1"] {
+            assert_eq!(address(text.parse().unwrap()), text);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //!
 //! A head is refused wherever two servers might read it differently. No provisioning client sends such a head.
 
+mod scan;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -213,7 +215,7 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
     let mut start = seen.saturating_sub(3);
     loop {
         let rest = bytes.get(start..).unwrap_or_default();
-        let Some(plain) = rest.iter().position(|byte| !is_text(*byte)) else { return Ok(None) };
+        let Some(plain) = scan::find_control(rest) else { return Ok(None) };
         let offset = start + plain;
         match rest.get(plain..).unwrap_or_default() {
             [b'\n', ..] if offset.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\r') => {
@@ -222,7 +224,7 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
             [b'\n', ..] if bytes.get(..=offset).is_some_and(|head| head.ends_with(b"\r\n\r\n")) => {
                 return Ok(Some(offset + 1));
             }
-            [b'\n', ..] | [b'\r'] | [b'\r', b'\n', ..] => start = offset + 1,
+            [b'\n' | b'\t', ..] | [b'\r'] | [b'\r', b'\n', ..] => start = offset + 1,
             [b'\r', ..] => return Err(Refusal::LineEnding),
             _ => return Err(Refusal::ControlByte),
         }
@@ -232,7 +234,7 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
 /// Judges a complete head, blank line included.
 pub fn inspect(bytes: &[u8]) -> Result<Head<'_>, Refusal> {
     let text = bytes.strip_suffix(b"\r\n\r\n").ok_or(Refusal::LineEnding)?;
-    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    let end = scan::find(text, b'\n').unwrap_or(text.len());
     let (line, rest) = text.split_at_checked(end).unwrap_or_default();
     let line = RequestLine::parse(line.strip_suffix(b"\r").unwrap_or(line))?;
     let mut fields = Fields::collect(rest.get(1..), end + 1)?;
@@ -241,7 +243,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Head<'_>, Refusal> {
     }
     let framing = fields.framing(line.http_11)?;
     let target = origin_form(line.target, fields.host)?;
-    let query = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    let query = scan::find(&target, b'?').unwrap_or(target.len());
     let (method, start) = (line.method.len(), line.method.len() + 1);
     let target_end = start + target.len();
     let bytes = if let Cow::Owned(target) = target {
@@ -297,8 +299,10 @@ impl<'a> Fields<'a> {
     /// Reads the lines of `text`, which begins `start` bytes into the head.
     fn collect(text: Option<&'a [u8]>, mut start: usize) -> Result<Self, Refusal> {
         let mut fields = Self { all: Vec::with_capacity(USUAL_FIELDS), ..Self::default() };
-        let Some(text) = text else { return Ok(fields) };
-        for line in text.split(|byte| *byte == b'\n') {
+        let mut next = text;
+        while let Some(rest) = next {
+            let (line, after) = split_at_byte(rest, b'\n').map_or((rest, None), |(line, after)| (line, Some(after)));
+            next = after;
             if fields.all.len() >= FIELDS_MAX {
                 return Err(Refusal::TooManyFields);
             }
@@ -420,18 +424,13 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 fn split_at_byte(line: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let position = line.iter().position(|candidate| *candidate == byte)?;
+    let position = scan::find(line, byte)?;
     Some((line.get(..position)?, line.get(position + 1..)?))
 }
 
 /// RFC 9110 5.6.2, `tchar`.
 fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-}
-
-/// What lines consist of, their ends apart.
-fn is_text(byte: u8) -> bool {
-    matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
 }
 
 /// What stands for itself in a path as well as in a query.

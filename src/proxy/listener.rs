@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use super::direct::Direct;
 use super::downstream::{Downstream, HeadBounds, HeadEnd};
 use super::edge::{Bounds, Live};
-use super::exchange::{self, Incoming};
+use super::exchange::{self, Framed, Incoming};
 use super::respond;
 use super::service::ScimProxy;
 use crate::telemetry::Metrics;
@@ -187,7 +187,8 @@ impl Connections {
         let mut watched = stopping.clone();
         // One for all requests of the connection.
         let mut stop = pin!(async move { watched.wait_for(|stopping| *stopping).await.is_ok() });
-        let mut connection = Downstream::new(socket, peer, self.current.load().bounds.body_timeout);
+        let timeout = self.current.load().bounds.body_timeout;
+        let mut connection = Box::new(Downstream::new(socket, peer, timeout));
         loop {
             let bounds = self.current.load().bounds;
             let head_bounds = HeadBounds {
@@ -200,7 +201,7 @@ impl Connections {
                 Err(HeadEnd::Closed) => break,
                 Err(HeadEnd::Refused(refusal)) => {
                     ProtocolRefused { refusal, peer }.emit(&self.metrics);
-                    connection.refuse(&respond::refusal(refusal, &head_bounds)).await;
+                    Box::pin(connection.refuse(&respond::refusal(refusal, &head_bounds))).await;
                     break;
                 }
             }
@@ -215,11 +216,11 @@ impl Connections {
     /// Serves the request that is readable on a connection. Returns the connection if it can be used again.
     async fn serve_request(
         &self,
-        mut connection: Downstream,
+        mut connection: Box<Downstream>,
         peer: SocketAddr,
         bounds: &Bounds,
         stopping: &watch::Receiver<bool>,
-    ) -> Option<Downstream> {
+    ) -> Option<Box<Downstream>> {
         let (live, started) = (self.current.load_full(), Instant::now());
         let _under_way = self.traffic.begin();
         let claim = match catch_unwind(AssertUnwindSafe(|| live.scim.claim(connection.path()))) {
@@ -238,15 +239,29 @@ impl Connections {
             connection.shutdown().await;
             return None;
         }
+        // Boxed, as few requests come this way.
+        Box::pin(self.serve_framed(connection, bounds, incoming)).await
+    }
+
+    /// The same for a request whose body frames itself.
+    async fn serve_framed(
+        &self,
+        connection: Box<Downstream>,
+        bounds: &Bounds,
+        incoming: Incoming<'_>,
+    ) -> Option<Box<Downstream>> {
         let mut session = session(connection, bounds);
         // A head that was inspected is not refused, so that otherwise this is a client that went away.
-        let read = matches!(session.read_request().await, Ok(true));
-        // Boxed, as few requests come this way.
-        if !read || !Box::pin(exchange::serve(&mut session, incoming, &self.metrics)).await {
+        if !matches!(session.read_request().await, Ok(true)) {
             session.shutdown().await;
             return None;
         }
-        again(session.finish().await.ok().flatten().map(|reusable| reusable.into_parts().0))
+        let mut framed = Framed::new(session);
+        if !exchange::serve(&mut framed, incoming, &self.metrics).await {
+            framed.session.shutdown().await;
+            return None;
+        }
+        again(framed.session.finish().await.ok().flatten().map(|reusable| reusable.into_parts().0))
     }
 
     fn note_end(&self, ended: &Result<(), tokio::task::JoinError>) {
@@ -257,8 +272,8 @@ impl Connections {
 }
 
 /// A connection as the proxy library reads it.
-fn session(connection: Downstream, bounds: &Bounds) -> ServerSession {
-    let mut session = ServerSession::new_http1(Box::new(connection));
+fn session(connection: Box<Downstream>, bounds: &Bounds) -> ServerSession {
+    let mut session = ServerSession::new_http1(connection);
     // Any number will do: how long to wait for the next head is decided here and not in the library.
     session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
     session.set_total_drain_timeout(Some(DRAIN_BODY));
@@ -266,8 +281,8 @@ fn session(connection: Downstream, bounds: &Bounds) -> ServerSession {
 }
 
 /// A connection that the library gives back.
-fn again(stream: Option<Stream>) -> Option<Downstream> {
-    Some(*stream?.into_any().downcast::<Downstream>().ok()?)
+fn again(stream: Option<Stream>) -> Option<Box<Downstream>> {
+    stream?.into_any().downcast::<Downstream>().ok()
 }
 
 /// The library's own settings; its file, its signals and its server are not used.

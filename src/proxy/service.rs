@@ -98,7 +98,8 @@ impl ProxyHttp for ScimProxy {
             return Ok(false);
         }
         self.close_if_leaving(session);
-        respond::page(session.as_downstream_mut(), 404, &ctx.request_id).await?;
+        // Boxed, so that what passes through makes no room for it.
+        Box::pin(respond::page(session.as_downstream_mut(), 404, &ctx.request_id)).await?;
         ctx.page = Some(404);
         Ok(true)
     }

@@ -4,12 +4,10 @@
 //! collapse slashes, cut path parameters off, drop control bytes, resolve dots. A path that any such reading leads to
 //! SCIM must not pass through to the application.
 
-use std::collections::BTreeSet;
-
 use percent_encoding::percent_decode;
 
 /// Whether some reading of the path comes to stand at or below one of the prefixes, at its end or on its way.
-pub(super) fn reaches(raw_path: &str, prefixes: &BTreeSet<Vec<Box<str>>>) -> bool {
+pub(super) fn reaches(raw_path: &str, prefixes: &[Vec<Box<str>>]) -> bool {
     if is_plain(raw_path) {
         return false;
     }
@@ -43,7 +41,7 @@ fn is_plain(raw_path: &str) -> bool {
 }
 
 /// Resolves the path from left to right and looks at every place it passes.
-fn walks_into(text: &[u8], reading: Reading, prefixes: &BTreeSet<Vec<Box<str>>>) -> bool {
+fn walks_into(text: &[u8], reading: Reading, prefixes: &[Vec<Box<str>>]) -> bool {
     let mut place: Vec<Vec<u8>> = Vec::new();
     for piece in text.split(|byte| matches!(byte, b'/' | b'\\')) {
         let name = match reading {

@@ -15,7 +15,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ pub const VALUE_MAX_CHARS: usize = 255;
 pub struct RouteTable {
     entries: Vec<Entry>,
     /// The literal prefixes, each once.
-    prefixes: BTreeSet<Vec<Box<str>>>,
+    prefixes: Vec<Vec<Box<str>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +130,10 @@ impl RouteTable {
                 types: endpoints.into_iter().map(|name| Box::from(name.as_ref().trim_start_matches('/'))).collect(),
             })
             .collect();
-        let prefixes = entries.iter().map(|entry| entry.template.literal_prefix().map(Box::from).collect()).collect();
+        let mut prefixes: Vec<Vec<Box<str>>> =
+            entries.iter().map(|entry| entry.template.literal_prefix().map(Box::from).collect()).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.template.specificity()));
         Self { entries, prefixes }
     }
@@ -174,8 +176,8 @@ impl RouteTable {
         let mut bad_variable = None;
         for entry in &self.entries {
             match entry.template.probe(path) {
-                Probe::Match(found) => {
-                    let outcome = entry.below_base(path, found);
+                Probe::Match => {
+                    let outcome = entry.below_base(path);
                     let nothing = matches!(outcome, Outcome::NotFound(_));
                     // Of two reasons the one about the longer base is the one to mend.
                     return match bad_variable {
@@ -192,14 +194,23 @@ impl RouteTable {
 }
 
 impl Entry {
-    fn below_base(&self, path: &CanonicalPath<'_>, found: TemplateMatch) -> Outcome {
-        let (base, rest) = path.segments.split_at_checked(found.rest).unwrap_or_default();
+    fn below_base(&self, path: &CanonicalPath<'_>) -> Outcome {
+        let (base, rest) = path.segments.split_at_checked(self.template.len()).unwrap_or_default();
         let Some(endpoint) = endpoint::read(rest, &self.types) else {
             return Outcome::NotFound(NotFoundReason::UnknownEndpoint);
         };
-        let values = self.variables.iter().copied().zip(found.values).filter(|(index, _)| *index != usize::MAX);
-        let base = base.iter().flat_map(|segment| ["/", segment.raw]).collect();
-        Outcome::Scim(Matched { route: self.route, values: values.collect(), endpoint, base })
+        let mut values = Vec::with_capacity(self.variables.len());
+        for (index, value) in self.variables.iter().zip(self.template.values(path)) {
+            if *index != usize::MAX {
+                values.push((*index, value.to_owned()));
+            }
+        }
+        let mut as_received = String::with_capacity(base.iter().map(|segment| segment.raw.len() + 1).sum());
+        for segment in base {
+            as_received.push('/');
+            as_received.push_str(segment.raw);
+        }
+        Outcome::Scim(Matched { route: self.route, values, endpoint, base: as_received })
     }
 }
 

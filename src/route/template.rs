@@ -105,28 +105,42 @@ impl PathTemplate {
     /// Finds the base of a SCIM path; `None` where it is not this template's.
     pub fn matches(&self, path: &CanonicalPath<'_>) -> Option<TemplateMatch> {
         match self.probe(path) {
-            Probe::Match(found) => Some(found),
+            Probe::Match => {
+                Some(TemplateMatch { values: self.values(path).map(str::to_owned).collect(), rest: self.len() })
+            }
             Probe::BadVariable(_) | Probe::Other => None,
         }
     }
 
-    /// As [`Self::matches`], but tells which variable was wrong.
+    /// How many segments it has.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The values of a path that matches, in the order of [`Self::names`], decoded.
+    pub(super) fn values<'p>(&'p self, path: &'p CanonicalPath<'_>) -> impl Iterator<Item = &'p str> {
+        self.parts.iter().zip(&path.segments).filter_map(|(part, segment)| match part {
+            Part::Variable { .. } => Some(&*segment.decoded),
+            Part::Literal(_) => None,
+        })
+    }
+
+    /// As [`Self::matches`], but tells which variable was wrong, and no values.
     pub(super) fn probe(&self, path: &CanonicalPath<'_>) -> Probe {
         let Some(base) = path.segments.get(..self.parts.len()) else { return Probe::Other };
-        let mut values = Vec::new();
         let mut wrong = None;
         for (part, segment) in self.parts.iter().zip(base) {
             match part {
                 Part::Literal(text) if **text != *segment.raw => return Probe::Other,
                 Part::Literal(_) => {}
-                Part::Variable { pattern, .. } if accepts(pattern, segment) => values.push(segment.decoded.to_string()),
+                Part::Variable { pattern, .. } if accepts(pattern, segment) => {}
                 // A later literal may still show that the path is another route's.
                 Part::Variable { name, .. } => wrong = wrong.or_else(|| Some(Arc::clone(name))),
             }
         }
         match wrong {
             Some(name) => Probe::BadVariable(name),
-            None => Probe::Match(TemplateMatch { values, rest: self.parts.len() }),
+            None => Probe::Match,
         }
     }
 
@@ -161,7 +175,7 @@ impl fmt::Display for PathTemplate {
 
 /// What one template says about a path.
 pub(super) enum Probe {
-    Match(TemplateMatch),
+    Match,
     /// Literals fit, but the value of this variable does not.
     BadVariable(Arc<str>),
     Other,
@@ -188,7 +202,8 @@ fn accepts(pattern: &Pattern, segment: &Segment<'_>) -> bool {
 }
 
 fn fits(pattern: &Pattern, value: &str) -> bool {
-    value.chars().nth(VALUE_MAX_CHARS).is_none() && pattern.is_match(value)
+    let short = value.len() <= VALUE_MAX_CHARS || value.chars().nth(VALUE_MAX_CHARS).is_none();
+    short && pattern.is_match(value)
 }
 
 fn compile_part(

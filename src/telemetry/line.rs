@@ -177,7 +177,27 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field.name(), &format!("{value:?}"));
+        match self.shape {
+            // Written piece by piece: the words of an event come this way, and every request has an event.
+            Shape::Json => {
+                self.begin(field.name());
+                self.line.push('"');
+                let _ = write!(Escaped(self.line), "{value:?}");
+                self.line.push('"');
+            }
+            // How it is written depends on all of it.
+            Shape::Text => self.text(field.name(), &format!("{value:?}")),
+        }
+    }
+}
+
+/// The inside of a JSON string.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape_quoted(text, self.0);
+        Ok(())
     }
 }
 
@@ -191,8 +211,12 @@ fn push_number(line: &mut String, number: u64, without: usize) {
 /// A JSON string. Runs of ordinary characters are copied whole.
 fn escape(text: &str, line: &mut String) {
     line.push('"');
-    escape_with(text, line, |byte| byte == b'"' || byte == b'\\');
+    escape_quoted(text, line);
     line.push('"');
+}
+
+fn escape_quoted(text: &str, line: &mut String) {
+    escape_with(text, line, |byte| byte == b'"' || byte == b'\\');
 }
 
 /// The same without quotes around it, and with those within it as they are: a message for people.

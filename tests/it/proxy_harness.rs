@@ -113,7 +113,7 @@ impl ScimService for Echo {
 
 impl Claim for EchoExchange {
     fn admit(self: Box<Self>, head: &RequestHead<'_>) -> Admission {
-        if !head.headers.contains_key("authorization") {
+        if head.headers.get(&http::header::AUTHORIZATION).is_none() {
             return Admission::Answer(EdgeResponse::error(&ScimError::new(401, "no credential"), labels()));
         }
         assert!(head.path != "/scim/panic-early", "on request");

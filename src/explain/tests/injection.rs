@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::config::{Snapshot, Source, compile, render};
-use crate::plan::{Context, NativeCall, Plan, ScimRequest, Step};
+use crate::plan::{Context, NativeCall, Plan, RequestFacts, ScimRequest, Step};
 use crate::route::Endpoint;
 
 const CONFIG: &str = r#"
@@ -110,9 +110,9 @@ fn first_call(user: &Value) -> Result<NativeCall, u16> {
     let context = Context {
         snapshot: Arc::clone(&SNAPSHOT),
         route: 0,
-        variables: Vec::new(),
+        variables: Arc::default(),
         base_url: "https://scim.example/scim/v2".to_owned(),
-        request: json!({ "id": "r1" }),
+        request: RequestFacts::new("r1"),
         now: 0,
         marks: Arc::default(),
         cursor_key: [0; 32],

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
+
+use crate::native::http1::Headers;
 
 /// Where in a trace a request stands.
 pub const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -112,19 +114,16 @@ impl Parent {
 }
 
 /// What a request says about its place: nothing if it says so twice or says something else.
-pub(super) fn of_request(headers: &HeaderMap) -> Option<(Parent, HeaderValue, Option<HeaderValue>)> {
-    let mut given = headers.get_all(&TRACE_PARENT).iter();
-    let value = given.next()?;
-    if given.next().is_some() {
-        return None;
-    }
+pub(super) fn of_request(headers: &impl Headers) -> Option<(Parent, HeaderValue, Option<HeaderValue>)> {
+    let value = headers.sole(&TRACE_PARENT)?;
     let parent = Parent::parse(value.as_bytes())?;
     Some((parent, value.clone(), state(headers)))
 }
 
 /// `tracestate`: all of it in one header, or nothing if any of it is malformed.
-fn state(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut given = headers.get_all(&TRACE_STATE).iter();
+fn state(headers: &impl Headers) -> Option<HeaderValue> {
+    let name = TRACE_STATE;
+    let mut given = headers.all(&name);
     let first = given.next()?;
     let whole = match given.next() {
         None => first.clone(),
@@ -197,6 +196,7 @@ const STATE_MAX_MEMBERS: usize = 32;
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use super::context::{self, Parent, RANDOM, SAMPLED, SpanId, TRACE_PARENT, TRACE_STATE};
 use super::recording::Recording;
 use super::tracer::{self, Tracer};
+use crate::native::http1::Headers;
 
 /// Where a request stands in a trace; nothing for one that stands in none.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ struct Trail {
 
 impl RequestTrace {
     /// Takes what the headers say, or begins a trace if there is somebody to tell about it.
-    pub fn begin(tracer: Option<&Arc<Tracer>>, headers: &HeaderMap, started: Instant) -> Self {
+    pub fn begin(tracer: Option<&Arc<Tracer>>, headers: &impl Headers, started: Instant) -> Self {
         match tracer {
             Some(tracer) => Self(Some(Arc::new(Trail::own(tracer, headers, started)))),
             None => Self::passed_on(headers),
@@ -32,7 +33,7 @@ impl RequestTrace {
     }
 
     /// Takes what the headers say, to be passed on as it is.
-    pub fn passed_on(headers: &HeaderMap) -> Self {
+    pub fn passed_on(headers: &impl Headers) -> Self {
         Self(
             context::of_request(headers).map(|(given, parent, state)| {
                 Arc::new(Trail { id: given.trace.hex(), parent, state, recording: None })
@@ -60,7 +61,7 @@ impl RequestTrace {
 
 impl Trail {
     /// A span of our own stands between who called and who is called, whether or not it is recorded.
-    fn own(tracer: &Arc<Tracer>, headers: &HeaderMap, started: Instant) -> Self {
+    fn own(tracer: &Arc<Tracer>, headers: &impl Headers, started: Instant) -> Self {
         let given = context::of_request(headers);
         let span = tracer::new_span_id();
         let (parent, remote, state) = match given {
@@ -84,6 +85,8 @@ pub(super) fn header(recording: &Recording, span: SpanId) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
