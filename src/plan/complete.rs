@@ -47,10 +47,10 @@ pub(super) async fn settled(
     }
     // Whether an object may be seen is always wanted.
     let wanted = Readers { hides: true, ..wanted() };
-    let objects = completed(run, objects, &wanted).await?;
+    let objects = Box::pin(completed(run, objects, &wanted)).await?;
     if has_parts {
         note_unneeded(run, &objects, &wanted);
-        with_parts(run, objects, &wanted).await
+        Box::pin(with_parts(run, objects, &wanted)).await
     } else {
         Ok(objects)
     }
@@ -106,7 +106,7 @@ pub(super) async fn decided(run: &Run<'_>, object: Option<Object>) -> Result<Opt
         return Ok(object);
     }
     let wanted = Readers { hides: true, ..Readers::default() };
-    Ok(with_parts(run, object.into_iter().collect(), &wanted).await?.pop())
+    Ok(Box::pin(with_parts(run, object.into_iter().collect(), &wanted)).await?.pop())
 }
 
 /// Whether every row could be read from what is there of an object.

@@ -239,20 +239,28 @@ async fn ask(run: &Run<'_>, lookup: &Lookup<'_>) -> Result<Vec<Object>, ScimErro
     if lookup.value.is_null() {
         return Ok(Vec::new());
     }
-    let How::Plan(plan) = lookup.how else {
-        return by_key(run, lookup.value.as_str().and_then(|id| run.native_id(id))).await;
-    };
-    let env = Env { value: Some(&lookup.value), ..run.env() };
-    run.native.trace(|trace| trace.rule(&plan.origin));
-    match &plan.how {
-        FilterCall::Get { key: None } => by_key(run, run.mapping.id.key(&lookup.value)).await,
-        FilterCall::Get { key: Some(template) } => {
-            let key = template
-                .eval(&env)
-                .map_err(|error| ScimError::internal(format!("mapping error at {}: {error}", plan.origin)))?;
-            by_key(run, run.mapping.id.key(&key)).await
+    if let How::Plan(plan) = lookup.how {
+        run.native.trace(|trace| trace.rule(&plan.origin));
+        if let FilterCall::List(list) = &plan.how {
+            let env = Env { value: Some(&lookup.value), ..run.env() };
+            return Ok(objects(run, list, pages::all(run, list, &env, scan_max(run)).await?));
         }
-        FilterCall::List(list) => Ok(objects(run, list, pages::all(run, list, &env, scan_max(run)).await?)),
+    }
+    // Boxed, because a query needs less room.
+    Box::pin(by_key(run, key(run, lookup)?)).await
+}
+
+/// The key by which one object is looked up.
+fn key(run: &Run<'_>, lookup: &Lookup<'_>) -> Result<Option<Value>, ScimError> {
+    let id = &run.mapping.id;
+    match lookup.how {
+        How::ById => Ok(lookup.value.as_str().and_then(|id| run.native_id(id))),
+        How::Plan(FilterPlan { how: FilterCall::Get { key: Some(template) }, origin, .. }) => {
+            let key = template.eval(&Env { value: Some(&lookup.value), ..run.env() });
+            let key = key.map_err(|error| ScimError::internal(format!("mapping error at {origin}: {error}")))?;
+            Ok(id.key(&key))
+        }
+        How::Plan(_) => Ok(id.key(&lookup.value)),
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn find_by_key(run: &Run<'_>, key: &Value) -> Result<Option<Obj
         let verdict = run.verdict(get, &env, Rows::default()).await?;
         got(run, get, key, verdict)?
     } else {
-        by_list(run, key).await?
+        Box::pin(by_list(run, key)).await?
     };
     let object = complete::decided(run, object).await?;
     if let Some(object) = &object {
@@ -245,7 +245,7 @@ impl Related {
     }
 }
 
-/// Reads what `wants` asks for.
+/// Reads what `wants` asks for. What most requests do not read is boxed, so that they do not carry room for it.
 pub(super) async fn related(
     run: &Run<'_>,
     objects: &[Object],
@@ -256,7 +256,7 @@ pub(super) async fn related(
     if let Some(members) = &run.mapping.members {
         related.complete = wants(&MEMBERS);
         if related.complete {
-            related.members = members_of(run, members, objects).await?;
+            related.members = Box::pin(members_of(run, members, objects)).await?;
         }
     }
     if let Some(inverse) = run.mapping.inverse.as_ref().filter(|_| wants(&GROUPS)) {
@@ -433,7 +433,7 @@ pub(super) async fn groups_of(
         }
         InverseSource::Call(list) => {
             let most = pages::Most::Members(run.snapshot.limits.members_max);
-            lists_of(run, list, inverse.parallel, most, objects).await?
+            Box::pin(lists_of(run, list, inverse.parallel, most, objects)).await?
         }
     };
     if lists.iter().all(Vec::is_empty) {

@@ -27,7 +27,7 @@ pub(super) struct Shown {
 /// The resource of one object.
 pub(super) async fn one(run: &Run<'_>, object: Object, projection: &Projection) -> Result<Shown, ScimError> {
     let Some(layout) = layout(run, projection) else {
-        let resource = read::one(run, object, projection).await?;
+        let resource = Box::pin(read::one(run, object, projection)).await?;
         let location = run.location(resource.id().unwrap_or_default());
         let version = answer::version(&resource).map(str::to_owned);
         return Ok(Shown { location, version, body: Content::Tree(projected(run, projection, resource)) });
@@ -53,7 +53,7 @@ pub(super) async fn all(
 ) -> Result<(), ScimError> {
     let wants = read::shown_by(run, projection);
     let Some(layout) = layout(run, projection) else {
-        let resources = read::whole(run, objects, wants).await?;
+        let resources = Box::pin(read::whole(run, objects, wants)).await?;
         for resource in resources {
             page.push(&projected(run, projection, resource));
         }
