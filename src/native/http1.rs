@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// Headers that are asked for by their names.
 pub trait Headers {
     /// The values of a header, in the order in which they were sent.
-    fn all<'h, 'n>(&'h self, name: &'n HeaderName) -> impl Iterator<Item = &'h HeaderValue>;
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue>;
 
     /// The first of them.
     fn first(&self, name: &HeaderName) -> Option<&HeaderValue> {
@@ -26,7 +26,7 @@ pub trait Headers {
 }
 
 impl Headers for HeaderMap {
-    fn all<'h, 'n>(&'h self, name: &'n HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
         self.get_all(name).iter()
     }
 }
@@ -53,7 +53,7 @@ impl HeaderList {
 }
 
 impl Headers for HeaderList {
-    fn all<'h, 'n>(&'h self, name: &'n HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+    fn all<'h>(&'h self, name: &HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 }
