@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_token_lasts_a_little_less_than_it_is_said_to() {
         let lasts = |body: Value| {
-            let reply = NativeReply { status: 200, body, ..NativeReply::default() };
+            let reply = NativeReply { status: 200, body: body.into(), ..NativeReply::default() };
             access_token(&client(ClientAuth::Basic), &NativeOutcome::Reply(reply), "app").map(|fresh| fresh.lasts)
         };
         let seconds = |seconds| Ok(Some(Duration::from_secs(seconds)));

@@ -136,7 +136,7 @@ pub(super) fn failed(failure: NativeFailure) -> NativeOutcome {
 /// Status and body of a reply that could be read.
 pub(super) fn reply(completed: &Completed) -> (u16, &Value) {
     match &completed.outcome {
-        NativeOutcome::Reply(NativeReply { status, body, unreadable: false, .. }) => (*status, body),
+        NativeOutcome::Reply(NativeReply { status, body, unreadable: false, .. }) => (*status, body.tree()),
         other => panic!("{other:?}"),
     }
 }
