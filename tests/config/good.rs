@@ -147,7 +147,7 @@ fn ids_and_totals_of_the_legacy_application() {
     assert_eq!(user.id.kind, IdKind::Int);
     let list = user.ops.list.as_ref().unwrap();
     assert_eq!(list.call.envelope.total, Total::Walk);
-    assert!(list.call.ok.is_some(), "the backend's");
+    assert!(list.call.success.ok.is_some(), "the backend's");
     assert_eq!(user.writes.iter().map(|rule| rule.rows.count_ones()).collect::<Vec<_>>(), [1, 1, 1]);
     assert!(snapshot.backends[0].errors[2].when.constant().is_some());
 }
