@@ -66,6 +66,7 @@ impl Document {
     }
 
     /// The part of it that a view of it shows.
+    #[must_use]
     pub fn part(&self, view: View<'_>) -> Self {
         match (&self.place, view.at()) {
             (Some(Place { tape, .. }), Some(at)) => {
