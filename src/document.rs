@@ -42,6 +42,7 @@ impl Document {
     }
 
     /// What is there.
+    #[inline]
     pub fn view(&self) -> View<'_> {
         match &self.place {
             Some(place) => View::on(&place.tape, place.at),
@@ -130,6 +131,7 @@ impl fmt::Display for Document {
 }
 
 /// A number that two names hardly share: their length, and their first, middle and last letter.
+#[inline]
 pub fn name_key(name: &str) -> u32 {
     let bytes = name.as_bytes();
     let letter = |at: usize| bytes.get(at).copied().unwrap_or_default();
