@@ -100,6 +100,15 @@ fn its_size_grows_with_what_it_holds() {
 }
 
 #[test]
+fn a_tree_that_was_built_counts() {
+    let document = Document::parse(r#"{"a": [1, 2, 3]}"#).unwrap();
+    let read = document.size();
+    let tree = Document::from(document.tree().clone());
+    assert_eq!(document.size(), read + tree.size());
+    assert_eq!(document.clone().size(), document.size());
+}
+
+#[test]
 fn an_object_of_very_many_fields_is_read_in_time() {
     let fields: Vec<String> = (0..100_000).map(|number| format!("\"{number:06}\":{number}")).collect();
     let text = format!("[{{\"users\":{{{}}}}}]", fields.join(","));
