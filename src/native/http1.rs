@@ -1,6 +1,7 @@
 //! HTTP/1.1 as text: what the two sides of the shell have in common when they write a head, or look at one.
 //!
-//! In: names and numbers. Out: bytes in a buffer. Nothing is judged here.
+//! In: names and numbers; the headers of a head. Out: bytes in a buffer; what was sent under a name. Nothing is judged
+//! here.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
