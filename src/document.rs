@@ -96,7 +96,8 @@ impl Document {
 
     /// About how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
-        self.place.as_ref().map_or_else(|| view::size(self.tree()), |place| place.tape.size())
+        let read = self.place.as_ref().map_or(0, |place| place.tape.size());
+        read + self.tree.get().map_or(0, |tree| view::size(tree))
     }
 }
 

@@ -358,7 +358,7 @@ async fn answer(admitted: Box<Admitted>, request: EdgeRequest) -> EdgeResponse {
         calls: 0,
         waited: Duration::ZERO,
     };
-    let credential = request.headers.get(&AUTHORIZATION).map(HeaderValue::as_bytes);
+    let credential = request.headers.get(&AUTHORIZATION);
     let mut turns = RequestTurns::new(&core.shared.locks, &core.shared.metrics.turns_waiting, deadline, credential);
     let mut response = carry_out(&core, &matched, &request, deadline, &mut watcher, &mut turns).await;
     core.redact(&matched, &mut response);

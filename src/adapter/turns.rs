@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::HeaderValue;
 use prometheus::IntGauge;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
@@ -235,7 +236,7 @@ pub(super) struct RequestTurns<'a> {
     /// Requests that wait.
     waiting: &'a IntGauge,
     deadline: Instant,
-    credential: Option<&'a [u8]>,
+    credential: Option<&'a HeaderValue>,
     held: Option<Turn>,
 }
 
@@ -245,7 +246,7 @@ impl<'a> RequestTurns<'a> {
         locks: &'a Arc<ResourceLocks>,
         waiting: &'a IntGauge,
         deadline: Instant,
-        credential: Option<&'a [u8]>,
+        credential: Option<&'a HeaderValue>,
     ) -> Self {
         Self { locks, waiting, deadline, credential, held: None }
     }

@@ -51,7 +51,7 @@ pub(super) struct Group {
 
 impl Tape {
     /// Reads a text; `None` for what is not JSON, is larger than a tape can name, or has an object in which a name
-    /// comes twice.
+    /// comes twice, or with more than [`FIELDS_MAX`] fields.
     pub(super) fn parse(text: &str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         let nodes = Vec::with_capacity((text.len() / USUAL_NODE_BYTES).min(FIRST_NODES_MAX) + 1);
@@ -266,6 +266,9 @@ impl<'t> Visitor<'t> for Any<'_, 't> {
             if kinds & kind != 0 && self.0.is_repeated(at, count) {
                 return Err(A::Error::custom("a name comes twice"));
             }
+            if count >= FIELDS_MAX {
+                return Err(A::Error::custom("too many fields"));
+            }
             kinds |= kind;
             fields.next_value_seed(Any(self.0))?;
             count += 1;
@@ -309,6 +312,10 @@ fn kind_bit(name: &str) -> u64 {
     let key = super::name_key(name);
     1 << ((key ^ key >> 7 ^ key >> 13 ^ key >> 22) % u64::BITS)
 }
+
+/// Names are looked for one after the other, which in an object of thousands would take very long. Such an object is a
+/// table, and better off as a tree.
+const FIELDS_MAX: u32 = 256;
 
 /// Most values take more room in a text.
 const USUAL_NODE_BYTES: usize = 8;

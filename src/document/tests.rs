@@ -99,6 +99,29 @@ fn its_size_grows_with_what_it_holds() {
     }
 }
 
+#[test]
+fn a_tree_that_was_built_counts() {
+    let document = Document::parse(r#"{"a": [1, 2, 3]}"#).unwrap();
+    let read = document.size();
+    let tree = Document::from(document.tree().clone());
+    assert_eq!(document.size(), read + tree.size());
+    assert_eq!(document.clone().size(), document.size());
+}
+
+#[test]
+fn an_object_of_very_many_fields_is_read_in_time() {
+    let fields: Vec<String> = (0..100_000).map(|number| format!("\"{number:06}\":{number}")).collect();
+    let text = format!("[{{\"users\":{{{}}}}}]", fields.join(","));
+    for document in both(&text) {
+        let users = document.view().items().and_then(|mut items| items.next()).and_then(|item| item.get("users"));
+        let users = users.unwrap();
+        assert_eq!(users.fields().unwrap().len(), 100_000);
+        for (name, value) in users.fields().unwrap() {
+            assert!(users.get(name).is_some_and(|found| found.is(&value.value())), "{name}");
+        }
+    }
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,12 +1,13 @@
 //! HTTP/1.1 as text: what the two sides of the shell have in common when they write a head, or look at one.
 //!
-//! In: names and numbers. Out: bytes in a buffer. Nothing is judged here.
+//! In: names and numbers; the headers of a head. Out: bytes in a buffer; what was sent under a name. Nothing is judged
+//! here.
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Headers that are asked for by their names.
 pub trait Headers {
@@ -41,8 +42,11 @@ impl HeaderList {
         Self(Vec::with_capacity(capacity))
     }
 
-    /// Adds one at the end.
-    pub fn push(&mut self, name: HeaderName, value: HeaderValue) {
+    /// Adds one at the end. A credential is not printed from here on.
+    pub fn push(&mut self, name: HeaderName, mut value: HeaderValue) {
+        if CREDENTIALS.contains(&name) {
+            value.set_sensitive(true);
+        }
         self.0.push((name, value));
     }
 
@@ -60,7 +64,11 @@ impl Headers for HeaderList {
 
 impl From<&HeaderMap> for HeaderList {
     fn from(headers: &HeaderMap) -> Self {
-        Self(headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+        let mut list = Self::with_capacity(headers.len());
+        for (name, value) in headers {
+            list.push(name.clone(), value.clone());
+        }
+        list
     }
 }
 
@@ -125,9 +133,13 @@ pub(crate) fn has_word(value: &[u8], word: &str) -> bool {
     value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
 }
 
+/// Headers that say who somebody is, and prove it.
+static CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::Forwarded;
 
     fn written(write: impl Fn(&mut BytesMut)) -> String {
         let mut out = BytesMut::new();
@@ -141,6 +153,24 @@ mod tests {
             let name = HeaderName::try_from(name).unwrap();
             assert_eq!(written(|out| put_header(out, &name, b"v")), expected);
         }
+    }
+
+    #[test]
+    fn credentials_of_a_caller_are_not_printed() {
+        let mut received = HeaderMap::new();
+        for (name, value) in [("authorization", "Bearer s3cret"), ("cookie", "id=s3cret"), ("host", "app")] {
+            received.append(name, HeaderValue::from_static(value));
+        }
+        let mut pushed = HeaderList::default();
+        pushed.push(header::AUTHORIZATION, HeaderValue::from_static("Bearer s3cret"));
+        for headers in [HeaderList::from(&received), pushed] {
+            let forwarded = Forwarded::from_request(&headers);
+            let shown = format!("{headers:?} {forwarded:?}");
+            assert!(shown.contains("authorization") && !shown.contains("s3cret"), "{shown}");
+            assert_eq!(headers.get(&header::AUTHORIZATION).unwrap(), "Bearer s3cret");
+        }
+        let shown = format!("{:?}", HeaderList::from(&received));
+        assert!(shown.contains("app"), "{shown}");
     }
 
     #[test]

@@ -186,3 +186,15 @@ async fn who_joined_one_that_went_away_goes_alone() {
     }
     assert!(hall.locks.is_empty());
 }
+
+#[test]
+fn the_credential_of_whoever_waits_is_not_printed() {
+    let waiting = IntGauge::new("waiting", "Requests that wait.").unwrap();
+    let mut credential = HeaderValue::from_static("Bearer s3cret");
+    credential.set_sensitive(true);
+    let locks = Arc::default();
+    let turns = RequestTurns::new(&locks, &waiting, Instant::now(), Some(&credential));
+    let shown = format!("{turns:?}");
+    let bytes = format!("{:?}", credential.as_bytes());
+    assert!(!shown.contains("s3cret") && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+}
