@@ -42,6 +42,7 @@ impl Document {
     }
 
     /// What is there.
+    #[inline]
     pub fn view(&self) -> View<'_> {
         match &self.place {
             Some(place) => View::on(&place.tape, place.at),
@@ -66,6 +67,7 @@ impl Document {
     }
 
     /// The part of it that a view of it shows.
+    #[must_use]
     pub fn part(&self, view: View<'_>) -> Self {
         match (&self.place, view.at()) {
             (Some(Place { tape, .. }), Some(at)) => {
@@ -129,6 +131,7 @@ impl fmt::Display for Document {
 }
 
 /// A number that two names hardly share: their length, and their first, middle and last letter.
+#[inline]
 pub fn name_key(name: &str) -> u32 {
     let bytes = name.as_bytes();
     let letter = |at: usize| bytes.get(at).copied().unwrap_or_default();

@@ -77,7 +77,7 @@ pub(super) fn record(request: &EdgeRequest, response: &ScimResponse, native: Vec
         status: response.status,
         repairs: repairs.chain(filter).collect(),
         ignored: report.unmapped.iter().chain(&report.unknown).cloned().collect(),
-        notes: report.notes.iter().map(|note| note.to_string()).collect(),
+        notes: report.notes.iter().map(ToString::to_string).collect(),
         native,
     }
 }

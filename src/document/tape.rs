@@ -63,11 +63,13 @@ impl Tape {
         Some(Self { text: text.into(), unescaped, nodes })
     }
 
+    #[inline]
     pub(super) fn node(&self, at: u32) -> Node {
         self.nodes.get(at as usize).copied().unwrap_or(Node::Null)
     }
 
     /// The node behind a value.
+    #[inline]
     pub(super) fn behind(&self, at: u32) -> u32 {
         match self.node(at) {
             Node::List(group) | Node::Object(group) => group.end,
@@ -76,6 +78,7 @@ impl Tape {
     }
 
     /// The string at a node; empty for another value.
+    #[inline]
     pub(super) fn text(&self, at: u32) -> &str {
         let (text, span) = match self.node(at) {
             Node::Text(span) => (&*self.text, span),
@@ -86,6 +89,7 @@ impl Tape {
     }
 
     /// A string as it stands in the text, quotes and all, if it stands there as itself.
+    #[inline]
     pub(super) fn quoted(&self, at: u32) -> Option<&str> {
         let Node::Text(span) = self.node(at) else { return None };
         let Range { start, end } = span.range();
@@ -103,6 +107,7 @@ impl Tape {
         None
     }
 
+    #[inline]
     fn length(&self, at: u32) -> usize {
         match self.node(at) {
             Node::Text(span) | Node::Unescaped(span) => span.length as usize,
@@ -117,6 +122,7 @@ impl Tape {
 }
 
 impl Span {
+    #[inline]
     fn range(self) -> Range<usize> {
         let start = self.start as usize;
         start..start + self.length as usize
@@ -131,6 +137,7 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     /// A string of the text itself.
+    #[inline]
     fn borrowed(&mut self, part: &'t str) {
         let start = part.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
         match (u32::try_from(start), u32::try_from(part.len())) {
@@ -297,6 +304,7 @@ impl<'t> Visitor<'t> for Name<'_, 't> {
     }
 }
 
+#[inline]
 fn kind_bit(name: &str) -> u64 {
     let key = super::name_key(name);
     1 << ((key ^ key >> 7 ^ key >> 13 ^ key >> 22) % u64::BITS)
@@ -306,4 +314,4 @@ fn kind_bit(name: &str) -> u64 {
 const USUAL_NODE_BYTES: usize = 8;
 
 /// Room taken before anything is read; more is taken as needed.
-const FIRST_NODES_MAX: usize = 4096;
+const FIRST_NODES_MAX: usize = 1 << 16;

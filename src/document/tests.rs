@@ -1,3 +1,5 @@
+//! In: texts and trees. Out: that a document is the same whichever of them it came from.
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

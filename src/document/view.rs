@@ -35,10 +35,12 @@ pub enum Kind<'d> {
 
 impl<'d> View<'d> {
     /// A tree, or a part of one.
+    #[inline]
     pub fn of(tree: &'d Value) -> Self {
         Self(At::Tree(tree))
     }
 
+    #[inline]
     pub(super) fn on(tape: &'d Tape, at: u32) -> Self {
         Self(At::Tape(tape, at))
     }
@@ -52,6 +54,7 @@ impl<'d> View<'d> {
     }
 
     /// What it is.
+    #[inline]
     pub fn kind(self) -> Kind<'d> {
         match self.0 {
             At::Tape(tape, at) => match tape.node(at) {
@@ -76,6 +79,7 @@ impl<'d> View<'d> {
     }
 
     /// Whether it is `null`.
+    #[inline]
     pub fn is_null(self) -> bool {
         match self.0 {
             At::Tape(tape, at) => matches!(tape.node(at), Node::Null),
@@ -84,6 +88,7 @@ impl<'d> View<'d> {
     }
 
     /// Whether it is an object.
+    #[inline]
     pub fn is_object(self) -> bool {
         match self.0 {
             At::Tape(tape, at) => matches!(tape.node(at), Node::Object(_)),
@@ -92,6 +97,7 @@ impl<'d> View<'d> {
     }
 
     /// A string as JSON, where that can be had without writing it.
+    #[inline]
     pub fn quoted(self) -> Option<&'d str> {
         match self.0 {
             At::Tape(tape, at) => tape.quoted(at),
@@ -100,6 +106,7 @@ impl<'d> View<'d> {
     }
 
     /// The text of a string.
+    #[inline]
     pub fn as_str(self) -> Option<&'d str> {
         match self.kind() {
             Kind::Text(text) => Some(text),
@@ -213,6 +220,7 @@ pub struct Items<'d>(Each<'d, std::slice::Iter<'d, Value>>);
 impl<'d> Iterator for Items<'d> {
     type Item = View<'d>;
 
+    #[inline]
     fn next(&mut self) -> Option<View<'d>> {
         match &mut self.0 {
             Each::Tape { tape, at, left } => {
@@ -255,6 +263,7 @@ impl<'d> Fields<'d> {
 impl<'d> Iterator for Fields<'d> {
     type Item = (&'d str, View<'d>);
 
+    #[inline]
     fn next(&mut self) -> Option<(&'d str, View<'d>)> {
         match &mut self.0 {
             Each::Tape { tape, at, left } => {

@@ -157,6 +157,11 @@ impl Codec {
         }
     }
 
+    /// Whether a native text is read just as it stands, as far as that is seen at a glance.
+    pub fn reads_as_it_stands(&self, text: &str) -> bool {
+        matches!(self, Self::DateTime(DateTimeFormat::Rfc3339)) && text::is_canonical(text)
+    }
+
     fn encode_one(&self, value: &Value) -> Result<Value, CodecError> {
         match self {
             Self::Lower => Ok(Value::from(text::string(value)?.to_lowercase())),

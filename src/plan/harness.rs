@@ -87,6 +87,7 @@ fn matched(snapshot: &Snapshot, path: &str) -> Matched {
 }
 
 /// 200 with a body, read as the native client reads it.
+#[expect(clippy::needless_pass_by_value, reason = "a body is written where it is used")]
 pub(super) fn ok(body: Value) -> NativeOutcome {
     let body = Document::parse(&body.to_string()).unwrap();
     NativeOutcome::Reply(NativeReply { status: 200, headers: ReplyHeaders::default(), body, unreadable: false })

@@ -62,7 +62,11 @@ pub(super) async fn all(
     let objects = complete::settled(run, objects, || complete::wanted(run, &wants)).await?;
     let related = read::related(run, &objects, wants).await?;
     let mut writer = Writer::default();
-    for (object, of) in objects.into_iter().zip(related.of_each()) {
+    let more = objects.len();
+    for (index, (object, of)) in objects.into_iter().zip(related.of_each()).enumerate() {
+        if index == 1 {
+            page.reserve(more);
+        }
         let placed = Placed { object: &object, location: &run.location(&object.id) };
         page.write(|text| drop(write(run, layout, &mut writer, placed, of, text)));
     }

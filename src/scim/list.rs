@@ -30,6 +30,12 @@ impl Listing {
         write(&mut self.text);
     }
 
+    /// Makes room for so many more resources of the size of those that are there.
+    pub fn reserve(&mut self, more: usize) {
+        let size = self.text.len() / self.count.max(1);
+        self.text.reserve(size.saturating_mul(more).min(ROOM_MAX));
+    }
+
     /// Adds a resource.
     pub fn push(&mut self, resource: &Value) {
         // Writing into memory cannot fail.
@@ -44,6 +50,9 @@ impl Listing {
 
 /// Room for most pages of one resource.
 const PAGE_BYTES: usize = 2048;
+
+/// Room made at once; more is taken as needed.
+const ROOM_MAX: usize = 1 << 20;
 
 /// How the text of a list begins: no member has a name that comes before.
 const RESOURCES: &[u8] = b"{\"Resources\":[";

@@ -90,11 +90,15 @@ pub(super) fn from_native_time(format: &DateTimeFormat, value: &Value) -> Result
 
 /// Whether a text is a point in time just as it would be written: `2026-03-04T05:06:07.5Z`, on a day that every month
 /// has. Others are parsed.
-fn is_canonical(text: &str) -> bool {
-    let (head, tail) = text.as_bytes().split_at(text.len().min(CANONICAL.len()));
-    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
-    let shaped = head.len() == CANONICAL.len() && head.iter().zip(CANONICAL).all(fits);
-    let within = |place, least, most| text.get(place).is_some_and(|digits| (least..=most).contains(&digits));
+pub(super) fn is_canonical(text: &str) -> bool {
+    let Some((time, tail)) = text.as_bytes().split_first_chunk() else { return false };
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2] = time else {
+        return false;
+    };
+    let within = |tens: &u8, ones: &u8, least: u8, most: u8| {
+        let are_digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+        are_digits && (least..=most).contains(&((tens - b'0') * 10 + (ones - b'0')))
+    };
     let fraction = match tail {
         [b'Z'] => true,
         [b'.', digits @ .., last, b'Z'] => {
@@ -102,18 +106,16 @@ fn is_canonical(text: &str) -> bool {
         }
         _ => false,
     };
-    shaped
-        && fraction
-        && within(0..4, "1000", "9998")
-        && within(5..7, "01", "12")
-        && within(8..10, "01", "28")
-        && within(11..13, "00", "23")
-        && within(14..16, "00", "59")
-        && within(17..19, "00", "59")
+    fraction
+        && within(y1, y2, 10, 99)
+        && within(y3, y4, 0, 99)
+        && [y1, y2, y3, y4] != [&b'9'; 4]
+        && within(m1, m2, 1, 12)
+        && within(d1, d2, 1, 28)
+        && within(h1, h2, 0, 23)
+        && within(i1, i2, 0, 59)
+        && within(s1, s2, 0, 59)
 }
-
-/// Up to the second; a 0 is any digit.
-const CANONICAL: &[u8] = b"0000-00-00T00:00:00";
 
 fn timestamp(value: &Value) -> Result<Timestamp, CodecError> {
     string(value)?.parse().map_err(|_| CodecError::wanted("a date and time with an offset (RFC 3339)"))

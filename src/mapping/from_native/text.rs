@@ -11,7 +11,7 @@ use crate::expr::Env;
 use crate::mapping::index::Found;
 use crate::mapping::layout::{Layout, Member, Node};
 use crate::mapping::row::Source;
-use crate::mapping::{Mapping, RowSet};
+use crate::mapping::{Codec, Mapping, RowSet};
 use crate::scim::Resource;
 use crate::scim::digest::Digest;
 
@@ -246,7 +246,7 @@ impl Writing<'_> {
         let Some(row) = self.mapping.rows.get(number) else { return false };
         let raw = self.found.get(number);
         let some = match (&row.source, raw) {
-            (Source::Native { codec, .. }, Some(raw)) if codec.is_empty() => self.assigned(raw),
+            (Source::Native { codec, .. }, Some(raw)) if reads_as_it_stands(codec, raw) => self.assigned(raw),
             _ => match super::value(self.mapping, row, raw, self.native, &self.env) {
                 Ok(Some(value)) => self.assigned(View::of(&value)),
                 Ok(None) => false,
@@ -385,6 +385,11 @@ impl Writing<'_> {
         let digits = std::str::from_utf8(digits).ok()?;
         Some(["W/\"", digits, "\""].concat())
     }
+}
+
+/// Whether codecs leave a native value alone.
+fn reads_as_it_stands(codecs: &[Codec], raw: View<'_>) -> bool {
+    codecs.is_empty() || raw.as_str().is_some_and(|text| codecs.iter().all(|codec| codec.reads_as_it_stands(text)))
 }
 
 /// The hexadecimal digits of a number, the last one first.

@@ -23,7 +23,10 @@ async fn a_call_arrives_below_the_base_url_and_its_reply_is_parsed() {
     let stub = ok_stub().await;
     let completed = send(&client(&backend(stub.address)), &get()).await;
     let NativeOutcome::Reply(read) = &completed.outcome else { panic!("{completed:?}") };
-    assert_eq!((read.status, read.body.tree(), read.unreadable, completed.attempts), (200, &json!({"id": 1}), false, 1));
+    assert_eq!(
+        (read.status, read.body.tree(), read.unreadable, completed.attempts),
+        (200, &json!({"id": 1}), false, 1)
+    );
     assert!(read.headers.iter().any(|header| header == ("x-total", "7")));
     let request = &stub.requests()[0];
     assert!(request.starts_with("GET /api/users?page=1 HTTP/1.1\r\n"), "{request}");
