@@ -131,7 +131,11 @@ const TEXT_BYTES: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
     use crate::mapping::from_native;
+    use crate::plan::call::{NativeOutcome, NativeReply};
+    use crate::plan::harness::{drive, ok, snapshot};
+    use crate::plan::marks::Marks;
 
     /// Every plan that a test drives is also a test of this: what is written as it is read is what would have been
     /// built and projected.
@@ -147,5 +151,44 @@ mod tests {
         answer::finish(run, &mut resource, object, object.lacks.is_none());
         let built = projected(run, &Projection::All, resource);
         assert_eq!(std::str::from_utf8(text).unwrap(), built.to_string());
+    }
+
+    const MAPPED: &str = "
+        [backend.app]
+        url = 'https://app.example'
+        [resource.User]
+        path = '/people'
+        attrs.userName = 'login'
+        attrs.displayName = 'label'
+        attrs.name = 'name'
+        attrs.addresses = 'places'
+        [resource.User.ops]
+        get = 'GET {path}/{id}'
+        update = 'PATCH {path}/{id}'
+    ";
+
+    #[test]
+    fn how_a_reply_is_spelled_does_not_show() {
+        let snapshot = snapshot(MAPPED);
+        let body = |outcome: &NativeOutcome| {
+            let (response, _) =
+                drive(&snapshot, &mut Marks::default(), ("GET", "/scim/Users/7", &Value::Null), &mut |_| {
+                    outcome.clone()
+                });
+            assert!(matches!(response.body, Some(Content::Text(_))), "{response:?}");
+            (response.headers, response.body.map(Content::into_bytes))
+        };
+        for text in [
+            "{\"id\":7,\"login\":\"\u{7f}\u{80}\u{2028}\u{1f600}/\",\"label\":\"\"}",
+            r#"{"login":"a\/b\u0041\u007f\ud83d\ude00\u2028\u0000\b\f\u001F\"\\","id":7}"#,
+            r#"{"places":[{"type":"work","street\u0041ddress":"x","country":"","locality":null},{}, null],"login":"a","id":"7"}"#,
+            r#"{"name":{"givenName":"z","familyName":"\/","formatted":"é"},"label":"a","login":"b","id":7,"x":{"id":1}}"#,
+            r#"{"id":1,"login":"a","name":{"familyName":"1","familyName":"2"},"\u0069d":7}"#,
+            r#"{"id":7,"login":"a","places":[{"region":1.0,"locality":-0,"country":1e2,"primary":true}]}"#,
+        ] {
+            let parsed = Document::parse(text).unwrap();
+            let reply = NativeReply { status: 200, body: parsed, ..NativeReply::default() };
+            assert_eq!(body(&NativeOutcome::Reply(reply)), body(&ok(serde_json::from_str(text).unwrap())), "{text}");
+        }
     }
 }
