@@ -10,6 +10,9 @@ mod alike;
 #[rustfmt::skip]
 #[path = "../../src/proxy/head.rs"]
 pub mod head;
+#[rustfmt::skip]
+#[path = "../../src/proxy/scan.rs"]
+mod scan;
 
 use head::{FIELDS_MAX, Framing, Refusal, inspect, search};
 

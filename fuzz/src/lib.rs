@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use scim::Resource;
 use scim::schema::{ResourceType, user_type};
 // What is taken from the shell knows these by where they are there.
-use scimshim::{plan, scim};
+use scimshim::{document, plan, scim};
 use serde_json::{Value, json};
 
 /// The longest text a target looks at, in bytes. What a longer one could show, this length shows as well.

@@ -11,7 +11,11 @@ mod connection;
 #[expect(dead_code, reason = "the shell writes heads, too")]
 #[rustfmt::skip]
 #[path = "../../src/native/http1.rs"]
-pub(crate) mod http1;
+pub mod http1;
+#[expect(dead_code, reason = "the shell takes requests of a library, too")]
+#[rustfmt::skip]
+#[path = "../../src/native/outgoing.rs"]
+mod outgoing;
 #[rustfmt::skip]
 #[path = "../../src/native/patience.rs"]
 pub(crate) mod patience;
@@ -27,6 +31,7 @@ mod wire;
 
 use connection::{Connection, Fault};
 use http::Method;
+use outgoing::Outgoing;
 
 /// A reply is the same however it arrives.
 pub fn check(bytes: &[u8], lengths: &[usize], method: &Method, max_bytes: usize) {

@@ -6,12 +6,11 @@
 //!
 //! A head is refused wherever two servers might read it differently. No provisioning client sends such a head.
 
-mod scan;
-
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use super::scan;
 use crate::scim::Bound;
 
 /// Fields a head may have.

@@ -22,6 +22,7 @@ pub mod head;
 pub mod listener;
 mod log_level;
 mod respond;
+mod scan;
 pub mod service;
 pub mod trust;
 pub mod upstream;

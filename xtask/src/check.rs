@@ -54,6 +54,9 @@ pub(crate) fn check(workspace: &Workspace, _args: &[String]) -> Result<(), Strin
         "lints, everything",
         &mut workspace.cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     )?;
+    let mut fuzz =
+        workspace.cargo(["check", "--quiet", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"]);
+    step("fuzz targets", fuzz.arg(workspace.target.join("fuzz")).env("RUSTFLAGS", "-D warnings"))?;
     let mut doc = workspace.cargo(["doc", "--quiet", "--no-deps", "--workspace", "--document-private-items"]);
     step("documentation", doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     suite::tidy(workspace)
